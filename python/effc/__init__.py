@@ -1,0 +1,1 @@
+"""Python side of effc: helpers for tests and tools. The compiler and the runtime need no Python."""
