@@ -1,0 +1,174 @@
+// Arithmetic on symbolic sizes.
+#include "Eff/EffOps.h"
+#include "mlir/IR/AffineMap.h"
+
+using namespace mlir;
+
+namespace effc::eff {
+
+AffineExpr constDim(MLIRContext *context, int64_t value) {
+  return getAffineConstantExpr(value, context);
+}
+
+std::optional<int64_t> getConstant(AffineExpr dim) {
+  if (auto constant = dyn_cast_if_present<AffineConstantExpr>(dim))
+    return constant.getValue();
+  return std::nullopt;
+}
+
+Dims getDims(Type tensorType) {
+  auto type = cast<RankedTensorType>(tensorType);
+  if (auto encoding = dyn_cast_if_present<DimsAttr>(type.getEncoding()))
+    return Dims(encoding.getExprs());
+  Dims dims;
+  for (int64_t size : type.getShape())
+    dims.push_back(ShapedType::isDynamic(size)
+                       ? AffineExpr()
+                       : constDim(type.getContext(), size));
+  return dims;
+}
+
+AffineExpr getDim(Type tensorType, int64_t axis) {
+  return getDims(tensorType)[axis];
+}
+
+AffineExpr getNumElements(Type tensorType) {
+  return product(tensorType.getContext(), getDims(tensorType));
+}
+
+AffineExpr product(MLIRContext *context, ArrayRef<AffineExpr> dims) {
+  AffineExpr result = constDim(context, 1);
+  for (AffineExpr dim : dims)
+    result = result * dim;
+  return simplify(result);
+}
+
+static unsigned getNumSymbols(AffineExpr dim) {
+  unsigned count = 0;
+  dim.walk([&](AffineExpr expr) {
+    if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+      count = std::max(count, symbol.getPosition() + 1);
+  });
+  return count;
+}
+
+AffineExpr simplify(AffineExpr dim) {
+  return simplifyAffineExpr(dim, /*numDims=*/0, getNumSymbols(dim));
+}
+
+/// Splits a product into its constant and its other factors.
+static void collectFactors(AffineExpr expr, int64_t &constant,
+                           SmallVectorImpl<AffineExpr> &factors) {
+  if (auto value = getConstant(expr)) {
+    constant *= *value;
+    return;
+  }
+  if (auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+      binary && binary.getKind() == AffineExprKind::Mul) {
+    collectFactors(binary.getLHS(), constant, factors);
+    collectFactors(binary.getRHS(), constant, factors);
+    return;
+  }
+  factors.push_back(expr);
+}
+
+AffineExpr exactDiv(AffineExpr numerator, AffineExpr denominator) {
+  if (getConstant(numerator) == 0)
+    return numerator;
+  if (numerator == denominator)
+    return constDim(numerator.getContext(), 1);
+  int64_t above = 1, below = 1;
+  SmallVector<AffineExpr> factors, divisors;
+  collectFactors(numerator, above, factors);
+  collectFactors(denominator, below, divisors);
+  AffineExpr rest = constDim(numerator.getContext(), 1);
+  for (AffineExpr divisor : divisors) {
+    auto it = llvm::find(factors, divisor);
+    if (it != factors.end())
+      factors.erase(it);
+    else
+      rest = rest * divisor;
+  }
+  AffineExpr quotient = constDim(numerator.getContext(), 1);
+  for (AffineExpr factor : factors)
+    quotient = quotient * factor;
+  if (below == 0)
+    return quotient;
+  if (above % below == 0) {
+    quotient = quotient * (above / below);
+  } else {
+    int64_t divisor = std::gcd(above, below);
+    quotient = (quotient * (above / divisor)).floorDiv(below / divisor);
+  }
+  if (getConstant(rest) != 1)
+    quotient = quotient.floorDiv(rest);
+  return simplify(quotient);
+}
+
+RankedTensorType makeTensorType(Type elementType, ArrayRef<AffineExpr> dims) {
+  SmallVector<int64_t> shape;
+  SmallVector<AffineExpr> exprs;
+  bool dynamic = false;
+  for (AffineExpr dim : dims) {
+    AffineExpr expr = simplify(dim);
+    exprs.push_back(expr);
+    std::optional<int64_t> constant = getConstant(expr);
+    shape.push_back(constant.value_or(ShapedType::kDynamic));
+    dynamic |= !constant;
+  }
+  Attribute encoding;
+  if (dynamic)
+    encoding = DimsAttr::get(elementType.getContext(), exprs);
+  return RankedTensorType::get(shape, elementType, encoding);
+}
+
+RankedTensorType withElementType(Type tensorType, Type elementType) {
+  auto type = cast<RankedTensorType>(tensorType);
+  return RankedTensorType::get(type.getShape(), elementType,
+                               type.getEncoding());
+}
+
+std::optional<Dims> broadcastDims(ArrayRef<AffineExpr> a,
+                                  ArrayRef<AffineExpr> b) {
+  size_t rank = std::max(a.size(), b.size());
+  Dims result(rank);
+  for (size_t i = 0; i < rank; ++i) {
+    AffineExpr x =
+        i < rank - a.size() ? AffineExpr() : a[i - (rank - a.size())];
+    AffineExpr y =
+        i < rank - b.size() ? AffineExpr() : b[i - (rank - b.size())];
+    if (!x || !y || x == y) {
+      result[i] = x ? x : y;
+      continue;
+    }
+    std::optional<int64_t> cx = getConstant(x), cy = getConstant(y);
+    if (cx && cy && *cx != 1 && *cy != 1)
+      return std::nullopt;
+    if (cx)
+      result[i] = *cx == 1 ? y : x;
+    else
+      result[i] = cy && *cy != 1 ? y : x;
+  }
+  return result;
+}
+
+bool areCompatibleTypes(TypeRange inferred, TypeRange actual) {
+  if (inferred.size() != actual.size())
+    return false;
+  for (auto [a, b] : llvm::zip(inferred, actual)) {
+    auto x = dyn_cast<RankedTensorType>(a), y = dyn_cast<RankedTensorType>(b);
+    if (!x || !y || x.getElementType() != y.getElementType() ||
+        x.getRank() != y.getRank())
+      return false;
+    for (auto [m, n] : llvm::zip(x.getShape(), y.getShape()))
+      if (m != n && !ShapedType::isDynamic(m) && !ShapedType::isDynamic(n))
+        return false;
+  }
+  return true;
+}
+
+AffineExpr replaceSymbols(AffineExpr dim, ArrayRef<AffineExpr> replacements) {
+  return simplify(dim.replaceDimsAndSymbols({}, replacements));
+}
+
+} // namespace effc::eff

@@ -1,0 +1,17 @@
+// All operations of the dialect, by theme.
+#ifndef EFF_OPS_TD
+#define EFF_OPS_TD
+
+include "Eff/EffDialect.td"
+include "Eff/EffAttrs.td"
+include "Eff/EffEnums.td"
+include "Eff/EffInterfaces.td"
+include "Eff/ElementwiseOps.td"
+include "Eff/LinearOps.td"
+include "Eff/ShapeOps.td"
+include "Eff/ReduceOps.td"
+include "Eff/NormOps.td"
+include "Eff/WindowOps.td"
+include "Eff/AttentionOps.td"
+
+#endif // EFF_OPS_TD

@@ -1,0 +1,56 @@
+// Contractions: matrix products and convolutions.
+
+def Eff_MatmulOp : Eff_InferOp<"matmul", [DeclareOpInterfaceMethods<Eff_CostOpInterface, ["getFlops"]>]> {
+  let summary = "Matrix product of two tensors with broadcast leading dims";
+  let description = [{
+    As numpy.matmul for ranks of at least 2; `transpose_a` and `transpose_b` swap the last two dims
+    of an operand first. Integer elements accumulate in their own type with wraparound; f16 and
+    bf16 accumulate in f32.
+  }];
+  let arguments = (ins AnyRankedTensor:$a, AnyRankedTensor:$b,
+                       DefaultValuedAttr<BoolAttr, "false">:$transpose_a,
+                       DefaultValuedAttr<BoolAttr, "false">:$transpose_b);
+  let results = (outs AnyRankedTensor:$y);
+  let assemblyFormat = "$a `,` $b attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Eff_LinearOp : Eff_InferOp<"linear", [DeclareOpInterfaceMethods<Eff_CostOpInterface, ["getFlops"]>]> {
+  let summary = "Product with a constant matrix, plus an optional bias";
+  let description = [{
+    `x` is [..., K]; `weight` is a constant [K, N], or [N, K] with `transpose_weight`; `bias` is [N].
+    The result is [..., N].
+  }];
+  let arguments = (ins AnyRankedTensor:$x, AnyRankedTensor:$weight, Optional<AnyRankedTensor>:$bias,
+                       DefaultValuedAttr<BoolAttr, "false">:$transpose_weight);
+  let results = (outs AnyRankedTensor:$y);
+  let assemblyFormat = "$x `,` $weight (`bias` $bias^)? attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Eff_ConvOp : Eff_InferOp<"conv", [DeclareOpInterfaceMethods<Eff_CostOpInterface, ["getFlops"]>]> {
+  let summary = "Convolution with 1 to 3 spatial dims";
+  let description = [{
+    `x` is [N, C, spatial...], or [N, spatial..., C] with `channels_last`; `weight` is always
+    [OC, C / groups, kernel...]. `pads` holds the begin of every spatial dim, then the ends (ONNX).
+  }];
+  let arguments = (ins AnyRankedTensor:$x, AnyRankedTensor:$weight, Optional<AnyRankedTensor>:$bias,
+                       DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
+                       DenseI64ArrayAttr:$pads, DefaultValuedAttr<I64Attr, "1">:$groups,
+                       DefaultValuedAttr<BoolAttr, "false">:$channels_last);
+  let results = (outs AnyRankedTensor:$y);
+  let assemblyFormat = "$x `,` $weight (`bias` $bias^)? attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Eff_ConvTransposeOp : Eff_InferOp<"conv_transpose", [DeclareOpInterfaceMethods<Eff_CostOpInterface, ["getFlops"]>]> {
+  let summary = "Transposed convolution with 1 to 3 spatial dims";
+  let description = [{ `weight` is [C, OC / groups, kernel...]; attributes as in ONNX ConvTranspose with explicit pads. }];
+  let arguments = (ins AnyRankedTensor:$x, AnyRankedTensor:$weight, Optional<AnyRankedTensor>:$bias,
+                       DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
+                       DenseI64ArrayAttr:$pads, DenseI64ArrayAttr:$output_padding,
+                       DefaultValuedAttr<I64Attr, "1">:$groups);
+  let results = (outs AnyRankedTensor:$y);
+  let assemblyFormat = "$x `,` $weight (`bias` $bias^)? attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}

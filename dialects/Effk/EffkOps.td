@@ -1,0 +1,102 @@
+// The `effk` dialect: kernels. Above Conversion, `effk.kernel` groups eff ops; below, kernels are
+// functions over flat memrefs that may hold tile ops, and `effk.launch` runs them.
+#ifndef EFFK_OPS_TD
+#define EFFK_OPS_TD
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "Eff/EffAttrs.td"
+
+def Effk_Dialect : Dialect {
+  let name = "effk";
+  let cppNamespace = "::effc::effk";
+  let summary = "Kernels: regions of fused ops, launches, tile-level contractions";
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let useDefaultAttributePrinterParser = 1;
+}
+
+class Effk_Op<string mnemonic, list<Trait> traits = []> : Op<Effk_Dialect, mnemonic, traits>;
+
+def Effk_PanelAttr : AttrDef<Effk_Dialect, "Panel"> {
+  let mnemonic = "panel";
+  let summary = "The layout of a packed contraction weight";
+  let description = [{
+    A [K, N] matrix cut into column panels: element (k, n) of group g lies at
+    `((g * ceil(N / width) + n / width) * K + k) * width + n % width`; columns beyond N are zero. The width is a
+    whole number of vectors. `source` says how the logical matrix is read from the constant:
+    `kn`, `nk` (transposed), or `oihw` ([G * N, C, kernel...] with k = (kernel position, c)).
+  }];
+  let parameters = (ins StringRefParameter<"kn, nk or oihw">:$source, "int64_t":$groups, "int64_t":$k,
+                        "int64_t":$n, "int64_t":$width);
+  let assemblyFormat = "`<` $source `,` $groups `x` $k `x` $n `by` $width `>`";
+}
+
+def Effk_KernelOp : Effk_Op<"kernel", [IsolatedFromAbove, SingleBlockImplicitTerminator<"effc::effk::YieldOp">, Pure]> {
+  let summary = "A group of eff ops that becomes one kernel";
+  let description = [{
+    Block arguments are the operands. The region holds one anchor (a contraction, convolution, normalisation, reduction,
+    ...) with fused neighbours, or elementwise and movement ops only. It says nothing of tiles.
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$inputs, StrAttr:$name);
+  let results = (outs Variadic<AnyRankedTensor>:$outputs);
+  let regions = (region SizedRegion<1>:$body);
+  let hasVerifier = 1;
+  let assemblyFormat = "$name `(` $inputs `)` attr-dict `:` functional-type(operands, results) $body";
+}
+
+def Effk_YieldOp : Effk_Op<"yield", [Terminator, ReturnLike, Pure, ParentOneOf<["KernelOp", "GemmOp"]>]> {
+  let summary = "The results of a kernel or epilogue";
+  let arguments = (ins Variadic<AnyType>:$values);
+  let assemblyFormat = "($values^ `:` type($values))? attr-dict";
+  let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange()); }]>];
+}
+
+def Effk_PackedOp : Effk_Op<"packed", [Pure]> {
+  let summary = "A constant packed for a contraction; Emit writes the bytes";
+  let arguments = (ins ElementsAttr:$value, Effk_PanelAttr:$layout);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$layout attr-dict $value `:` type($result)";
+}
+
+def Effk_LaunchOp : Effk_Op<"launch", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "Runs a kernel function";
+  let description = [{
+    The function's arguments are: one flat memref per operand, one per result, an index per entry of `dims`, the iteration
+    bounds lo and hi, and a scratch memref<?xi8>. `extent`, `scratch` (bytes), `flops`, `bytes` and `cost` (ns) are expressions
+    over the program's symbols, one each, in `sizes`.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyRankedTensor>:$inputs, Eff_DimsAttr:$dims,
+                       Eff_DimsAttr:$sizes, StrAttr:$origin);
+  let results = (outs Variadic<AnyRankedTensor>:$outputs);
+  let assemblyFormat = "$kernel `(` $inputs `)` `dims` $dims `sizes` $sizes attr-dict `:` functional-type(operands, results)";
+}
+
+def Effk_GemmOp : Effk_Op<"gemm", [AttrSizedOperandSegments, RecursiveMemoryEffects,
+    SingleBlockImplicitTerminator<"effc::effk::YieldOp">]> {
+  let summary = "Rows times packed panels, with a fused epilogue, for a range of (panel, row block) tiles";
+  let description = [{
+    C[m, n] = epilogue(sum over taps t, i < run of A[row(m) + tap(t) + i] * B[panel(n)][t * run + i][n % width]).
+
+    `a` is a flat memref. Rows are enumerated by `row_sizes` (outermost first; their product is the number of rows M) with strides
+    `row_strides` into `a`, from `row_base` on; a plain matrix has one row size M with stride lda. `tap_sizes`, `tap_strides` enumerate the offsets of a convolution's
+    taps the same way; a plain matrix has none. `run` is the number of contiguous k elements of each tap.
+    `b` is the panel buffer, offset `b_base` elements: panels of K x width, K = taps * run.
+    Row m of the result starts at `c_base + m * c_stride` of `c`; `n` columns are written.
+    The tile iterations [lo, hi) run over the row-major space (panels, ceil(M / rows-per-block)), or
+    (row blocks, panels) when `rows_outer`; the region maps the f32 sum to the stored value: arguments are (sum : f32, m : index, n : index)
+    followed by one scalar per epilogue operand, loaded as `maps` say: 0 scalar, 1 by column n, 2 by (m * stride + n), 3 by row m.
+    Never reads or writes outside the described elements. `tile` is [rows, width] of the register tile.
+  }];
+  let arguments = (ins AnyMemRef:$a, AnyMemRef:$b, AnyMemRef:$c, Index:$row_base, Variadic<Index>:$row_sizes,
+                       Variadic<Index>:$row_strides, Variadic<Index>:$tap_sizes, Variadic<Index>:$tap_strides,
+                       Index:$run, Index:$b_base, Index:$c_base, Index:$c_stride, Index:$n, Index:$lo, Index:$hi,
+                       Variadic<AnyMemRef>:$epilogue_inputs, Variadic<Index>:$epilogue_bases, Variadic<Index>:$epilogue_strides,
+                       DenseI64ArrayAttr:$maps, DenseI64ArrayAttr:$tile, I64Attr:$rows_per_block, UnitAttr:$rows_outer);
+  let regions = (region SizedRegion<1>:$epilogue);
+  let hasVerifier = 1;
+}
+
+#endif // EFFK_OPS_TD
