@@ -16,6 +16,12 @@ std::optional<int64_t> getConstant(AffineExpr dim) {
   return std::nullopt;
 }
 
+std::string toString(AffineExpr dim) {
+  std::string text;
+  llvm::raw_string_ostream(text) << dim;
+  return text;
+}
+
 Dims getDims(Type tensorType) {
   auto type = cast<RankedTensorType>(tensorType);
   if (auto encoding = dyn_cast_if_present<DimsAttr>(type.getEncoding()))

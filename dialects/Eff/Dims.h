@@ -18,6 +18,9 @@ mlir::AffineExpr constDim(mlir::MLIRContext *context, int64_t value);
 /// The value of a constant size, else nothing.
 std::optional<int64_t> getConstant(mlir::AffineExpr dim);
 
+/// As written in `#eff.dims`: "s0 + 1".
+std::string toString(mlir::AffineExpr dim);
+
 /// All sizes of a tensor; a dynamic dim without encoding gives a null
 /// expression.
 Dims getDims(mlir::Type tensorType);

@@ -8,7 +8,7 @@ def Eff_SoftmaxOp : Eff_InferOp<"softmax", [DeclareOpInterfaceMethods<Eff_CostOp
   let hasVerifier = 1;
 }
 
-def Eff_LayerNormOp : Eff_InferOp<"layer_norm", [DeclareOpInterfaceMethods<Eff_CostOpInterface, ["getFlops"]>]> {
+def Eff_LayerNormOp : Eff_InferOp<"layer_norm", [AttrSizedOperandSegments, DeclareOpInterfaceMethods<Eff_CostOpInterface, ["getFlops"]>]> {
   let summary = "Normalises to zero mean and unit variance over the dims from `axis` on";
   let description = [{
     y = (x - mean) / sqrt(variance + epsilon) * scale + bias (ONNX LayerNormalization-17). `scale` and `bias` broadcast to x.
@@ -29,7 +29,7 @@ def Eff_RMSNormOp : Eff_InferOp<"rms_norm", [DeclareOpInterfaceMethods<Eff_CostO
   let hasVerifier = 1;
 }
 
-def Eff_GroupNormOp : Eff_InferOp<"group_norm", [DeclareOpInterfaceMethods<Eff_CostOpInterface, ["getFlops"]>]> {
+def Eff_GroupNormOp : Eff_InferOp<"group_norm", [AttrSizedOperandSegments, DeclareOpInterfaceMethods<Eff_CostOpInterface, ["getFlops"]>]> {
   let summary = "Normalises each of `groups` channel groups of each sample";
   let description = [{
     `x` is [N, C, spatial...], or [N, spatial..., C] with `channels_last`; `scale` and `bias` are [C]. Instance
