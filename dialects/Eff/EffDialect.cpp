@@ -77,7 +77,7 @@ DimsAttr::verifyEncoding(ArrayRef<int64_t> shape, Type,
     // dims_c2: constant exactly where the tensor's dim is static.
     std::optional<int64_t> constant = getConstant(expr);
     if (constant ? *constant != size : !ShapedType::isDynamic(size))
-      return emitError() << "dim " << expr
+      return emitError() << "dim " << toString(expr)
                          << " of the encoding contradicts the tensor's shape";
   }
   return success();

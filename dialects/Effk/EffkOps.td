@@ -74,6 +74,13 @@ def Effk_LaunchOp : Effk_Op<"launch", [Pure, DeclareOpInterfaceMethods<SymbolUse
   let assemblyFormat = "$kernel `(` $inputs `)` `dims` $dims `sizes` $sizes attr-dict `:` functional-type(operands, results)";
 }
 
+def Effk_ReportOp : Effk_Op<"report"> {
+  let summary = "Records a kernel error (effrt_kernel_error) when the condition holds";
+  let description = [{ The kernel goes on; the runtime turns the code into a status after the launch. }];
+  let arguments = (ins I1:$condition, I32Attr:$code);
+  let assemblyFormat = "$code `if` $condition attr-dict";
+}
+
 def Effk_GemmOp : Effk_Op<"gemm", [AttrSizedOperandSegments, RecursiveMemoryEffects,
     SingleBlockImplicitTerminator<"effc::effk::YieldOp">]> {
   let summary = "Rows times packed panels, with a fused epilogue, for a range of (panel, row block) tiles";
