@@ -89,7 +89,9 @@ def run_script(path):
     """A Python test program that prints its own closing line; absent ones count as nothing."""
 
     def run(build, jobs):
+        # They find effc on the PATH, as a user would.
         env = dict(os.environ, EFFC_BUILD_DIR=str(build), EFFC_TEST_JOBS=str(jobs))
+        env["PATH"] = f"{build / 'bin'}{os.pathsep}{env['PATH']}"
         status, counts = stream([sys.executable, ROOT / path], env)
         return (counts or Counts(failed=1)).with_status(status)
 
