@@ -30,6 +30,7 @@ config.substitutions += [
     ("%python", config.python),
     ("%src", config.effc_source_dir),
     ("%test_data", config.test_data_dir),
+    ("%llvm_include", os.path.join(os.path.dirname(config.llvm_tools_dir), "include")),
     ("%cc", config.c_compiler),
     ("%cxx", config.cxx_compiler),
 ]
