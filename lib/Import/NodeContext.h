@@ -1,0 +1,188 @@
+// What a handler of OnnxOps.def sees of one ONNX node: checked operands and
+// attributes, contents of small integer tensors as size expressions, and a way
+// to report what is wrong. Handlers never touch protobuf.
+#ifndef EFFC_LIB_IMPORT_NODECONTEXT_H
+#define EFFC_LIB_IMPORT_NODECONTEXT_H
+
+#include "Eff/EffOps.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/SmallBitVector.h"
+#include <optional>
+
+namespace onnx {
+class AttributeProto;
+class GraphProto;
+class NodeProto;
+class TensorProto;
+} // namespace onnx
+
+namespace effc {
+
+class Importer;
+struct ShapeValue;
+struct ImportScope;
+
+class NodeContext {
+public:
+  NodeContext(Importer &importer, ImportScope &scope,
+              const onnx::NodeProto &node, int64_t opset,
+              mlir::OpBuilder &builder, mlir::Location loc);
+
+  llvm::StringRef opType() const;
+  /// "" for ai.onnx.
+  llvm::StringRef domain() const;
+  /// Version of the operator's domain that the model imports.
+  int64_t opset() const { return opsetVersion; }
+  mlir::OpBuilder &builder() { return b; }
+  mlir::Location loc() const { return location; }
+  mlir::MLIRContext *context() const { return b.getContext(); }
+
+  // Operands and results -----------------------------------------------------
+
+  unsigned numInputs() const;
+  /// Null when the input is absent or "". Required inputs: `requireInputs`.
+  mlir::Value input(unsigned index) const;
+  bool hasInput(unsigned index) const { return bool(input(index)); }
+  /// Fails, with a diagnostic, unless inputs 0 to count - 1 are present and
+  /// there are no more than `max` inputs (default: `count`).
+  mlir::LogicalResult requireInputs(unsigned count,
+                                    std::optional<unsigned> max = {});
+  unsigned numOutputs() const;
+  /// The output is named, thus possibly read.
+  bool outputUsed(unsigned index) const;
+  /// Fails when `value` is null (its construction failed and was reported).
+  mlir::LogicalResult setOutput(unsigned index, mlir::Value value);
+  /// What value_info or the graph's outputs say of a result: the type, with
+  /// null expressions for sizes that no known symbol names. Null when nothing
+  /// is declared. A hint, for operands that are only known at run time.
+  mlir::Type declaredElementType(unsigned output) const;
+  std::optional<eff::Dims> declaredDims(unsigned output) const;
+
+  // Attributes. A mistyped attribute is reported and counts as absent; an
+  // attribute that the handler never asks for is reported as unknown. ---------
+
+  bool hasAttr(llvm::StringRef name) const;
+  std::optional<int64_t> attrInt(llvm::StringRef name);
+  int64_t attrInt(llvm::StringRef name, int64_t fallback);
+  bool attrBool(llvm::StringRef name, bool fallback);
+  std::optional<double> attrFloat(llvm::StringRef name);
+  double attrFloat(llvm::StringRef name, double fallback);
+  std::optional<std::string> attrString(llvm::StringRef name);
+  std::string attrString(llvm::StringRef name, llvm::StringRef fallback);
+  std::optional<llvm::SmallVector<int64_t>> attrInts(llvm::StringRef name);
+  llvm::SmallVector<int64_t> attrInts(llvm::StringRef name,
+                                      llvm::ArrayRef<int64_t> fallback);
+  std::optional<llvm::SmallVector<double>> attrFloats(llvm::StringRef name);
+  std::optional<llvm::SmallVector<std::string>>
+  attrStrings(llvm::StringRef name);
+  /// Null when absent (or malformed, which was reported).
+  mlir::ElementsAttr attrTensor(llvm::StringRef name);
+  const onnx::GraphProto *attrGraph(llvm::StringRef name);
+  /// Marks an attribute as known but without meaning here.
+  void ignoreAttr(llvm::StringRef name);
+  /// The element type of an ONNX TensorProto.DataType number (attribute `to`,
+  /// `dtype`, ...); null and a diagnostic when there is none.
+  mlir::Type elementType(int64_t onnxDataType);
+
+  // Contents and sizes --------------------------------------------------------
+
+  /// Contents of a small integer tensor (row-major) when all are expressions
+  /// over symbols.
+  std::optional<eff::Dims> sizes(mlir::Value value) const;
+  /// The same when all are constants; int and bool tensors of at most 4096
+  /// elements.
+  std::optional<llvm::SmallVector<int64_t>> constants(mlir::Value value) const;
+  /// Elements of a small constant tensor of any numeric type.
+  std::optional<llvm::SmallVector<double>> floats(mlir::Value value) const;
+  /// The only element of a constant tensor of one element.
+  std::optional<double> scalar(mlir::Value value) const;
+  /// The same for an int tensor whose element is an expression.
+  std::optional<mlir::AffineExpr> scalarSize(mlir::Value value) const;
+
+  /// The smaller or larger of two sizes; a new derived symbol unless it folds.
+  mlir::AffineExpr minSize(mlir::AffineExpr a, mlir::AffineExpr b);
+  mlir::AffineExpr maxSize(mlir::AffineExpr a, mlir::AffineExpr b);
+  /// Constants that a size lies between (symbols are bounded by their input).
+  std::pair<int64_t, int64_t> bounds(mlir::AffineExpr size) const;
+  /// Two sizes must be equal when shapes are bound; fails at once when they
+  /// are different constants.
+  mlir::LogicalResult requireEqual(mlir::AffineExpr a, mlir::AffineExpr b,
+                                   const llvm::Twine &what);
+
+  // Building ------------------------------------------------------------------
+
+  /// Builds an op whose result type is inferred; arguments as for
+  /// `OpTy::create` after the location. Null, with a diagnostic that names
+  /// the node, when operands do not fit or an operand is null.
+  template <typename OpTy, typename... Args>
+  mlir::Value create(Args &&...args) {
+    mlir::OperationState state(location, OpTy::getOperationName());
+    OpTy::build(b, state,
+                /*placeholder result type=*/mlir::Type(b.getNoneType()),
+                std::forward<Args>(args)...);
+    return finish(state, /*infer=*/true);
+  }
+  /// Builds an op with an explicit result type.
+  template <typename OpTy, typename... Args>
+  mlir::Value createTyped(mlir::Type type, Args &&...args) {
+    mlir::OperationState state(location, OpTy::getOperationName());
+    OpTy::build(b, state, type, std::forward<Args>(args)...);
+    return finish(state, /*infer=*/false);
+  }
+  /// Adds an operation with any number of results: verified, null on failure.
+  mlir::Operation *insert(mlir::OperationState &state, bool infer);
+
+  /// An `eff.constant`; splats of one value and small lists.
+  mlir::Value constant(mlir::ElementsAttr value);
+  /// A tensor of one repeated number (rounded to the element type).
+  mlir::Value splat(mlir::Type elementType, double value,
+                    llvm::ArrayRef<int64_t> shape = {});
+  mlir::Value constantI64(llvm::ArrayRef<int64_t> values);
+  /// A rank-1 tensor of sizes: `eff.constant` when all are constant, else
+  /// `eff.dim_values`.
+  mlir::Value dimValues(llvm::ArrayRef<mlir::AffineExpr> values,
+                        mlir::Type elementType, llvm::ArrayRef<int64_t> shape);
+
+  // Failure -------------------------------------------------------------------
+
+  /// The model is at fault: "node 'x' (Op, opset n): reason".
+  mlir::LogicalResult error(const llvm::Twine &reason,
+                            const llvm::Twine &remedy = "");
+  /// The model is fine but effc lacks something; all of these are listed
+  /// together at the end of the import.
+  mlir::LogicalResult unsupported(const llvm::Twine &reason,
+                                  const llvm::Twine &remedy = "");
+  void warning(const llvm::Twine &message);
+  bool hasFailed() const { return failed; }
+
+  /// Imports a body of this node (If) at the current place; `results` gets one
+  /// value per output of the graph.
+  mlir::LogicalResult inlineGraph(const onnx::GraphProto &graph,
+                                  llvm::SmallVectorImpl<mlir::Value> &results);
+
+  /// The importer's end: attributes that nobody asked for.
+  mlir::LogicalResult checkAllAttributesUsed();
+  llvm::ArrayRef<mlir::Value> outputs() const { return results; }
+  bool wasReportedUnsupported() const { return reportedUnsupported; }
+
+private:
+  const onnx::AttributeProto *find(llvm::StringRef name);
+  const onnx::AttributeProto *find(llvm::StringRef name, int type,
+                                   llvm::StringRef typeName);
+  mlir::Value finish(mlir::OperationState &state, bool infer);
+
+  Importer &importer;
+  ImportScope &scope;
+  const onnx::NodeProto &node;
+  int64_t opsetVersion;
+  mlir::OpBuilder &b;
+  mlir::Location location;
+  llvm::SmallVector<mlir::Value, 4> results;
+  llvm::SmallBitVector usedAttributes;
+  bool failed = false;
+  bool reportedUnsupported = false;
+};
+
+} // namespace effc
+
+#endif // EFFC_LIB_IMPORT_NODECONTEXT_H
