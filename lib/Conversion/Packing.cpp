@@ -1,0 +1,304 @@
+// Streams constants, converting floats on the way. All three panel sources
+// come down to strided runs: a column, a row or a tap of the panel at a time.
+#include "effc/Conversion/Packing.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include "llvm/ADT/APFloat.h"
+#include "llvm/Support/raw_ostream.h"
+#include <cstring>
+
+using namespace mlir;
+
+namespace effc {
+
+unsigned getElementBytes(Type elementType) {
+  if (!elementType.isIntOrFloat())
+    return 0;
+  unsigned bits = elementType.getIntOrFloatBitWidth();
+  return bits == 1 ? 1 : bits % 8 == 0 ? bits / 8 : 0;
+}
+
+std::optional<ConstantData> getConstantData(ElementsAttr value) {
+  ConstantData data;
+  data.elementType = value.getElementType();
+  unsigned size = getElementBytes(data.elementType);
+  if (size == 0 || !value.getShapedType().hasStaticShape())
+    return std::nullopt;
+  if (auto dense = dyn_cast<DenseElementsAttr>(value)) {
+    data.splat = dense.isSplat();
+    if (data.elementType.isInteger(1)) {
+      if (data.splat)
+        data.storage.push_back(dense.getSplatValue<bool>());
+      else
+        llvm::append_range(data.storage, dense.getValues<bool>());
+      data.bytes = data.storage;
+    } else {
+      data.bytes = dense.getRawData();
+    }
+  } else if (auto resource = dyn_cast<DenseResourceElementsAttr>(value)) {
+    const AsmResourceBlob *blob = resource.getRawHandle().getBlob();
+    if (!blob)
+      return std::nullopt;
+    data.bytes = blob->getData();
+  } else {
+    return std::nullopt;
+  }
+  uint64_t count = data.splat ? 1 : value.getNumElements();
+  if (data.bytes.size() != count * size)
+    return std::nullopt;
+  return data;
+}
+
+int64_t getPackedElements(effk::PanelAttr layout) {
+  return layout.getGroups() *
+         llvm::divideCeil(layout.getN(), layout.getWidth()) * layout.getK() *
+         layout.getWidth();
+}
+
+//===----------------------------------------------------------------------===//
+// Converting runs of elements
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Moves `count` elements; strides are in elements.
+using ConvertRun = void (*)(const char *from, int64_t fromStride, char *to,
+                            int64_t toStride, int64_t count);
+
+template <typename T>
+void copyRun(const char *from, int64_t fromStride, char *to, int64_t toStride,
+             int64_t count) {
+  for (int64_t i = 0; i < count; ++i)
+    std::memcpy(to + i * toStride * sizeof(T),
+                from + i * fromStride * sizeof(T), sizeof(T));
+}
+
+/// Formats as types: how to read one as double and to round one from double.
+struct Float32 {
+  using Bits = float;
+  static double load(float x) { return x; }
+  static float round(double x) { return static_cast<float>(x); }
+};
+struct Float64 {
+  using Bits = double;
+  static double load(double x) { return x; }
+  static double round(double x) { return x; }
+};
+
+uint16_t roundSmall(double x, const llvm::fltSemantics &semantics) {
+  llvm::APFloat value(x);
+  bool inexact;
+  value.convert(semantics, llvm::APFloat::rmNearestTiesToEven, &inexact);
+  return static_cast<uint16_t>(value.bitcastToAPInt().getZExtValue());
+}
+
+struct BFloat16 {
+  using Bits = uint16_t;
+  static double load(uint16_t x) {
+    return llvm::bit_cast<float>(static_cast<uint32_t>(x) << 16);
+  }
+  static uint16_t round(double x) {
+    return roundSmall(x, llvm::APFloat::BFloat());
+  }
+};
+struct Float16 {
+  using Bits = uint16_t;
+  static double load(uint16_t x) {
+    uint32_t exponent = x >> 10 & 31, mantissa = x & 1023;
+    double magnitude;
+    if (exponent == 31)
+      magnitude = mantissa ? std::numeric_limits<double>::quiet_NaN()
+                           : std::numeric_limits<double>::infinity();
+    else
+      magnitude = exponent ? std::ldexp(1024.0 + mantissa, int(exponent) - 25)
+                           : std::ldexp(double(mantissa), -24);
+    return x & 0x8000 ? -magnitude : magnitude;
+  }
+  static uint16_t round(double x) {
+    return roundSmall(x, llvm::APFloat::IEEEhalf());
+  }
+};
+
+template <typename From, typename To>
+void convertRun(const char *from, int64_t fromStride, char *to,
+                int64_t toStride, int64_t count) {
+  typename From::Bits source;
+  typename To::Bits result;
+  for (int64_t i = 0; i < count; ++i) {
+    std::memcpy(&source, from + i * fromStride * sizeof(source),
+                sizeof(source));
+    result = To::round(From::load(source));
+    std::memcpy(to + i * toStride * sizeof(result), &result, sizeof(result));
+  }
+}
+
+template <typename From> ConvertRun selectTarget(Type to) {
+  if (to.isF32())
+    return convertRun<From, Float32>;
+  if (to.isF64())
+    return convertRun<From, Float64>;
+  if (to.isF16())
+    return convertRun<From, Float16>;
+  return to.isBF16() ? convertRun<From, BFloat16> : nullptr;
+}
+
+/// Null when there is no such conversion.
+ConvertRun selectRun(Type from, Type to) {
+  if (from == to) {
+    switch (getElementBytes(to)) {
+    case 1:
+      return copyRun<uint8_t>;
+    case 2:
+      return copyRun<uint16_t>;
+    case 4:
+      return copyRun<uint32_t>;
+    case 8:
+      return copyRun<uint64_t>;
+    default:
+      return nullptr;
+    }
+  }
+  if (from.isF32())
+    return selectTarget<Float32>(to);
+  if (from.isF64())
+    return selectTarget<Float64>(to);
+  if (from.isF16())
+    return selectTarget<Float16>(to);
+  return from.isBF16() ? selectTarget<BFloat16>(to) : nullptr;
+}
+
+/// A constant being read as another element type.
+struct Source {
+  ConstantData data;
+  ConvertRun run = nullptr;
+  int64_t size = 0; // of a source element, in bytes
+
+  static FailureOr<Source>
+  open(ElementsAttr value, Type elementType,
+       llvm::function_ref<InFlightDiagnostic()> emitError) {
+    Source source;
+    std::optional<ConstantData> data = getConstantData(value);
+    if (!data)
+      return emitError() << "contents of the constant are missing or of "
+                            "another size than its type "
+                         << value.getType();
+    source.data = std::move(*data);
+    source.size = getElementBytes(source.data.elementType);
+    source.run = selectRun(source.data.elementType, elementType);
+    if (!source.run)
+      return emitError() << "cannot store a constant of "
+                         << source.data.elementType << " as " << elementType;
+    return source;
+  }
+
+  void read(int64_t first, int64_t stride, char *to, int64_t toStride,
+            int64_t count) const {
+    const char *from = data.bytes.data();
+    if (data.splat)
+      run(from, 0, to, toStride, count);
+    else
+      run(from + first * size, stride, to, toStride, count);
+  }
+};
+
+/// Fills one panel: columns [column, column + columns) of group `group`.
+class PanelFiller {
+public:
+  PanelFiller(const Source &source, effk::PanelAttr layout, int64_t taps,
+              int64_t bytes)
+      : source(source), kind(layout.getSource()), k(layout.getK()),
+        n(layout.getN()), width(layout.getWidth()), taps(taps), bytes(bytes) {}
+
+  void fill(int64_t group, int64_t column, int64_t columns, char *to) const {
+    if (kind == "kn") {
+      for (int64_t row = 0; row < k; ++row)
+        source.read((group * k + row) * n + column, 1, to + row * width * bytes,
+                    1, columns);
+      return;
+    }
+    for (int64_t j = 0; j < columns; ++j) {
+      int64_t first = (group * n + column + j) * k;
+      char *at = to + j * bytes;
+      if (kind == "nk") {
+        source.read(first, 1, at, width, k);
+        continue;
+      }
+      // oihw: memory order is (c, tap), panel order (tap, c).
+      int64_t channels = k / taps;
+      for (int64_t tap = 0; tap < taps; ++tap)
+        source.read(first + tap, taps, at + tap * channels * width * bytes,
+                    width, channels);
+    }
+  }
+
+private:
+  const Source &source;
+  StringRef kind;
+  int64_t k, n, width, taps, bytes;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Streams
+//===----------------------------------------------------------------------===//
+
+LogicalResult packPanel(ElementsAttr value, effk::PanelAttr layout,
+                        Type elementType, raw_ostream &os,
+                        llvm::function_ref<InFlightDiagnostic()> emitError) {
+  FailureOr<Source> source = Source::open(value, elementType, emitError);
+  if (failed(source))
+    return failure();
+  int64_t groups = layout.getGroups(), k = layout.getK(), n = layout.getN(),
+          width = layout.getWidth();
+  StringRef kind = layout.getSource();
+  ArrayRef<int64_t> shape = value.getShapedType().getShape();
+  int64_t taps = 1;
+  bool known = kind == "kn" || kind == "nk";
+  if (kind == "oihw" && shape.size() >= 2) {
+    known = true;
+    for (int64_t size : shape.drop_front(2))
+      taps *= size;
+  }
+  if (!known || width < 1 || value.getNumElements() != groups * k * n ||
+      (taps > 0 && k % taps != 0))
+    return emitError() << "constant of type " << value.getType()
+                       << " does not fit the panels " << layout;
+
+  int64_t bytes = getElementBytes(elementType);
+  PanelFiller filler(*source, layout, taps, bytes);
+  std::vector<char> panel(k * width * bytes);
+  for (int64_t group = 0; group < groups; ++group) {
+    for (int64_t column = 0; column < n; column += width) {
+      int64_t columns = std::min(width, n - column);
+      if (columns < width)
+        std::fill(panel.begin(), panel.end(), 0);
+      if (k > 0)
+        filler.fill(group, column, columns, panel.data());
+      os.write(panel.data(), panel.size());
+    }
+  }
+  return success();
+}
+
+LogicalResult writeDense(ElementsAttr value, Type elementType, raw_ostream &os,
+                         llvm::function_ref<InFlightDiagnostic()> emitError) {
+  FailureOr<Source> source = Source::open(value, elementType, emitError);
+  if (failed(source))
+    return failure();
+  int64_t count = value.getNumElements();
+  int64_t bytes = getElementBytes(elementType);
+  if (source->data.elementType == elementType && !source->data.splat) {
+    os.write(source->data.bytes.data(), source->data.bytes.size());
+    return success();
+  }
+  constexpr int64_t chunk = 4096;
+  std::vector<char> buffer(std::min(count, chunk) * bytes);
+  for (int64_t i = 0; i < count; i += chunk) {
+    int64_t length = std::min(chunk, count - i);
+    source->read(i, 1, buffer.data(), 1, length);
+    os.write(buffer.data(), length * bytes);
+  }
+  return success();
+}
+
+} // namespace effc

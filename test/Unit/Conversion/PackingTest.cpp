@@ -1,0 +1,150 @@
+// Packed panels against the formula of #effk.panel, for odd sizes and groups.
+#include "effc/Conversion/Packing.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/MLIRContext.h"
+#include "llvm/Support/raw_ostream.h"
+#include <gtest/gtest.h>
+
+using namespace mlir;
+using namespace effc;
+
+namespace {
+
+class PackingTest : public testing::Test {
+protected:
+  PackingTest() { context.loadDialect<eff::EffDialect, effk::EffkDialect>(); }
+  InFlightDiagnostic error() { return emitError(UnknownLoc::get(&context)); }
+
+  /// 1, 2, 3, ... of a shape.
+  DenseElementsAttr iota(ArrayRef<int64_t> shape) {
+    auto type = RankedTensorType::get(shape, Float32Type::get(&context));
+    std::vector<float> values(type.getNumElements());
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] = i + 1;
+    return DenseElementsAttr::get(type, ArrayRef<float>(values));
+  }
+
+  template <typename T>
+  std::vector<T> pack(ElementsAttr value, effk::PanelAttr layout, Type type) {
+    std::string bytes;
+    llvm::raw_string_ostream os(bytes);
+    EXPECT_TRUE(
+        succeeded(packPanel(value, layout, type, os, [&] { return error(); })));
+    EXPECT_EQ(bytes.size(), getPackedElements(layout) * sizeof(T));
+    std::vector<T> result(bytes.size() / sizeof(T));
+    std::memcpy(result.data(), bytes.data(), result.size() * sizeof(T));
+    return result;
+  }
+
+  /// The panel formula, with `at(g, k, n)` the logical matrix.
+  void expectPanels(effk::PanelAttr layout, ArrayRef<float> packed,
+                    llvm::function_ref<float(int64_t, int64_t, int64_t)> at) {
+    int64_t width = layout.getWidth(),
+            panels = llvm::divideCeil(layout.getN(), width);
+    for (int64_t g = 0; g < layout.getGroups(); ++g)
+      for (int64_t k = 0; k < layout.getK(); ++k)
+        for (int64_t n = 0; n < panels * width; ++n) {
+          int64_t index =
+              ((g * panels + n / width) * layout.getK() + k) * width +
+              n % width;
+          ASSERT_EQ(packed[index], n < layout.getN() ? at(g, k, n) : 0)
+              << "group " << g << " k " << k << " n " << n;
+        }
+  }
+
+  MLIRContext context;
+};
+
+TEST_F(PackingTest, PacksRowsOfColumns) {
+  for (auto [k, n, width] : {std::tuple<int64_t, int64_t, int64_t>{5, 7, 4},
+                             {1, 16, 16},
+                             {3, 33, 16},
+                             {8, 1, 8}}) {
+    auto layout = effk::PanelAttr::get(&context, "kn", 2, k, n, width);
+    auto packed =
+        pack<float>(iota({2, k, n}), layout, Float32Type::get(&context));
+    expectPanels(layout, packed, [&, k = k, n = n](auto g, auto i, auto j) {
+      return float((g * k + i) * n + j + 1);
+    });
+  }
+}
+
+TEST_F(PackingTest, PacksTransposed) {
+  auto layout = effk::PanelAttr::get(&context, "nk", 1, 5, 7, 4);
+  auto packed = pack<float>(iota({7, 5}), layout, Float32Type::get(&context));
+  expectPanels(layout, packed,
+               [](auto, auto k, auto n) { return float(n * 5 + k + 1); });
+}
+
+TEST_F(PackingTest, PacksConvolutionTapsBeforeChannels) {
+  // 2 groups of 5 outputs, 3 channels, 2x3 taps.
+  auto layout = effk::PanelAttr::get(&context, "oihw", 2, 18, 5, 4);
+  auto packed =
+      pack<float>(iota({10, 3, 2, 3}), layout, Float32Type::get(&context));
+  expectPanels(layout, packed, [](auto g, auto k, auto n) {
+    int64_t tap = k / 3, c = k % 3;
+    return float(((g * 5 + n) * 3 + c) * 6 + tap + 1);
+  });
+}
+
+TEST_F(PackingTest, ConvertsFloats) {
+  auto layout = effk::PanelAttr::get(&context, "kn", 1, 2, 3, 4);
+  auto bf16 = pack<uint16_t>(iota({2, 3}), layout, BFloat16Type::get(&context));
+  EXPECT_EQ(bf16[0], 0x3f80);
+  EXPECT_EQ(bf16[3], 0);
+  auto f16 = pack<uint16_t>(iota({2, 3}), layout, Float16Type::get(&context));
+  EXPECT_EQ(f16[1], 0x4000);
+  auto f64 = pack<double>(iota({2, 3}), layout, Float64Type::get(&context));
+  EXPECT_EQ(f64[4], 4.0);
+}
+
+TEST_F(PackingTest, ReadsHalfPrecision) {
+  auto type = RankedTensorType::get({3}, Float16Type::get(&context));
+  std::vector<uint16_t> bits = {0x3c00, 0x0001, 0xfc00};
+  auto value = DenseElementsAttr::getFromRawBuffer(
+      type, ArrayRef<char>(reinterpret_cast<char *>(bits.data()), 6));
+  std::string bytes;
+  llvm::raw_string_ostream os(bytes);
+  ASSERT_TRUE(succeeded(writeDense(value, Float32Type::get(&context), os,
+                                   [&] { return error(); })));
+  std::vector<float> result(3);
+  ASSERT_EQ(bytes.size(), 12u);
+  std::memcpy(result.data(), bytes.data(), 12);
+  EXPECT_EQ(result[0], 1.0f);
+  EXPECT_EQ(result[1], std::ldexp(1.0f, -24));
+  EXPECT_EQ(result[2], -std::numeric_limits<float>::infinity());
+}
+
+TEST_F(PackingTest, WritesBoolsAsBytesAndRepeatsSplats) {
+  Builder builder(&context);
+  auto bools = builder.getBoolVectorAttr({true, false, true});
+  auto splat = DenseElementsAttr::get(
+      RankedTensorType::get({5000}, builder.getF32Type()), 2.0f);
+  std::string bytes;
+  llvm::raw_string_ostream os(bytes);
+  ASSERT_TRUE(
+      succeeded(writeDense(cast<ElementsAttr>(bools), builder.getI1Type(), os,
+                           [&] { return error(); })));
+  EXPECT_EQ(bytes, std::string("\1\0\1", 3));
+  bytes.clear();
+  ASSERT_TRUE(succeeded(
+      writeDense(splat, builder.getF32Type(), os, [&] { return error(); })));
+  EXPECT_EQ(bytes.size(), 20000u);
+  float last;
+  std::memcpy(&last, bytes.data() + 19996, 4);
+  EXPECT_EQ(last, 2.0f);
+}
+
+TEST_F(PackingTest, RefusesWhatDoesNotFit) {
+  ScopedDiagnosticHandler quiet(&context, [](Diagnostic &) {});
+  std::string bytes;
+  llvm::raw_string_ostream os(bytes);
+  auto layout = effk::PanelAttr::get(&context, "kn", 1, 4, 4, 4);
+  EXPECT_TRUE(failed(packPanel(iota({3, 4}), layout, Float32Type::get(&context),
+                               os, [&] { return error(); })));
+  EXPECT_TRUE(failed(writeDense(iota({4}), IntegerType::get(&context, 8), os,
+                                [&] { return error(); })));
+}
+
+} // namespace
