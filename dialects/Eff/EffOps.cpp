@@ -1,4 +1,5 @@
-// The generated definitions of all `eff` operations; hand-written parts are in the themed files.
+// The generated definitions of all `eff` operations; hand-written parts are in
+// the themed files.
 #include "Eff/EffOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpImplementation.h"

@@ -1,5 +1,200 @@
 // Verifiers, shape functions, costs and folds of ElementwiseOps.td.
 #include "Eff/EffOps.h"
+#include "Eff/Verify.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace effc::eff;
+
+/// The broadcast of all operands' shapes; reports a contradiction.
+template <typename OpTy>
+static FailureOr<Dims> inferBroadcast(std::optional<Location> location,
+                                      ValueRange operands) {
+  if (failed(checkDims<OpTy>(location, operands)))
+    return failure();
+  Dims dims = getDims(operands.front().getType());
+  for (Value operand : operands.drop_front()) {
+    Dims other = getDims(operand.getType());
+    // binary_c1, compare_c1, select_c1: shapes broadcast.
+    std::optional<Dims> joined = broadcastDims(dims, other);
+    if (!joined)
+      return inferError<OpTy>(location, "shapes ", toString(dims), " and ",
+                              toString(other), " do not broadcast");
+    dims = *joined;
+  }
+  return dims;
+}
+
+//===----------------------------------------------------------------------===//
+// unary
+//===----------------------------------------------------------------------===//
+
+static bool givesBool(UnaryKind kind) {
+  return kind == UnaryKind::IsNaN || kind == UnaryKind::IsInf ||
+         kind == UnaryKind::Not;
+}
+
+LogicalResult UnaryOp::inferReturnTypes(
+    MLIRContext *context, std::optional<Location> location, ValueRange operands,
+    DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
+    SmallVectorImpl<Type> &inferredReturnTypes) {
+  Adaptor op(operands, attributes, properties, regions);
+  Type type = op.getX().getType();
+  if (givesBool(op.getKind()))
+    type = withElementType(type, IntegerType::get(context, 1));
+  inferredReturnTypes.push_back(type);
+  return success();
+}
+
+/// Whether a function is defined on elements of this type.
+static bool accepts(UnaryKind kind, Type type) {
+  switch (kind) {
+  case UnaryKind::Not:
+    return isBool(type);
+  case UnaryKind::BitNot:
+    return isInteger(type);
+  case UnaryKind::Abs:
+  case UnaryKind::Neg:
+  case UnaryKind::Sign:
+  case UnaryKind::Relu:
+  case UnaryKind::Clip:
+    return isFloat(type) || isInteger(type);
+  default:
+    return isFloat(type);
+  }
+}
+
+LogicalResult UnaryOp::verify() {
+  // unary_c1: the function is defined on the element type.
+  if (!accepts(getKind(), getElementType(getX())))
+    return emitOpError("'") << stringifyUnaryKind(getKind())
+                            << "' is not defined on " << getElementType(getX());
+  // unary_c2: functions with parameters have them.
+  bool needsAlpha = false, needsBeta = false;
+  switch (getKind()) {
+  case UnaryKind::HardSigmoid:
+  case UnaryKind::Selu:
+  case UnaryKind::IsInf:
+    needsBeta = true;
+    [[fallthrough]];
+  case UnaryKind::LeakyRelu:
+  case UnaryKind::Elu:
+  case UnaryKind::Celu:
+  case UnaryKind::ThresholdedRelu:
+    needsAlpha = true;
+    break;
+  default:
+    break;
+  }
+  if ((needsAlpha && !getAlpha()) || (needsBeta && !getBeta()))
+    return emitOpError("'") << stringifyUnaryKind(getKind()) << "' needs "
+                            << (needsBeta ? "alpha and beta" : "alpha");
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// binary
+//===----------------------------------------------------------------------===//
+
+LogicalResult BinaryOp::inferReturnTypes(
+    MLIRContext *context, std::optional<Location> location, ValueRange operands,
+    DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
+    SmallVectorImpl<Type> &inferredReturnTypes) {
+  FailureOr<Dims> dims = inferBroadcast<BinaryOp>(location, operands);
+  if (failed(dims))
+    return failure();
+  inferredReturnTypes.push_back(
+      makeTensorType(getElementType(operands.front()), *dims));
+  return success();
+}
+
+static bool accepts(BinaryKind kind, Type type) {
+  switch (kind) {
+  case BinaryKind::And:
+  case BinaryKind::Or:
+  case BinaryKind::Xor:
+    return isBool(type) || isInteger(type);
+  case BinaryKind::ShiftLeft:
+  case BinaryKind::ShiftRight:
+    return isInteger(type);
+  default:
+    return isFloat(type) || isInteger(type);
+  }
+}
+
+LogicalResult BinaryOp::verify() {
+  Type a = getElementType(getA()), b = getElementType(getB());
+  // binary_c2: operands have one element type; only an exponent may differ.
+  if (a != b && getKind() != BinaryKind::Pow)
+    return emitOpError("operands have element types ") << a << " and " << b;
+  // binary_c3: the function is defined on the element type.
+  if (!accepts(getKind(), a) || !accepts(getKind(), b))
+    return emitOpError("'")
+           << stringifyBinaryKind(getKind()) << "' is not defined on " << a;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// compare, select, convert
+//===----------------------------------------------------------------------===//
+
+LogicalResult CompareOp::inferReturnTypes(
+    MLIRContext *context, std::optional<Location> location, ValueRange operands,
+    DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
+    SmallVectorImpl<Type> &inferredReturnTypes) {
+  FailureOr<Dims> dims = inferBroadcast<CompareOp>(location, operands);
+  if (failed(dims))
+    return failure();
+  inferredReturnTypes.push_back(
+      makeTensorType(IntegerType::get(context, 1), *dims));
+  return success();
+}
+
+LogicalResult CompareOp::verify() {
+  // compare_c2: operands have one element type.
+  if (getElementType(getA()) != getElementType(getB()))
+    return emitOpError("operands have element types ")
+           << getElementType(getA()) << " and " << getElementType(getB());
+  return success();
+}
+
+LogicalResult SelectOp::inferReturnTypes(
+    MLIRContext *context, std::optional<Location> location, ValueRange operands,
+    DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
+    SmallVectorImpl<Type> &inferredReturnTypes) {
+  FailureOr<Dims> dims = inferBroadcast<SelectOp>(location, operands);
+  if (failed(dims))
+    return failure();
+  inferredReturnTypes.push_back(
+      makeTensorType(getElementType(operands[1]), *dims));
+  return success();
+}
+
+LogicalResult SelectOp::verify() {
+  // select_c2: the condition is bool.
+  if (!isBool(getElementType(getCondition())))
+    return emitOpError("condition has element type ")
+           << getElementType(getCondition()) << ", expected i1";
+  // select_c3: both choices have one element type.
+  if (getElementType(getA()) != getElementType(getB()))
+    return emitOpError("choices have element types ")
+           << getElementType(getA()) << " and " << getElementType(getB());
+  return success();
+}
+
+LogicalResult ConvertOp::verify() {
+  if (failed(verifyDims(*this)))
+    return failure();
+  // convert_c1: the shape stays.
+  if (contradict(getDims(getX().getType()), getDims(getType())))
+    return emitOpError("changes shape ")
+           << toString(getDims(getX().getType())) << " to "
+           << toString(getDims(getType()));
+  return success();
+}
+
+OpFoldResult UnaryOp::fold(FoldAdaptor) { return {}; }
+OpFoldResult BinaryOp::fold(FoldAdaptor) { return {}; }
+OpFoldResult ConvertOp::fold(FoldAdaptor) {
+  return getX().getType() == getType() ? getX() : OpFoldResult();
+}

@@ -1,5 +1,277 @@
 // Verifiers, shape functions, costs and folds of LinearOps.td.
 #include "Eff/EffOps.h"
+#include "Eff/Verify.h"
 
 using namespace mlir;
 using namespace effc::eff;
+
+/// Multiply-adds count two.
+static AffineExpr twice(AffineExpr expr) { return simplify(expr * 2); }
+
+//===----------------------------------------------------------------------===//
+// matmul
+//===----------------------------------------------------------------------===//
+
+LogicalResult MatmulOp::inferReturnTypes(
+    MLIRContext *context, std::optional<Location> location, ValueRange operands,
+    DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
+    SmallVectorImpl<Type> &inferredReturnTypes) {
+  Adaptor op(operands, attributes, properties, regions);
+  if (failed(checkDims<MatmulOp>(location, operands)))
+    return failure();
+  Dims a = getDims(op.getA().getType()), b = getDims(op.getB().getType());
+  // matmul_c1: operands have at least two dims.
+  if (a.size() < 2 || b.size() < 2)
+    return inferError<MatmulOp>(location, "operands have ranks ", a.size(),
+                                " and ", b.size(), ", expected at least 2");
+  // matmul_c2: operands have one element type.
+  if (getElementType(op.getA()) != getElementType(op.getB()))
+    return inferError<MatmulOp>(location, "multiplies ",
+                                getElementType(op.getA()), " by ",
+                                getElementType(op.getB()));
+  if (op.getTransposeA())
+    std::swap(a[a.size() - 1], a[a.size() - 2]);
+  if (op.getTransposeB())
+    std::swap(b[b.size() - 1], b[b.size() - 2]);
+  AffineExpr n = b.pop_back_val(), kb = b.pop_back_val();
+  AffineExpr ka = a.pop_back_val(), m = a.pop_back_val();
+  // matmul_c3: the contracted extents agree.
+  if (contradict(ka, kb))
+    return inferError<MatmulOp>(location, "contracts ", toString(ka),
+                                " columns with ", toString(kb), " rows");
+  // matmul_c4: leading dims broadcast.
+  std::optional<Dims> dims = broadcastDims(a, b);
+  if (!dims)
+    return inferError<MatmulOp>(location, "leading dims ", toString(a), " and ",
+                                toString(b), " do not broadcast");
+  dims->push_back(m);
+  dims->push_back(n);
+  inferredReturnTypes.push_back(
+      makeTensorType(getElementType(op.getA()), *dims));
+  return success();
+}
+
+LogicalResult MatmulOp::verify() {
+  // matmul_c5: elements are numbers.
+  Type type = getElementType(getA());
+  if (!isFloat(type) && !isInteger(type))
+    return emitOpError("multiplies matrices of ") << type;
+  return success();
+}
+
+AffineExpr MatmulOp::getFlops() {
+  Dims a = getDims(getA().getType());
+  AffineExpr k = a[a.size() - (getTransposeA() ? 2 : 1)];
+  return twice(getNumElements(getType()) * k);
+}
+
+//===----------------------------------------------------------------------===//
+// linear
+//===----------------------------------------------------------------------===//
+
+LogicalResult LinearOp::inferReturnTypes(
+    MLIRContext *context, std::optional<Location> location, ValueRange operands,
+    DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
+    SmallVectorImpl<Type> &inferredReturnTypes) {
+  Adaptor op(operands, attributes, properties, regions);
+  if (failed(checkDims<LinearOp>(location, operands)))
+    return failure();
+  Dims x = getDims(op.getX().getType());
+  Dims weight = getDims(op.getWeight().getType());
+  // linear_c1: x has a dim to contract and the weight is a matrix.
+  if (x.empty() || weight.size() != 2)
+    return inferError<LinearOp>(location, "takes x of rank ", x.size(),
+                                " and weight of rank ", weight.size(),
+                                ", expected at least 1 and exactly 2");
+  AffineExpr k = weight[op.getTransposeWeight() ? 1 : 0];
+  AffineExpr n = weight[op.getTransposeWeight() ? 0 : 1];
+  // linear_c2: the contracted extents agree.
+  if (contradict(x.back(), k))
+    return inferError<LinearOp>(location, "contracts ", toString(x.back()),
+                                " columns with ", toString(k), " rows");
+  x.back() = n;
+  inferredReturnTypes.push_back(makeTensorType(getElementType(op.getX()), x));
+  return success();
+}
+
+LogicalResult LinearOp::verify() {
+  Type type = getElementType(getX());
+  // linear_c3: one element type, of numbers.
+  if (getElementType(getWeight()) != type ||
+      (getBias() && getElementType(getBias()) != type) ||
+      (!isFloat(type) && !isInteger(type)))
+    return emitOpError("operands must have one element type of numbers");
+  // linear_c4: the bias is [N].
+  Dims y = getDims(getType());
+  if (getBias() && contradict(getDims(getBias().getType()), Dims{y.back()}))
+    return emitOpError("bias has shape ")
+           << toString(getDims(getBias().getType())) << ", expected ["
+           << toString(y.back()) << "]";
+  return success();
+}
+
+AffineExpr LinearOp::getFlops() {
+  Dims x = getDims(getX().getType());
+  return twice(getNumElements(getType()) * x.back());
+}
+
+//===----------------------------------------------------------------------===//
+// conv
+//===----------------------------------------------------------------------===//
+
+/// Checks that what conv and conv_transpose share: ranks and attribute lengths.
+template <typename OpTy>
+static LogicalResult checkConv(std::optional<Location> location,
+                               typename OpTy::Adaptor op) {
+  if (failed(checkDims<OpTy>(location, op.getOperands())))
+    return failure();
+  int64_t rank = getRank(op.getX()), spatial = rank - 2;
+  // conv_c1, conv_transpose_c1: 1 to 3 spatial dims, weight of the same rank.
+  if (spatial < 1 || spatial > 3 || getRank(op.getWeight()) != rank)
+    return inferError<OpTy>(location, "takes x of rank ", rank,
+                            " and weight of rank ", getRank(op.getWeight()),
+                            ", expected the same rank from 3 to 5");
+  auto length = static_cast<size_t>(spatial);
+  // conv_c2, conv_transpose_c2: attributes have an entry for each spatial dim.
+  if (op.getStrides().size() != length || op.getDilations().size() != length ||
+      op.getPads().size() != 2 * length)
+    return inferError<OpTy>(location, "has ", op.getStrides().size(),
+                            " strides, ", op.getDilations().size(),
+                            " dilations and ", op.getPads().size(),
+                            " pads for ", spatial, " spatial dims");
+  // conv_c3, conv_transpose_c3: strides and dilations are positive, pads are
+  // not negative.
+  auto isPositive = [](int64_t value) { return value > 0; };
+  auto isNegative = [](int64_t value) { return value < 0; };
+  if (!llvm::all_of(op.getStrides(), isPositive) ||
+      !llvm::all_of(op.getDilations(), isPositive) ||
+      llvm::any_of(op.getPads(), isNegative))
+    return inferError<OpTy>(
+        location, "needs positive strides and dilations, and pads from 0 on");
+  // conv_c4, conv_transpose_c4: groups divide the weight's first dim.
+  std::optional<int64_t> first =
+      getConstant(getDim(op.getWeight().getType(), 0));
+  auto groups = static_cast<int64_t>(op.getGroups());
+  if (groups < 1 || (first && *first % groups != 0))
+    return inferError<OpTy>(location, "has ", groups,
+                            " groups that do not divide dim 0 of the weight, ",
+                            toString(getDim(op.getWeight().getType(), 0)));
+  return success();
+}
+
+/// Element types and the bias, for conv and conv_transpose.
+template <typename OpTy>
+static LogicalResult verifyConv(OpTy op, AffineExpr channels) {
+  Type type = getElementType(op.getX());
+  // conv_c5, conv_transpose_c5: one element type, of floats.
+  if (getElementType(op.getWeight()) != type || !isFloat(type) ||
+      (op.getBias() && getElementType(op.getBias()) != type))
+    return op.emitOpError("operands must have one element type of floats");
+  // conv_c6, conv_transpose_c6: the bias has an element for each channel.
+  if (op.getBias() &&
+      contradict(getDims(op.getBias().getType()), Dims{channels}))
+    return op.emitOpError("bias has shape ")
+           << toString(getDims(op.getBias().getType())) << ", expected ["
+           << toString(channels) << "]";
+  return success();
+}
+
+LogicalResult
+ConvOp::inferReturnTypes(MLIRContext *context, std::optional<Location> location,
+                         ValueRange operands, DictionaryAttr attributes,
+                         OpaqueProperties properties, RegionRange regions,
+                         SmallVectorImpl<Type> &inferredReturnTypes) {
+  Adaptor op(operands, attributes, properties, regions);
+  if (failed(checkConv<ConvOp>(location, op)))
+    return failure();
+  Dims dims = getDims(op.getX().getType());
+  Dims weight = getDims(op.getWeight().getType());
+  size_t spatial = dims.size() - 2;
+  size_t channel = op.getChannelsLast() ? dims.size() - 1 : 1;
+  size_t first = op.getChannelsLast() ? 1 : 2;
+  // conv_c7: the weight's input channels are those of a group.
+  AffineExpr expected =
+      simplify(weight[1] * static_cast<int64_t>(op.getGroups()));
+  if (contradict(dims[channel], expected))
+    return inferError<ConvOp>(location, "x has ", toString(dims[channel]),
+                              " channels, the weight expects ",
+                              toString(expected));
+  dims[channel] = weight[0];
+  for (size_t i = 0; i < spatial; ++i) {
+    AffineExpr extent = getWindowExtent(
+        dims[first + i], op.getPads()[i] + op.getPads()[spatial + i],
+        weight[2 + i], op.getDilations()[i], op.getStrides()[i]);
+    // conv_c8: the kernel fits into the padded extent.
+    if (std::optional<int64_t> size = getConstant(extent); size && *size < 1)
+      return inferError<ConvOp>(location, "kernel of extent ",
+                                toString(weight[2 + i]),
+                                " exceeds the padded spatial dim ", i);
+    dims[first + i] = extent;
+  }
+  inferredReturnTypes.push_back(
+      makeTensorType(getElementType(op.getX()), dims));
+  return success();
+}
+
+LogicalResult ConvOp::verify() {
+  return verifyConv(*this, getDim(getWeight().getType(), 0));
+}
+
+AffineExpr ConvOp::getFlops() {
+  Dims weight = getDims(getWeight().getType());
+  AffineExpr taps =
+      product(getContext(), ArrayRef<AffineExpr>(weight).drop_front());
+  return twice(getNumElements(getType()) * taps);
+}
+
+//===----------------------------------------------------------------------===//
+// conv_transpose
+//===----------------------------------------------------------------------===//
+
+LogicalResult ConvTransposeOp::inferReturnTypes(
+    MLIRContext *context, std::optional<Location> location, ValueRange operands,
+    DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
+    SmallVectorImpl<Type> &inferredReturnTypes) {
+  Adaptor op(operands, attributes, properties, regions);
+  if (failed(checkConv<ConvTransposeOp>(location, op)))
+    return failure();
+  Dims dims = getDims(op.getX().getType());
+  Dims weight = getDims(op.getWeight().getType());
+  size_t spatial = dims.size() - 2;
+  // conv_transpose_c7: output_padding has an entry for each spatial dim.
+  if (op.getOutputPadding().size() != spatial)
+    return inferError<ConvTransposeOp>(
+        location, "has ", op.getOutputPadding().size(), " output paddings for ",
+        spatial, " spatial dims");
+  // conv_transpose_c8: the weight's first dim is the channels of x.
+  if (contradict(dims[1], weight[0]))
+    return inferError<ConvTransposeOp>(location, "x has ", toString(dims[1]),
+                                       " channels, the weight expects ",
+                                       toString(weight[0]));
+  dims[1] = simplify(weight[1] * static_cast<int64_t>(op.getGroups()));
+  for (size_t i = 0; i < spatial; ++i) {
+    int64_t pads = op.getPads()[i] + op.getPads()[spatial + i];
+    dims[2 + i] = simplify((dims[2 + i] - 1) * op.getStrides()[i] +
+                           (weight[2 + i] - 1) * op.getDilations()[i] + 1 +
+                           op.getOutputPadding()[i] - pads);
+    // conv_transpose_c9: something is left of the result.
+    if (std::optional<int64_t> size = getConstant(dims[2 + i]);
+        size && *size < 0)
+      return inferError<ConvTransposeOp>(
+          location, "pads exceed the extent of spatial dim ", i);
+  }
+  inferredReturnTypes.push_back(
+      makeTensorType(getElementType(op.getX()), dims));
+  return success();
+}
+
+LogicalResult ConvTransposeOp::verify() {
+  return verifyConv(*this, getDim(getType(), 1));
+}
+
+AffineExpr ConvTransposeOp::getFlops() {
+  Dims weight = getDims(getWeight().getType());
+  AffineExpr taps =
+      product(getContext(), ArrayRef<AffineExpr>(weight).drop_front());
+  return twice(getNumElements(getX().getType()) * taps);
+}

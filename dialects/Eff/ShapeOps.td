@@ -44,6 +44,13 @@ def Eff_TransposeOp : Eff_InferOp<"transpose"> {
   let arguments = (ins AnyRankedTensor:$x, DenseI64ArrayAttr:$permutation);
   let results = (outs AnyRankedTensor:$y);
   let assemblyFormat = "$x $permutation attr-dict `:` functional-type(operands, results)";
+  let extraClassDeclaration = [{
+    static bool isCompatibleReturnTypes(::mlir::TypeRange inferred, ::mlir::TypeRange actual) {
+      return ::effc::eff::areCompatibleTypes(inferred, actual);
+    }
+    /// Moves only dims of extent 1: the order of elements stays.
+    bool isReshape();
+  }];
   let hasFolder = 1;
   let hasVerifier = 1;
   let hasCanonicalizer = 1;
