@@ -1,0 +1,33 @@
+// Passes between kernel functions and the LLVM dialect.
+#ifndef EFFC_TARGET_CPU_PASSES_TD
+#define EFFC_TARGET_CPU_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def LowerKernelABI : Pass<"effk-lower-kernel-abi", "::mlir::ModuleOp"> {
+  let summary = "Give kernel functions the signature that the runtime calls";
+  let description = [{
+    A kernel function is a `func.func` with the attribute `effk.kernel` and the arguments: flat memrefs (operands, then
+    results), an index for each dim, the bounds lo and hi, and a scratch memref<?xi8>. `effk.results` says how many
+    of the memrefs are results.
+
+    The function `k` becomes `k.body`, whose memrefs are bare pointers that do not alias, and a new function `k` with the
+    signature of effrt_kernel_fn that loads the pointers and dims and calls it. `memref.dim` of an argument has no meaning.
+    `effk.report` sets a local that a single relaxed store passes on at the end, so that loops stay free of
+    side effects and can be vectorised. Exact.
+
+    ```mlir
+    func.func @k(%in: memref<?xf32>, %out: memref<?xf32>, %lo: index, %hi: index, %scratch: memref<?xi8>)
+        attributes {effk.kernel, effk.results = 1 : i64}
+    // becomes
+    func.func private @k.body(%in: !llvm.ptr {llvm.noalias, llvm.readonly}, %out: !llvm.ptr {llvm.noalias},
+                              %lo: index, %hi: index, %scratch: !llvm.ptr {llvm.noalias}, %error: !llvm.ptr)
+    func.func @k(%args: !llvm.ptr, %lo: i64, %hi: i64, %scratch: !llvm.ptr)
+    ```
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::func::FuncDialect"];
+  let statistics = [Statistic<"numKernels", "num-kernels", "Kernel functions lowered">];
+}
+
+#endif // EFFC_TARGET_CPU_PASSES_TD

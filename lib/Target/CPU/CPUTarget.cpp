@@ -1,0 +1,139 @@
+// The machines that `--cpu` names. Levels are ordered: each runs the code of
+// all before it.
+#include "effc/Target/CPU/CPUTarget.h"
+
+#include "effrt/effrt_abi.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/Host.h"
+#include <unistd.h>
+
+using namespace mlir;
+using namespace effc;
+
+namespace {
+
+struct CPULevel {
+  StringRef name;
+  StringRef cpu;
+  /// LLVM features beyond those of `cpu`, comma separated, each with its sign.
+  StringRef features;
+  /// What /proc/cpuinfo would have to show, as LLVM names it.
+  StringRef detect;
+  uint64_t required;
+  int64_t vectorBits;
+  int64_t vectorRegisters;
+  int64_t l1Bytes;
+  int64_t l2Bytes;
+};
+
+constexpr uint64_t v3Bits = EFFRT_CPU_AVX2;
+constexpr uint64_t v4Bits = v3Bits | EFFRT_CPU_AVX512;
+constexpr uint64_t vnniBits = v4Bits | EFFRT_CPU_AVX512_VNNI;
+constexpr uint64_t bf16Bits = vnniBits | EFFRT_CPU_AVX512_BF16;
+constexpr uint64_t amxBits = bf16Bits | EFFRT_CPU_AMX_INT8 | EFFRT_CPU_AMX_BF16;
+
+// Caches: the smallest of the machines that have the level.
+constexpr CPULevel levels[] = {
+    {"v3", "x86-64-v3", "", "avx2,fma,f16c,bmi2", v3Bits, 256, 16, 32 << 10,
+     256 << 10},
+    {"v4", "x86-64-v4", "", "avx512f,avx512bw,avx512cd,avx512dq,avx512vl",
+     v4Bits, 512, 32, 32 << 10, 1 << 20},
+    {"v4-vnni", "x86-64-v4", "+avx512vnni", "avx512vnni", vnniBits, 512, 32,
+     32 << 10, 1 << 20},
+    {"v4-bf16", "x86-64-v4", "+avx512vnni,+avx512bf16", "avx512bf16", bf16Bits,
+     512, 32, 32 << 10, 1 << 20},
+    {"amx", "x86-64-v4",
+     "+avx512vnni,+avx512bf16,+amx-tile,+amx-int8,+amx-bf16",
+     "amx-tile,amx-int8,amx-bf16", amxBits, 512, 32, 48 << 10, 2 << 20},
+};
+
+constexpr StringRef cpuNames[] = {"native",  "v3",      "v4",
+                                  "v4-vnni", "v4-bf16", "amx"};
+
+eff::TargetAttr makeTarget(MLIRContext *context, StringRef name,
+                           const CPULevel &level) {
+  return eff::TargetAttr::get(context, name, level.cpu, level.features,
+                              level.vectorBits, level.vectorRegisters,
+                              level.l1Bytes, level.l2Bytes);
+}
+
+/// The last level of which this machine has everything, or null.
+const CPULevel *findNativeLevel() {
+  llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
+  const CPULevel *best = nullptr;
+  for (const CPULevel &level : levels) {
+    SmallVector<StringRef> needed;
+    level.detect.split(needed, ',');
+    if (!llvm::all_of(needed, [&](StringRef f) { return host.lookup(f); }))
+      break;
+    best = &level;
+  }
+  return best;
+}
+
+int64_t cacheSize(int name, int64_t fallback) {
+  long size = sysconf(name);
+  return size > 0 ? size : fallback;
+}
+
+FailureOr<eff::TargetAttr> resolveNative(Location loc) {
+  const CPULevel *found = findNativeLevel();
+  if (!found)
+    return emitError(loc)
+           << "this machine has no AVX2, which is the least that effc makes "
+              "code for; name another with --cpu, one of "
+           << llvm::join(getCPUNames(), ", ");
+  CPULevel level = *found;
+  level.l1Bytes = cacheSize(_SC_LEVEL1_DCACHE_SIZE, level.l1Bytes);
+  level.l2Bytes = cacheSize(_SC_LEVEL2_CACHE_SIZE, level.l2Bytes);
+  return makeTarget(loc.getContext(), "native", level);
+}
+
+class CPUTarget final : public Target {
+public:
+  StringRef getName() const override { return "cpu"; }
+  FailureOr<eff::TargetAttr> resolve(Location loc,
+                                     StringRef cpu) const override {
+    return resolveCPU(cpu, loc);
+  }
+  uint64_t getRequiredFeatures(eff::TargetAttr target) const override {
+    return effc::getRequiredFeatures(target);
+  }
+  void buildPipeline(OpPassManager &pm, eff::TargetAttr target,
+                     bool plain) const override {
+    buildCPUPipeline(pm, target, plain);
+  }
+  FailureOr<ObjectFiles>
+  emitObjects(ModuleOp kernels, eff::TargetAttr target,
+              const EmitOptions &options) const override {
+    return emitObject(kernels, target, options);
+  }
+};
+
+} // namespace
+
+ArrayRef<StringRef> effc::getCPUNames() { return cpuNames; }
+
+FailureOr<eff::TargetAttr> effc::resolveCPU(StringRef name, Location loc) {
+  if (name == "native")
+    return resolveNative(loc);
+  for (const CPULevel &level : levels)
+    if (name == level.name)
+      return makeTarget(loc.getContext(), name, level);
+  return emitError(loc) << "unknown CPU '" << name << "', expected one of "
+                        << llvm::join(getCPUNames(), ", ")
+                        << "; machines without AVX2 are not supported";
+}
+
+uint64_t effc::getRequiredFeatures(eff::TargetAttr target) {
+  for (const CPULevel &level : llvm::reverse(levels))
+    if (target.getCpu() == level.cpu && target.getFeatures() == level.features)
+      return level.required;
+  return v3Bits;
+}
+
+const Target &effc::getCPUTarget() {
+  static const CPUTarget target;
+  return target;
+}

@@ -1,0 +1,43 @@
+// The order of passes from kernel functions to the LLVM dialect. Vectors exist
+// only where a tile op made them; loops over scalars go to LLVM as they are and
+// its loop vectoriser takes them.
+#include "effc/Target/CPU/CPUTarget.h"
+#include "effc/Target/CPU/Passes.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+void effc::buildCPUPipeline(OpPassManager &pm, eff::TargetAttr target,
+                            bool plain) {
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  // Machines without bf16 arithmetic round in integers; LLVM would call a
+  // library function.
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  pm.addNestedPass<func::FuncOp>(arith::createArithExpandOpsPass(expand));
+  pm.addPass(createLowerKernelABI());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  // log1p as log(1 + x) loses all digits near 0.
+  ConvertMathToLLVMPassOptions math;
+  math.approximateLog1p = false;
+  pm.addPass(createConvertMathToLLVMPass(math));
+  pm.addPass(createConvertMathToLibmPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+}
+
+LogicalResult effc::lowerToLLVM(ModuleOp module, eff::TargetAttr target,
+                                bool plain) {
+  PassManager pm(module.getContext());
+  buildCPUPipeline(pm, target, plain);
+  return pm.run(module);
+}
