@@ -1,0 +1,339 @@
+/* Binding: from symbol values to offsets, pointers and chunk sizes. Done once
+ * per set of shapes; the last few are kept.
+ */
+#include "Internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A launch below this runs on the calling thread; a thread is worth its start
+ * for half of it. */
+#define PARALLEL_COST_NS 8000
+#define COST_PER_SLOT_NS (PARALLEL_COST_NS / 2)
+/* Chunks of one thread's share: enough to even out disturbances, few enough for
+ * kernels that prepare something per call. */
+#define CHUNKS_PER_SLOT 4
+#define MAX_EXTENT (INT64_C(1) << 62)
+
+#define FAIL(...) effrt_fail(&session->error, __VA_ARGS__)
+
+static const effrt_program *get_program(const effrt_session *session,
+                                        uint32_t program) {
+  return &session->model->desc->programs[program];
+}
+
+effrt_bound *effrt_find_bound(effrt_session *session, uint32_t program,
+                              const int64_t *symbols) {
+  size_t bytes = get_program(session, program)->num_symbols * sizeof(*symbols);
+  for (uint32_t i = 0; i < EFFRT_MAX_BOUND; ++i) {
+    effrt_bound *bound = session->bound[i];
+    if (bound && bound->program == program &&
+        (bytes == 0 || memcmp(bound->symbols, symbols, bytes) == 0)) {
+      bound->last_used = ++session->clock;
+      return bound;
+    }
+  }
+  return NULL;
+}
+
+typedef struct bound_counts {
+  size_t pointers, kernel_dims, patches, shapes;
+} bound_counts;
+
+static bound_counts count_parts(const effrt_program *p) {
+  bound_counts counts = {0};
+  for (uint32_t i = 0; i < p->num_launches; ++i) {
+    const effrt_launch *launch = &p->launches[i];
+    counts.pointers += launch->num_buffers;
+    counts.kernel_dims += launch->num_dims;
+    for (uint32_t k = 0; k < launch->num_buffers; ++k)
+      counts.patches +=
+          p->buffers[launch->buffers[k]].kind <= EFFRT_BUFFER_OUTPUT;
+  }
+  for (uint32_t i = 0; i < p->num_outputs; ++i)
+    counts.shapes += p->outputs[i].rank;
+  return counts;
+}
+
+/* Lays a bound program out; only the size matters when the carver has no base.
+ */
+static void lay_out(effrt_bound *bound, const effrt_program *p,
+                    const bound_counts *counts, effrt_carver *carver) {
+  (void)effrt_carve(carver, 1, sizeof(*bound));
+  bound->symbols = effrt_carve(carver, p->num_symbols, sizeof(*bound->symbols));
+  bound->dims = effrt_carve(carver, p->num_dims, sizeof(*bound->dims));
+  bound->offsets = effrt_carve(carver, p->num_buffers, sizeof(*bound->offsets));
+  bound->shapes = effrt_carve(carver, counts->shapes, sizeof(*bound->shapes));
+  bound->io_bytes = effrt_carve(carver, (size_t)p->num_inputs + p->num_outputs,
+                                sizeof(*bound->io_bytes));
+  bound->kernel_dims =
+      effrt_carve(carver, counts->kernel_dims, sizeof(*bound->kernel_dims));
+  bound->pointers =
+      effrt_carve(carver, counts->pointers, sizeof(*bound->pointers));
+  bound->patches =
+      effrt_carve(carver, counts->patches, sizeof(*bound->patches));
+  bound->launches =
+      effrt_carve(carver, p->num_launches, sizeof(*bound->launches));
+}
+
+/* The slot for a new shape: a free one, else that of the shape unused for
+ * longest. */
+static effrt_bound **pick_slot(effrt_session *session) {
+  effrt_bound **pick = &session->bound[0];
+  for (uint32_t i = 0; i < EFFRT_MAX_BOUND; ++i) {
+    if (!session->bound[i])
+      return &session->bound[i];
+    if (session->bound[i]->last_used < (*pick)->last_used)
+      pick = &session->bound[i];
+  }
+  return pick;
+}
+
+static effrt_bound *make_block(effrt_session *session, uint32_t program,
+                               effrt_bound **slot) {
+  const effrt_program *p = get_program(session, program);
+  bound_counts counts = count_parts(p);
+  effrt_bound layout;
+  effrt_carver carver = {0};
+  lay_out(&layout, p, &counts, &carver);
+  uint64_t bytes = carver.bytes;
+  effrt_bound *block = *slot;
+  if (session->last == block)
+    session->last = NULL;
+  *slot = NULL;
+  if (block && block->block_bytes != bytes) {
+    free(block);
+    block = NULL;
+  }
+  if (!block && !(block = effrt_alloc(bytes))) {
+    (void)FAIL(EFFRT_STATUS_OUT_OF_MEMORY,
+               "out of memory: %" PRIu64 " bytes for program '%s'", bytes,
+               p->name);
+    return NULL;
+  }
+  memset(block, 0, bytes);
+  carver = (effrt_carver){(uint8_t *)block, 0};
+  lay_out(block, p, &counts, &carver);
+  block->program = program;
+  block->block_bytes = bytes;
+  return block;
+}
+
+static effrt_status bind_tensor(effrt_session *session, const effrt_program *p,
+                                const effrt_bound *bound,
+                                const effrt_tensor_desc *tensor,
+                                const char *what, int64_t *shape,
+                                uint64_t *bytes) {
+  *bytes = effrt_dtype_size(tensor->dtype);
+  bool empty = false, overflow = false;
+  for (uint32_t axis = 0; axis < tensor->rank; ++axis) {
+    int64_t size = bound->dims[tensor->dims[axis]];
+    if (size < 0)
+      return FAIL(EFFRT_STATUS_SHAPE_MISMATCH,
+                  "dimension %" PRIu32
+                  " (%s) of %s '%s' of program '%s' would be %" PRId64,
+                  axis, tensor->dim_texts[axis], what, tensor->name, p->name,
+                  size);
+    if (shape)
+      shape[axis] = size;
+    empty |= size == 0;
+    overflow |= __builtin_mul_overflow(*bytes, (uint64_t)size, bytes);
+  }
+  if (empty)
+    *bytes = 0;
+  else if (overflow || *bytes > INT64_MAX)
+    return FAIL(EFFRT_STATUS_SIZE_OVERFLOW,
+                "the size of %s '%s' does not fit 64 bits", what, tensor->name);
+  return EFFRT_STATUS_OK;
+}
+
+static effrt_status bind_tensors(effrt_session *session, const effrt_program *p,
+                                 effrt_bound *bound) {
+  int64_t *shape = bound->shapes;
+  effrt_status status = EFFRT_STATUS_OK;
+  for (uint32_t i = 0; i < p->num_inputs && !status; ++i)
+    status = bind_tensor(session, p, bound, &p->inputs[i], "input", NULL,
+                         &bound->io_bytes[i]);
+  for (uint32_t i = 0; i < p->num_outputs && !status; ++i) {
+    status = bind_tensor(session, p, bound, &p->outputs[i], "output", shape,
+                         &bound->io_bytes[p->num_inputs + i]);
+    shape += p->outputs[i].rank;
+  }
+  return status;
+}
+
+/* Sizes of buffers, then the arena. Other kinds take part with zero bytes. */
+static effrt_status bind_buffers(effrt_session *session, const effrt_program *p,
+                                 effrt_bound *bound) {
+  effrt_plan_item *items = session->items;
+  for (uint32_t i = 0; i < p->num_buffers; ++i) {
+    const effrt_buffer *buffer = &p->buffers[i];
+    int64_t bytes = bound->dims[buffer->bytes];
+    if (bytes < 0)
+      return FAIL(EFFRT_STATUS_SHAPE_MISMATCH,
+                  "an intermediate value of program '%s' would have %" PRId64
+                  " bytes",
+                  p->name, bytes);
+    items[i] = (effrt_plan_item){0};
+    if (buffer->kind == EFFRT_BUFFER_ARENA)
+      items[i] =
+          (effrt_plan_item){(uint64_t)bytes, buffer->first, buffer->last};
+    else if (buffer->kind == EFFRT_BUFFER_WEIGHT &&
+             (uint64_t)bytes >
+                 session->model->desc->weights_size - buffer->value)
+      return FAIL(EFFRT_STATUS_NOT_A_MODEL,
+                  "damaged model: buffer %" PRIu32
+                  " of program '%s' lies outside the weights",
+                  i, p->name);
+    else if (buffer->kind <= EFFRT_BUFFER_OUTPUT &&
+             (uint64_t)bytes >
+                 bound->io_bytes[buffer->value +
+                                 (buffer->kind == EFFRT_BUFFER_OUTPUT
+                                      ? p->num_inputs
+                                      : 0)])
+      return FAIL(EFFRT_STATUS_NOT_A_MODEL,
+                  "damaged model: buffer %" PRIu32
+                  " of program '%s' is larger than its tensor",
+                  i, p->name);
+  }
+  if (!effrt_plan_arena(items, p->num_buffers, bound->offsets,
+                        session->plan_work, &bound->arena_bytes))
+    return FAIL(EFFRT_STATUS_SIZE_OVERFLOW,
+                "the memory for intermediate values of program '%s' does not "
+                "fit 64 bits",
+                p->name);
+  bound->live_bytes = effrt_plan_lower_bound(
+      items, p->num_buffers, p->num_launches, session->step_work);
+  return EFFRT_STATUS_OK;
+}
+
+static int64_t at_least_zero(int64_t value) { return value > 0 ? value : 0; }
+
+/* Threads worth using and the iterations they take at a time. Depends on sizes
+ * alone. */
+static void choose_chunks(const effrt_session *session,
+                          effrt_bound_launch *launch, int64_t cost_ns) {
+  int64_t slots = 1;
+  if (cost_ns >= PARALLEL_COST_NS) {
+    slots = cost_ns / COST_PER_SLOT_NS;
+    if (slots > session->num_threads)
+      slots = session->num_threads;
+    if (slots > launch->extent)
+      slots = launch->extent;
+  }
+  launch->slots = (int32_t)(slots > 0 ? slots : 1);
+  int64_t pieces = (int64_t)launch->slots * CHUNKS_PER_SLOT;
+  launch->chunk = launch->extent / pieces + (launch->extent % pieces != 0);
+}
+
+/* Fills what a launch needs but for pointers; returns the scratch bytes of a
+ * thread. */
+static effrt_status bind_launch(effrt_session *session, const effrt_program *p,
+                                effrt_bound *bound, uint32_t index,
+                                int64_t *kernel_dims, void **pointers,
+                                int64_t *scratch) {
+  const effrt_launch *launch = &p->launches[index];
+  const effrt_kernel *kernel = &session->model->desc->kernels[launch->kernel];
+  effrt_bound_launch *ready = &bound->launches[index];
+  ready->fn = kernel->fn;
+  ready->args =
+      (effrt_kernel_args){pointers, kernel_dims, &session->kernel_error};
+  ready->extent = bound->dims[launch->extent];
+  ready->flops = at_least_zero(bound->dims[launch->flops]);
+  ready->bytes = at_least_zero(bound->dims[launch->bytes]);
+  *scratch = bound->dims[launch->scratch];
+  if (ready->extent < 0 || ready->extent > MAX_EXTENT || *scratch < 0)
+    return FAIL(EFFRT_STATUS_SIZE_OVERFLOW,
+                "kernel '%s' of program '%s' would have %" PRId64
+                " iterations and %" PRId64 " bytes of scratch",
+                kernel->name, p->name, ready->extent, *scratch);
+  choose_chunks(session, ready, bound->dims[launch->cost]);
+  bound->parallel |= ready->slots > 1;
+  for (uint32_t k = 0; k < launch->num_dims; ++k)
+    kernel_dims[k] = bound->dims[launch->dims[k]];
+  for (uint32_t k = 0; k < launch->num_buffers; ++k) {
+    const effrt_buffer *buffer = &p->buffers[launch->buffers[k]];
+    uint32_t io = (uint32_t)buffer->value;
+    if (buffer->kind == EFFRT_BUFFER_WEIGHT)
+      pointers[k] =
+          (void *)(uintptr_t)(session->model->weights + buffer->value);
+    else if (buffer->kind != EFFRT_BUFFER_ARENA)
+      bound->patches[bound->num_patches++] = (effrt_io_patch){
+          (size_t)(pointers + k - bound->pointers),
+          buffer->kind == EFFRT_BUFFER_OUTPUT ? io + p->num_inputs : io};
+  }
+  return EFFRT_STATUS_OK;
+}
+
+static effrt_status grow(effrt_session *session, const char *what,
+                         uint8_t **memory, uint64_t bytes) {
+  uint8_t *grown = effrt_alloc(bytes);
+  if (!grown)
+    return FAIL(EFFRT_STATUS_OUT_OF_MEMORY,
+                "out of memory: %" PRIu64 " bytes for %s", bytes, what);
+  free(*memory);
+  *memory = grown;
+  return EFFRT_STATUS_OK;
+}
+
+static effrt_status reserve(effrt_session *session, uint64_t arena_bytes,
+                            uint64_t scratch_bytes) {
+  effrt_status status = EFFRT_STATUS_OK;
+  if (arena_bytes > session->arena_bytes) {
+    status = grow(session, "intermediate values", &session->arena, arena_bytes);
+    session->arena_bytes = status ? session->arena_bytes : arena_bytes;
+  }
+  uint64_t stride = (scratch_bytes + EFFRT_CACHE_LINE - 1) &
+                    ~(uint64_t)(EFFRT_CACHE_LINE - 1);
+  if (status || stride <= session->scratch_stride)
+    return status;
+  uint64_t total;
+  if (__builtin_mul_overflow(stride, (uint64_t)session->num_threads, &total))
+    return FAIL(EFFRT_STATUS_SIZE_OVERFLOW,
+                "the scratch memory does not fit 64 bits");
+  status = grow(session, "scratch", &session->scratch, total);
+  session->scratch_stride = status ? session->scratch_stride : stride;
+  return status;
+}
+
+static effrt_status fill(effrt_session *session, effrt_bound *bound) {
+  const effrt_program *p = get_program(session, bound->program);
+  effrt_status status = bind_tensors(session, p, bound);
+  if (!status)
+    status = bind_buffers(session, p, bound);
+  int64_t *kernel_dims = bound->kernel_dims, scratch = 0;
+  void **pointers = bound->pointers;
+  for (uint32_t i = 0; i < p->num_launches && !status; ++i) {
+    int64_t bytes;
+    status = bind_launch(session, p, bound, i, kernel_dims, pointers, &bytes);
+    scratch = bytes > scratch ? bytes : scratch;
+    kernel_dims += p->launches[i].num_dims;
+    pointers += p->launches[i].num_buffers;
+  }
+  return status ? status
+                : reserve(session, bound->arena_bytes, (uint64_t)scratch);
+}
+
+effrt_status effrt_bind(effrt_session *session, uint32_t program,
+                        const int64_t *symbols, const int64_t *dims,
+                        effrt_bound **out) {
+  const effrt_program *p = get_program(session, program);
+  effrt_bound **slot = pick_slot(session);
+  effrt_bound *bound = make_block(session, program, slot);
+  if (!bound)
+    return EFFRT_STATUS_OUT_OF_MEMORY;
+  for (uint32_t i = 0; i < p->num_symbols; ++i)
+    bound->symbols[i] = symbols[i];
+  for (uint32_t i = 0; i < p->num_dims; ++i)
+    bound->dims[i] = dims[i];
+  effrt_status status = fill(session, bound);
+  if (status) {
+    free(bound);
+    return status;
+  }
+  bound->last_used = ++session->clock;
+  *slot = bound;
+  *out = bound;
+  return EFFRT_STATUS_OK;
+}

@@ -1,0 +1,201 @@
+/* Sessions: what belongs to one caller. Work space for binding is taken at
+ * once, so that only the arena, scratch and new cache entries allocate later.
+ */
+#include "Internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct work_sizes {
+  size_t io, symbols, dims, buffers, launches;
+} work_sizes;
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+static work_sizes measure(const effrt_model_desc *desc) {
+  work_sizes sizes = {0};
+  for (uint32_t i = 0; i < desc->num_programs; ++i) {
+    const effrt_program *p = &desc->programs[i];
+    sizes.io = larger(sizes.io, (size_t)p->num_inputs + p->num_outputs);
+    sizes.symbols = larger(sizes.symbols, p->num_symbols);
+    sizes.dims = larger(sizes.dims, p->num_dims);
+    sizes.buffers = larger(sizes.buffers, p->num_buffers);
+    sizes.launches = larger(sizes.launches, p->num_launches);
+  }
+  return sizes;
+}
+
+static void lay_out(effrt_session *session, const work_sizes *sizes,
+                    effrt_carver *carver) {
+  session->ranges = effrt_carve(carver, (size_t)session->num_threads,
+                                sizeof(*session->ranges));
+  session->io = effrt_carve(carver, sizes->io, sizeof(*session->io));
+  session->symbols =
+      effrt_carve(carver, sizes->symbols, sizeof(*session->symbols));
+  session->dims = effrt_carve(carver, sizes->dims, sizeof(*session->dims));
+  session->items = effrt_carve(carver, sizes->buffers, sizeof(*session->items));
+  session->plan_work = effrt_carve(carver, effrt_plan_work_size(sizes->buffers),
+                                   sizeof(*session->plan_work));
+  session->step_work =
+      effrt_carve(carver, sizes->launches + 1, sizeof(*session->step_work));
+}
+
+static bool allocate(effrt_session *session) {
+  work_sizes sizes = measure(session->model->desc);
+  effrt_carver carver = {0};
+  lay_out(session, &sizes, &carver);
+  session->work = effrt_alloc(carver.bytes);
+  /* Never null, so that pointers into them can always be computed. */
+  session->arena = effrt_alloc(EFFRT_CACHE_LINE);
+  session->scratch =
+      effrt_alloc((uint64_t)EFFRT_CACHE_LINE * (uint64_t)session->num_threads);
+  if (!session->work || !session->arena || !session->scratch)
+    return false;
+  session->arena_bytes = EFFRT_CACHE_LINE;
+  session->scratch_stride = EFFRT_CACHE_LINE;
+  memset(session->work, 0, carver.bytes);
+  carver = (effrt_carver){session->work, 0};
+  lay_out(session, &sizes, &carver);
+  return true;
+}
+
+/* The pool to use and the number of threads; no pool for one thread. */
+static effrt_status join_pool(effrt_session *session,
+                              const effrt_session_options *options,
+                              effrt_message *message) {
+  int32_t num_threads = options->num_threads;
+  if (options->pool) {
+    int32_t available = effrt_pool_num_threads(options->pool);
+    session->num_threads =
+        num_threads && num_threads < available ? num_threads : available;
+    session->pool = options->pool;
+    effrt_pool_retain(session->pool);
+    return EFFRT_STATUS_OK;
+  }
+  session->num_threads = num_threads ? num_threads : effrt_cpu_count();
+  if (session->num_threads == 1)
+    return EFFRT_STATUS_OK;
+  effrt_pool_options pool = {.struct_size = sizeof(pool),
+                             .num_threads = session->num_threads};
+  return effrt_pool_create(&pool, &session->pool, message);
+}
+
+effrt_status effrt_session_create(effrt_model *model,
+                                  const effrt_session_options *options,
+                                  effrt_session **out, effrt_message *message) {
+  if (message)
+    message->text[0] = 0;
+  effrt_session_options known;
+  if (!model || !out || !effrt_read_options(&known, sizeof(known), options))
+    return effrt_fail(message, EFFRT_STATUS_INVALID_ARGUMENT,
+                      "null argument or session options of an unknown version");
+  if (known.num_threads < 0 || known.num_threads > EFFRT_MAX_THREADS)
+    return effrt_fail(message, EFFRT_STATUS_INVALID_ARGUMENT,
+                      "%d threads asked for, expected 0 (one per core) to %d",
+                      known.num_threads, EFFRT_MAX_THREADS);
+  effrt_session *session = calloc(1, sizeof(*session));
+  if (!session)
+    return effrt_fail(message, EFFRT_STATUS_OUT_OF_MEMORY, "out of memory");
+  effrt_model_retain(model);
+  session->model = model;
+  effrt_status status = join_pool(session, &known, message);
+  if (!status && !allocate(session))
+    status = effrt_fail(message, EFFRT_STATUS_OUT_OF_MEMORY, "out of memory");
+  if (status) {
+    effrt_session_destroy(session);
+    return status;
+  }
+  *out = session;
+  return EFFRT_STATUS_OK;
+}
+
+void effrt_session_destroy(effrt_session *session) {
+  if (!session)
+    return;
+  for (uint32_t i = 0; i < EFFRT_MAX_BOUND; ++i)
+    free(session->bound[i]);
+  free(session->arena);
+  free(session->scratch);
+  free(session->work);
+  free(session->profile);
+  effrt_pool_destroy(session->pool);
+  effrt_model_close(session->model);
+  free(session);
+}
+
+const char *effrt_session_error(const effrt_session *session) {
+  return session ? session->error.text : "no session";
+}
+
+effrt_status effrt_session_memory(const effrt_session *session,
+                                  effrt_memory_info *info) {
+  if (!session || !info)
+    return EFFRT_STATUS_INVALID_ARGUMENT;
+  effrt_memory_info known = {
+      .arena_bytes = session->arena_bytes,
+      .scratch_bytes = session->scratch_stride * (uint64_t)session->num_threads,
+  };
+  for (uint32_t i = 0; i < EFFRT_MAX_BOUND; ++i)
+    if (session->bound[i]) {
+      known.num_plans += 1;
+      known.plan_bytes += session->bound[i]->block_bytes;
+    }
+  if (session->last) {
+    known.last_arena_bytes = session->last->arena_bytes;
+    known.last_live_bytes = session->last->live_bytes;
+  }
+  return effrt_write_info(info, &known, sizeof(known));
+}
+
+size_t effrt_profile_start(const effrt_model_desc *desc, uint32_t program) {
+  size_t start = 0;
+  for (uint32_t i = 0; i < program; ++i)
+    start += desc->programs[i].num_launches;
+  return start;
+}
+
+effrt_status effrt_session_set_profiling(effrt_session *session, int enabled) {
+  if (!session)
+    return EFFRT_STATUS_INVALID_ARGUMENT;
+  session->error.text[0] = 0;
+  if (!enabled) {
+    session->profiling = false;
+    return EFFRT_STATUS_OK;
+  }
+  const effrt_model_desc *desc = session->model->desc;
+  size_t count = effrt_profile_start(desc, desc->num_programs);
+  if (!session->profile)
+    session->profile = malloc((count + 1) * sizeof(*session->profile));
+  if (!session->profile)
+    return effrt_fail(&session->error, EFFRT_STATUS_OUT_OF_MEMORY,
+                      "out of memory for the profile");
+  memset(session->profile, 0, (count + 1) * sizeof(*session->profile));
+  session->profiling = true;
+  return EFFRT_STATUS_OK;
+}
+
+effrt_status effrt_session_profile(const effrt_session *session,
+                                   uint32_t program, uint32_t launch,
+                                   effrt_profile_entry *entry) {
+  if (!session || !entry || program >= session->model->desc->num_programs)
+    return EFFRT_STATUS_INVALID_ARGUMENT;
+  const effrt_model_desc *desc = session->model->desc;
+  if (launch >= desc->programs[program].num_launches)
+    return EFFRT_STATUS_INVALID_ARGUMENT;
+  const effrt_kernel *kernel =
+      &desc->kernels[desc->programs[program].launches[launch].kernel];
+  effrt_profile_entry known = {
+      .kernel = kernel->name,
+      .origin = kernel->origin ? kernel->origin : "",
+      .choice = kernel->choice ? kernel->choice : "",
+  };
+  if (session->profile) {
+    const effrt_launch_profile *totals =
+        &session->profile[effrt_profile_start(desc, program) + launch];
+    known.calls = totals->calls;
+    known.total_ns = totals->total_ns;
+    known.flops = totals->flops;
+    known.bytes = totals->bytes;
+  }
+  return effrt_write_info(entry, &known, sizeof(known));
+}
