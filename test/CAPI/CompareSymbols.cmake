@@ -1,0 +1,23 @@
+# Compares the dynamic symbols that LIBRARY defines with the lines of EXPECTED.
+cmake_minimum_required(VERSION 3.20)
+execute_process(COMMAND ${NM} -D --defined-only ${LIBRARY}
+  OUTPUT_VARIABLE output RESULT_VARIABLE failed)
+if(failed)
+  message(FATAL_ERROR "${NM} cannot read ${LIBRARY}")
+endif()
+string(REGEX MATCHALL "[^ \n]+\n" found "${output}")
+list(TRANSFORM found STRIP)
+# Of the linker and of instrumented builds.
+list(FILTER found EXCLUDE REGEX "^(_init|_fini|_edata|_end|__bss_start|__(a|ub|t)san.*|__sanitizer.*)$")
+list(SORT found)
+file(STRINGS ${EXPECTED} expected)
+foreach(symbol IN LISTS found)
+  if(NOT symbol IN_LIST expected)
+    message(SEND_ERROR "${LIBRARY} exports ${symbol}, which ${EXPECTED} does not list")
+  endif()
+endforeach()
+foreach(symbol IN LISTS expected)
+  if(NOT symbol IN_LIST found)
+    message(SEND_ERROR "${LIBRARY} does not export ${symbol} of ${EXPECTED}")
+  endif()
+endforeach()
