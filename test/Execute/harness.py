@@ -11,7 +11,6 @@ import pathlib
 import re
 import shutil
 import subprocess
-import time
 
 import numpy as np
 
@@ -44,6 +43,8 @@ def difference(got, want, rtol, atol):
     """(largest absolute error, largest relative error, what is wrong or "")."""
     if got.shape != want.shape:
         return np.inf, np.inf, f"shape {list(got.shape)} instead of {list(want.shape)}"
+    if got.dtype.kind == "V" and got.dtype.itemsize == want.dtype.itemsize:
+        got = got.view(want.dtype)  # .npy knows no bf16: it is stored as bytes
     if got.dtype != want.dtype:
         return np.inf, np.inf, f"type {got.dtype.name} instead of {want.dtype.name}"
     if want.size == 0:
@@ -61,10 +62,20 @@ def difference(got, want, rtol, atol):
     return float(error.max()), float(relative.max()), where
 
 
+def crashed(why):
+    """Whether a failed call was effc's own fault: a signal, no end, or the exit status for internal errors."""
+    return re.match(r"effc \w+: (?:exit (?:-|70\b|1[2-9]\d)|no end)", why) is not None
+
+
 def default_effc():
     """The build that tools/dev/run_tests.py tests, else effc on PATH."""
     build = os.environ.get("EFFC_BUILD_DIR")
     return os.path.join(build, "bin", "effc") if build else "effc"
+
+
+def not_built(path):
+    """Whether run_tests.py tests a build that has no effc (yet); then there is nothing to run."""
+    return "EFFC_BUILD_DIR" in os.environ and path == default_effc() and not os.path.exists(path)
 
 
 class Effc:
@@ -115,11 +126,15 @@ class Tally:
 
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
-        self.start = time.monotonic()
+        self.expected = 0  # of the skipped: failures that xfail.txt names
+
+    def count(self, status):
+        kind = {"PASS": "passed", "FAIL": "failed", "XPASS": "failed", "SKIP": "skipped", "XFAIL": "skipped"}[status]
+        setattr(self, kind, getattr(self, kind) + 1)
+        self.expected += status == "XFAIL"
 
     def case(self, status, *words, why=""):
-        count = {"PASS": "passed", "XFAIL": "passed", "FAIL": "failed", "XPASS": "failed", "SKIP": "skipped"}[status]
-        setattr(self, count, getattr(self, count) + 1)
+        self.count(status)
         print(" ".join([status, *map(str, words)]) + (f"  {why}" if why else ""), flush=True)
 
     def close(self):

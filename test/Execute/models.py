@@ -247,6 +247,10 @@ def arguments():
 
 def main():
     args = arguments()
+    if harness.not_built(args.effc):
+        tally = harness.Tally()
+        tally.case("SKIP", "all models", why="this build has no effc")
+        return tally.close()
     with tempfile.TemporaryDirectory(prefix="effc-models-") as scratch:
         files = Files(args.models_dir if args.models_dir.is_dir() else None, args.bench_models, scratch)
         runner = Runner(args, files, scratch)
