@@ -1,5 +1,6 @@
 // Verifiers of the `effk` operations.
 #include "Effk/EffkOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 using namespace mlir;
@@ -40,22 +41,85 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return success();
 }
 
+static Type sumTypeOf(MemRefType a) {
+  Type f32 = Float32Type::get(a.getContext());
+  return a.getElementType().isF64() ? a.getElementType() : f32;
+}
+
 LogicalResult GemmOp::verify() {
   // gemm_c1: a size and a stride for every row and tap dim.
+  size_t taps = getTapSizes().size();
   if (getRowSizes().size() != getRowStrides().size() || getRowSizes().empty())
     return emitOpError("needs a stride for each row size, at least one");
-  if (getTapSizes().size() != getTapStrides().size())
+  if (taps != getTapStrides().size())
     return emitOpError("needs a stride for each tap size");
-  // gemm_c2: the epilogue's operands are described one by one.
+  // gemm_c2: a window is described for every tap dim or not at all.
+  size_t window = getWindowSizes().size();
+  if (getWindowStrides().size() != window ||
+      getWindowDilations().size() != window ||
+      getWindowPads().size() != window ||
+      (window != 0 && (window != taps || window > getRowSizes().size())))
+    return emitOpError("needs a window size, stride, dilation and pad for each "
+                       "tap dim, or none");
+  // gemm_c3: the epilogue's operands are described one by one.
   size_t count = getEpilogueInputs().size();
   if (getMaps().size() != count || getEpilogueBases().size() != count ||
       getEpilogueStrides().size() != count)
     return emitOpError(
         "needs a map, a base and a stride for each epilogue input");
-  if (getEpilogue().front().getNumArguments() != count + 3)
-    return emitOpError("epilogue takes the sum, m, n and one scalar per input");
-  // gemm_c3: tile is [rows, width].
-  if (getTile().size() != 2 || getTile()[0] < 1 || getTile()[1] < 1)
-    return emitOpError("tile must be [rows, width]");
+  if (llvm::any_of(getMaps(), [](int64_t map) { return map < 0 || map > 3; }))
+    return emitOpError("maps must be 0 to 3");
+  // gemm_c4: the epilogue takes the sum, m, n and one scalar per input and
+  // gives an element of c.
+  auto flat = [](Value memref) { return cast<MemRefType>(memref.getType()); };
+  Type index = IndexType::get(getContext());
+  SmallVector<Type> types = {sumTypeOf(flat(getA())), index, index};
+  for (Value input : getEpilogueInputs())
+    types.push_back(flat(input).getElementType());
+  Block &body = getEpilogue().front();
+  if (TypeRange(body.getArgumentTypes()) != TypeRange(types))
+    return emitOpError(
+        "epilogue must take the sum, m, n and one scalar per input");
+  TypeRange yielded = body.getTerminator()->getOperandTypes();
+  if (yielded.size() != 1 || yielded[0] != flat(getC()).getElementType())
+    return emitOpError("epilogue must yield an element of c");
+  // gemm_c5: tile is [rows, width].
+  if (getTile().size() != 2 || getTile()[0] < 1 || getTile()[1] < 1 ||
+      getRowsPerBlock() < 1)
+    return emitOpError(
+        "tile must be [rows, width] and rows_per_block positive");
   return success();
+}
+
+GemmOp effk::createGemm(OpBuilder &builder, Location loc,
+                        const GemmDescription &gemm, EpilogueBuilder epilogue) {
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  auto orZero = [&](Value value) { return value ? value : zero; };
+  SmallVector<Value> inputs, bases, strides;
+  SmallVector<int64_t> maps;
+  SmallVector<Type> types = {sumTypeOf(cast<MemRefType>(gemm.a.getType())),
+                             builder.getIndexType(), builder.getIndexType()};
+  for (const EpilogueInput &input : gemm.epilogueInputs) {
+    inputs.push_back(input.memref);
+    bases.push_back(orZero(input.base));
+    strides.push_back(orZero(input.stride));
+    maps.push_back(static_cast<int64_t>(input.map));
+    types.push_back(cast<MemRefType>(input.memref.getType()).getElementType());
+  }
+  auto op = GemmOp::create(
+      builder, loc, gemm.a, orZero(gemm.rowBase), gemm.rowSizes,
+      gemm.rowStrides, gemm.tapSizes, gemm.tapStrides, gemm.run,
+      gemm.windowSizes, gemm.windowStrides, gemm.windowDilations,
+      gemm.windowPads, gemm.b, orZero(gemm.bBase), gemm.bStride, gemm.c,
+      orZero(gemm.cBase), gemm.cStride, gemm.n, gemm.lo, gemm.hi, inputs, bases,
+      strides, maps, ArrayRef<int64_t>{gemm.tileRows, gemm.tileWidth},
+      gemm.rowsPerBlock, gemm.rowsOuter);
+  OpBuilder::InsertionGuard guard(builder);
+  Block *body = builder.createBlock(&op.getEpilogue(), {}, types,
+                                    SmallVector<Location>(types.size(), loc));
+  ValueRange arguments = body->getArguments();
+  Value element = epilogue(builder, loc, arguments[0], arguments[1],
+                           arguments[2], arguments.drop_front(3));
+  YieldOp::create(builder, loc, element);
+  return op;
 }

@@ -12,4 +12,52 @@
 #define GET_OP_CLASSES
 #include "Effk/EffkOps.h.inc"
 
+namespace effc::effk {
+
+/// Where an input of a gemm's epilogue is read; values of GemmOp's `maps`.
+enum class EpilogueMap : int64_t {
+  Scalar = 0,
+  Column = 1,
+  Element = 2,
+  Row = 3
+};
+
+struct EpilogueInput {
+  mlir::Value memref;
+  EpilogueMap map;
+  mlir::Value base;
+  /// Between rows. May be null when the map does not use it.
+  mlir::Value stride;
+};
+
+/// The operands of GemmOp by name; see its description. Bases that are null are
+/// zero.
+struct GemmDescription {
+  mlir::Value a, rowBase;
+  llvm::SmallVector<mlir::Value> rowSizes, rowStrides;
+  llvm::SmallVector<mlir::Value> tapSizes, tapStrides;
+  mlir::Value run;
+  llvm::SmallVector<mlir::Value> windowSizes, windowStrides, windowDilations,
+      windowPads;
+  mlir::Value b, bBase;
+  /// Null: panels.
+  mlir::Value bStride;
+  mlir::Value c, cBase, cStride, n;
+  mlir::Value lo, hi;
+  llvm::SmallVector<EpilogueInput> epilogueInputs;
+  int64_t tileRows = 0, tileWidth = 0, rowsPerBlock = 0;
+  bool rowsOuter = false;
+};
+
+/// Gives the element to store, from the sum, its position and the epilogue's
+/// inputs.
+using EpilogueBuilder = llvm::function_ref<mlir::Value(
+    mlir::OpBuilder &, mlir::Location, mlir::Value sum, mlir::Value m,
+    mlir::Value n, mlir::ValueRange inputs)>;
+
+GemmOp createGemm(mlir::OpBuilder &builder, mlir::Location loc,
+                  const GemmDescription &gemm, EpilogueBuilder epilogue);
+
+} // namespace effc::effk
+
 #endif // EFFK_EFFKOPS_H

@@ -81,27 +81,41 @@ def Effk_ReportOp : Effk_Op<"report"> {
   let assemblyFormat = "$code `if` $condition attr-dict";
 }
 
-def Effk_GemmOp : Effk_Op<"gemm", [AttrSizedOperandSegments, RecursiveMemoryEffects,
+def Effk_GemmOp : Effk_Op<"gemm", [AttrSizedOperandSegments, MemoryEffects<[MemRead, MemWrite]>,
     SingleBlockImplicitTerminator<"effc::effk::YieldOp">]> {
-  let summary = "Rows times packed panels, with a fused epilogue, for a range of (panel, row block) tiles";
+  let summary = "Rows times panels, with a fused epilogue, for a range of (panel, row block) tiles";
   let description = [{
-    C[m, n] = epilogue(sum over taps t, i < run of A[row(m) + tap(t) + i] * B[panel(n)][t * run + i][n % width]).
+    C[m, n] = epilogue(sum over taps t, i < run of A[row(m) + tap(t) + i] * B[t * run + i, n]).
 
-    `a` is a flat memref. Rows are enumerated by `row_sizes` (outermost first; their product is the number of rows M) with strides
-    `row_strides` into `a`, from `row_base` on; a plain matrix has one row size M with stride lda. `tap_sizes`, `tap_strides` enumerate the offsets of a convolution's
-    taps the same way; a plain matrix has none. `run` is the number of contiguous k elements of each tap.
-    `b` is the panel buffer, offset `b_base` elements: panels of K x width, K = taps * run.
-    Row m of the result starts at `c_base + m * c_stride` of `c`; `n` columns are written.
-    The tile iterations [lo, hi) run over the row-major space (panels, ceil(M / rows-per-block)), or
-    (row blocks, panels) when `rows_outer`; the region maps the f32 sum to the stored value: arguments are (sum : f32, m : index, n : index)
-    followed by one scalar per epilogue operand, loaded as `maps` say: 0 scalar, 1 by column n, 2 by (m * stride + n), 3 by row m.
-    Never reads or writes outside the described elements. `tile` is [rows, width] of the register tile.
+    **Rows.** `row_sizes` (outermost first) enumerate the rows; their product is M. Row m starts at `row_base` plus its indices
+    times `row_strides` in the flat memref `a`. A plain matrix has one row size M and the stride lda.
+    **Taps.** `tap_sizes`, `tap_strides` enumerate the offsets of a convolution's taps the same way; a plain matrix has none.
+    `run` is the number of contiguous k elements of each tap, so K = taps * run.
+    **Window.** Without padding the four window lists are empty. Else they have an entry for each tap dim d, which goes with the
+    row dim at the same distance from the end: the tap counts only if its coordinate
+    `row index * window_stride + tap index * window_dilation - window_pad` is in [0, window_size), for every d; else its
+    elements are zeros and `a` is not read. (`row_base` then contains the -pad offsets and may be negative.)
+    **B.** Without `b_stride`: panels of K x width from element `b_base` on, element (k, n) at
+    `b_base + ((n / width) * K + k) * width + n % width`, zeros beyond n. With `b_stride`: (k, n) at `b_base + k * b_stride + n`.
+    **C.** Element (m, n) is at `c_base + m * c_stride + n`; `n` columns are written.
+    **Iterations** [lo, hi) run over the row-major space (panels, ceil(M / rows_per_block)), or (row blocks, panels) when
+    `rows_outer`.
+    **Epilogue.** The region maps the sum (f32; f64 if `a` is f64) to the element stored. Arguments are (sum, m : index, n : index)
+    and one scalar for each epilogue input, which lies at `base` + 0 (map 0: scalar), n (1: column), m * stride + n
+    (2: element) or m * stride (3: row). The ops are arith, math and constants, elementwise on scalars; values from outside may be used.
+
+    Never reads or writes outside the described elements. `tile` is [rows, width] of the register tile. A, B and
+    epilogue inputs do not overlap C.
   }];
-  let arguments = (ins AnyMemRef:$a, AnyMemRef:$b, AnyMemRef:$c, Index:$row_base, Variadic<Index>:$row_sizes,
-                       Variadic<Index>:$row_strides, Variadic<Index>:$tap_sizes, Variadic<Index>:$tap_strides,
-                       Index:$run, Index:$b_base, Index:$c_base, Index:$c_stride, Index:$n, Index:$lo, Index:$hi,
-                       Variadic<AnyMemRef>:$epilogue_inputs, Variadic<Index>:$epilogue_bases, Variadic<Index>:$epilogue_strides,
-                       DenseI64ArrayAttr:$maps, DenseI64ArrayAttr:$tile, I64Attr:$rows_per_block, UnitAttr:$rows_outer);
+  let arguments = (ins AnyMemRef:$a, Index:$row_base, Variadic<Index>:$row_sizes, Variadic<Index>:$row_strides,
+                       Variadic<Index>:$tap_sizes, Variadic<Index>:$tap_strides, Index:$run,
+                       Variadic<Index>:$window_sizes, Variadic<Index>:$window_strides,
+                       Variadic<Index>:$window_dilations, Variadic<Index>:$window_pads,
+                       AnyMemRef:$b, Index:$b_base, Optional<Index>:$b_stride,
+                       AnyMemRef:$c, Index:$c_base, Index:$c_stride, Index:$n, Index:$lo, Index:$hi,
+                       Variadic<AnyMemRef>:$epilogue_inputs, Variadic<Index>:$epilogue_bases,
+                       Variadic<Index>:$epilogue_strides, DenseI64ArrayAttr:$maps, DenseI64ArrayAttr:$tile,
+                       I64Attr:$rows_per_block, UnitAttr:$rows_outer);
   let regions = (region SizedRegion<1>:$epilogue);
   let hasVerifier = 1;
 }
