@@ -50,7 +50,10 @@ endfunction()
 function(effc_add_tool NAME)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_executable(${NAME} ${ARG_SOURCES})
-  set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+  # The shared precompiled header is position independent as for a library, which -fPIE is not.
+  set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin"
+    POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${NAME} PRIVATE -fPIC)
   effc_compile_options(${NAME})
   target_precompile_headers(${NAME} REUSE_FROM effc_pch)
   target_link_libraries(${NAME} PRIVATE ${ARG_LINK} MLIR LLVM)
