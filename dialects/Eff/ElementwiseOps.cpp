@@ -1,7 +1,6 @@
 // Verifiers, shape functions, costs and folds of ElementwiseOps.td.
 #include "Eff/EffOps.h"
 #include "Eff/Verify.h"
-#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace effc::eff;
@@ -193,8 +192,84 @@ LogicalResult ConvertOp::verify() {
   return success();
 }
 
-OpFoldResult UnaryOp::fold(FoldAdaptor) { return {}; }
-OpFoldResult BinaryOp::fold(FoldAdaptor) { return {}; }
+//===----------------------------------------------------------------------===//
+// Folds
+//===----------------------------------------------------------------------===//
+
+OpFoldResult UnaryOp::fold(FoldAdaptor) {
+  auto inner = getX().getDefiningOp<UnaryOp>();
+  bool twice = inner && inner.getKind() == getKind();
+  switch (getKind()) {
+  case UnaryKind::Neg:
+  case UnaryKind::Not:
+  case UnaryKind::BitNot:
+    return twice ? inner.getX() : OpFoldResult();
+  case UnaryKind::Abs:
+  case UnaryKind::Relu:
+  case UnaryKind::Ceil:
+  case UnaryKind::Floor:
+  case UnaryKind::Round:
+    return twice ? getX() : OpFoldResult();
+  case UnaryKind::Clip:
+    return getAlpha() || getBeta() ? OpFoldResult() : getX();
+  default:
+    return {};
+  }
+}
+
+/// The one number that all elements of a small constant are.
+static std::optional<double> getSplat(Attribute attribute) {
+  auto splat = dyn_cast_if_present<SplatElementsAttr>(attribute);
+  if (!splat)
+    return std::nullopt;
+  if (isa<FloatType>(splat.getElementType()))
+    return splat.getSplatValue<APFloat>().convertToDouble();
+  if (splat.getElementType().isUnsignedInteger())
+    return splat.getSplatValue<APInt>().roundToDouble(/*isSigned=*/false);
+  return splat.getSplatValue<APInt>().roundToDouble(/*isSigned=*/true);
+}
+
+/// f(x, value) = x.
+static bool isRightIdentity(BinaryKind kind, double value) {
+  switch (kind) {
+  case BinaryKind::Add:
+  case BinaryKind::Sub:
+  case BinaryKind::Or:
+  case BinaryKind::Xor:
+  case BinaryKind::ShiftLeft:
+  case BinaryKind::ShiftRight:
+    return value == 0;
+  case BinaryKind::Mul:
+  case BinaryKind::Div:
+  case BinaryKind::Pow:
+  case BinaryKind::PRelu:
+    return value == 1;
+  default:
+    return false;
+  }
+}
+
+static bool isCommutative(BinaryKind kind) {
+  return kind == BinaryKind::Add || kind == BinaryKind::Mul ||
+         kind == BinaryKind::Or || kind == BinaryKind::Xor;
+}
+
+OpFoldResult BinaryOp::fold(FoldAdaptor adaptor) {
+  std::optional<double> a = getSplat(adaptor.getA()),
+                        b = getSplat(adaptor.getB());
+  if (getA().getType() == getType() && b && isRightIdentity(getKind(), *b))
+    return getA();
+  if (getB().getType() == getType() && a && isCommutative(getKind()) &&
+      isRightIdentity(getKind(), *a))
+    return getB();
+  // Neither min and max nor logic of a value with itself does anything.
+  if (getA() == getB() &&
+      (getKind() == BinaryKind::Max || getKind() == BinaryKind::Min ||
+       getKind() == BinaryKind::And || getKind() == BinaryKind::Or))
+    return getA();
+  return {};
+}
+
 OpFoldResult ConvertOp::fold(FoldAdaptor) {
   return getX().getType() == getType() ? getX() : OpFoldResult();
 }
