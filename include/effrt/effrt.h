@@ -220,7 +220,7 @@ typedef struct effrt_session_options {
   int32_t
       /* 0: one per core, or as many as the pool has; results do not depend on
          it */
-          num_threads;
+      num_threads;
   effrt_pool *pool; /* null: a pool of the session's own */
 } effrt_session_options;
 

@@ -1,13 +1,16 @@
 /* Layouts shared by emitted code and the runtime: all that the two share.
  *
- * A compiled model is data and functions. The data is one `effrt_model_desc` (exported as
- * `effc_model_{name}`): kernels, weights and one `effrt_program` per entry point. A program is a
- * straight list of kernel launches over buffers; every size in it is a *dim*, an entry of a small
- * expression table over the program's symbols (batch, sequence, ...). The runtime evaluates the
- * table once per set of symbol values, plans the arena, and then only walks the launches.
+ * A compiled model is data and functions. The data is one `effrt_model_desc`
+ * (exported as `effc_model_{name}`): kernels, weights and one `effrt_program`
+ * per entry point. A program is a straight list of kernel launches over
+ * buffers; every size in it is a *dim*, an entry of a small expression table
+ * over the program's symbols (batch, sequence, ...). The runtime evaluates the
+ * table once per set of symbol values, plans the arena, and then only walks the
+ * launches.
  *
- * Everything here is position independent, read-only after relocation and valid for the life of
- * the library. Any change to a layout bumps EFFRT_ABI_VERSION. C11 and C++17.
+ * Everything here is position independent, read-only after relocation and valid
+ * for the life of the library. Any change to a layout bumps EFFRT_ABI_VERSION.
+ * C11 and C++17.
  */
 #ifndef EFFRT_EFFRT_ABI_H
 #define EFFRT_EFFRT_ABI_H
@@ -22,7 +25,8 @@ extern "C" {
 #define EFFRT_ABI_VERSION 1u
 #define EFFRT_MAGIC 0x43464645u /* "EFFC", little-endian */
 
-/* Element types; the numbers are ONNX's TensorProto.DataType. Bools are bytes 0 or 1. */
+/* Element types; the numbers are ONNX's TensorProto.DataType. Bools are bytes 0
+ * or 1. */
 typedef enum effrt_dtype {
   EFFRT_DTYPE_F32 = 1,
   EFFRT_DTYPE_U8 = 2,
@@ -39,10 +43,10 @@ typedef enum effrt_dtype {
   EFFRT_DTYPE_BF16 = 16
 } effrt_dtype;
 
-/* What the code was generated for; `effrt_model_desc.cpu_features` is a set of these bits and is
- * compared with the machine when a model is opened. */
+/* What the code was generated for; `effrt_model_desc.cpu_features` is a set of
+ * these bits and is compared with the machine when a model is opened. */
 typedef enum effrt_cpu_feature {
-  EFFRT_CPU_AVX2 = 1 << 0, /* with FMA, F16C, BMI2: x86-64-v3 */
+  EFFRT_CPU_AVX2 = 1 << 0,   /* with FMA, F16C, BMI2: x86-64-v3 */
   EFFRT_CPU_AVX512 = 1 << 1, /* F, BW, CD, DQ, VL: x86-64-v4 */
   EFFRT_CPU_AVX512_VNNI = 1 << 2,
   EFFRT_CPU_AVX512_BF16 = 1 << 3,
@@ -52,26 +56,30 @@ typedef enum effrt_cpu_feature {
   EFFRT_CPU_NEON_DOTPROD = 1 << 7
 } effrt_cpu_feature;
 
-/* ---- Kernels ------------------------------------------------------------------------------- */
+/* ---- Kernels
+ * -------------------------------------------------------------------------------
+ */
 
-/* What a kernel may write into `effrt_kernel_args.error`; the first one written wins. */
+/* What a kernel may write into `effrt_kernel_args.error`; the first one written
+ * wins. */
 typedef enum effrt_kernel_error {
   EFFRT_KERNEL_OK = 0,
-  EFFRT_KERNEL_INDEX_OUT_OF_RANGE = 1, /* Gather, Scatter: an index outside its axis */
-  EFFRT_KERNEL_DIVISION_BY_ZERO = 2    /* integer Div or Mod */
+  EFFRT_KERNEL_INDEX_OUT_OF_RANGE =
+      1, /* Gather, Scatter: an index outside its axis */
+  EFFRT_KERNEL_DIVISION_BY_ZERO = 2 /* integer Div or Mod */
 } effrt_kernel_error;
 
 typedef struct effrt_kernel_args {
   void *const *buffers; /* one per operand, then one per result */
   const int64_t *dims;  /* the dims the kernel's code reads, in its own order */
-  int32_t *error;       /* shared by all threads of a launch; relaxed stores only */
+  int32_t *error; /* shared by all threads of a launch; relaxed stores only */
 } effrt_kernel_args;
 
-/* Computes the iterations [lo, hi) of the launch's extent. Any split of the extent over threads
- * gives the same bits. `scratch` is private to the calling thread, 64-byte aligned, of the
- * launch's scratch size, contents undefined. */
-typedef void (*effrt_kernel_fn)(const effrt_kernel_args *args, int64_t lo, int64_t hi,
-                                void *scratch);
+/* Computes the iterations [lo, hi) of the launch's extent. Any split of the
+ * extent over threads gives the same bits. `scratch` is private to the calling
+ * thread, 64-byte aligned, of the launch's scratch size, contents undefined. */
+typedef void (*effrt_kernel_fn)(const effrt_kernel_args *args, int64_t lo,
+                                int64_t hi, void *scratch);
 
 typedef struct effrt_kernel {
   effrt_kernel_fn fn;
@@ -80,10 +88,12 @@ typedef struct effrt_kernel {
   const char *choice; /* how it was generated, such as "gemm 6x64 avx512" */
 } effrt_kernel;
 
-/* ---- Dims ---------------------------------------------------------------------------------- */
+/* ---- Dims
+ * ----------------------------------------------------------------------------------
+ */
 
-/* Entry i of a program's dim table is computed from entries before it. Division is floor or ceil
- * division by a positive entry. */
+/* Entry i of a program's dim table is computed from entries before it. Division
+ * is floor or ceil division by a positive entry. */
 typedef enum effrt_dim_kind {
   EFFRT_DIM_CONST = 0,  /* value */
   EFFRT_DIM_SYMBOL = 1, /* symbols[a] */
@@ -113,28 +123,33 @@ typedef struct effrt_symbol {
   int64_t max;
 } effrt_symbol;
 
-/* dims[a] must equal dims[b], else the shapes of a run are refused with `message`. */
+/* dims[a] must equal dims[b], else the shapes of a run are refused with
+ * `message`. */
 typedef struct effrt_dim_check {
   uint32_t a;
   uint32_t b;
   const char *message;
 } effrt_dim_check;
 
-/* ---- Programs ------------------------------------------------------------------------------ */
+/* ---- Programs
+ * ------------------------------------------------------------------------------
+ */
 
 typedef struct effrt_tensor_desc {
   const char *name; /* the ONNX name */
   int32_t dtype;    /* effrt_dtype */
   uint32_t rank;
-  const uint32_t *dims;         /* rank entries of the dim table */
-  const char *const *dim_texts; /* rank readable forms: "3", "batch", "past + seq" */
+  const uint32_t *dims; /* rank entries of the dim table */
+  const char *const
+      *dim_texts; /* rank readable forms: "3", "batch", "past + seq" */
 } effrt_tensor_desc;
 
 typedef enum effrt_buffer_kind {
   EFFRT_BUFFER_INPUT = 0,  /* value = input index */
   EFFRT_BUFFER_OUTPUT = 1, /* value = output index */
   EFFRT_BUFFER_WEIGHT = 2, /* value = byte offset into the weights */
-  EFFRT_BUFFER_ARENA = 3   /* live from launch `first` to launch `last`, both inclusive */
+  EFFRT_BUFFER_ARENA =
+      3 /* live from launch `first` to launch `last`, both inclusive */
 } effrt_buffer_kind;
 
 typedef struct effrt_buffer {
@@ -151,11 +166,13 @@ typedef struct effrt_launch {
   const uint32_t *buffers; /* program buffer of each kernel buffer */
   const uint32_t *dims;    /* dim of each kernel dim */
   uint32_t num_dims;
-  uint32_t extent;  /* dim: number of parallel iterations; 0 iterations skip the launch */
+  uint32_t extent;  /* dim: number of parallel iterations; 0 iterations skip the
+                       launch */
   uint32_t scratch; /* dim: scratch bytes of each thread */
   uint32_t flops;   /* dim: arithmetic of the launch, for profiles */
   uint32_t bytes;   /* dim: memory traffic of the launch, for profiles */
-  uint32_t cost;    /* dim: estimated nanoseconds on one core; decides how many threads to use */
+  uint32_t cost;    /* dim: estimated nanoseconds on one core; decides how many
+                       threads to use */
 } effrt_launch;
 
 typedef struct effrt_program {
@@ -177,7 +194,9 @@ typedef struct effrt_program {
   uint32_t reserved;
 } effrt_program;
 
-/* ---- The model ----------------------------------------------------------------------------- */
+/* ---- The model
+ * -----------------------------------------------------------------------------
+ */
 
 typedef struct effrt_model_desc {
   uint32_t magic;       /* EFFRT_MAGIC */
@@ -185,15 +204,17 @@ typedef struct effrt_model_desc {
   uint32_t struct_size; /* sizeof(effrt_model_desc) */
   uint32_t num_programs;
   const char *name;
-  const char *target;       /* as given by --cpu: "v4", "native", ... */
-  uint64_t cpu_features;    /* set of effrt_cpu_feature */
-  const char *certificate;  /* JSON, zero terminated */
+  const char *target;      /* as given by --cpu: "v4", "native", ... */
+  uint64_t cpu_features;   /* set of effrt_cpu_feature */
+  const char *certificate; /* JSON, zero terminated */
   const effrt_kernel *kernels;
-  const effrt_program *programs; /* specialised entry points first, the general one last */
-  const void *weights;           /* page aligned; null when weights_file is set */
+  const effrt_program
+      *programs; /* specialised entry points first, the general one last */
+  const void *weights; /* page aligned; null when weights_file is set */
   uint64_t weights_size;
   const char *weights_file; /* file name beside the library, or null */
-  uint64_t weights_hash;    /* of the separate file: FNV-1a, 64 bits, over all bytes */
+  uint64_t
+      weights_hash; /* of the separate file: FNV-1a, 64 bits, over all bytes */
   uint32_t num_kernels;
   uint32_t reserved;
 } effrt_model_desc;
