@@ -1,0 +1,186 @@
+// Arithmetic, comparisons and conversions, all with multidirectional
+// broadcasting (ONNX Broadcasting.md).
+#include "Emitter.h"
+
+using namespace mlir;
+using namespace effc::eff;
+
+namespace effc {
+
+LogicalResult importUnary(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(1)))
+    return failure();
+  UnaryKind kind = *llvm::StringSwitch<std::optional<UnaryKind>>(ctx.opType())
+                        .Case("Abs", UnaryKind::Abs)
+                        .Case("Neg", UnaryKind::Neg)
+                        .Case("Exp", UnaryKind::Exp)
+                        .Case("Log", UnaryKind::Log)
+                        .Case("Sqrt", UnaryKind::Sqrt)
+                        .Case("Reciprocal", UnaryKind::Reciprocal)
+                        .Case("Sin", UnaryKind::Sin)
+                        .Case("Cos", UnaryKind::Cos)
+                        .Case("Tan", UnaryKind::Tan)
+                        .Case("Asin", UnaryKind::Asin)
+                        .Case("Acos", UnaryKind::Acos)
+                        .Case("Atan", UnaryKind::Atan)
+                        .Case("Sinh", UnaryKind::Sinh)
+                        .Case("Cosh", UnaryKind::Cosh)
+                        .Case("Tanh", UnaryKind::Tanh)
+                        .Case("Asinh", UnaryKind::Asinh)
+                        .Case("Acosh", UnaryKind::Acosh)
+                        .Case("Atanh", UnaryKind::Atanh)
+                        .Case("Erf", UnaryKind::Erf)
+                        .Case("Sigmoid", UnaryKind::Sigmoid)
+                        .Case("Ceil", UnaryKind::Ceil)
+                        .Case("Floor", UnaryKind::Floor)
+                        .Case("Round", UnaryKind::Round)
+                        .Case("Sign", UnaryKind::Sign)
+                        .Case("Not", UnaryKind::Not)
+                        .Case("BitwiseNot", UnaryKind::BitNot)
+                        .Case("IsNaN", UnaryKind::IsNaN)
+                        .Case("Relu", UnaryKind::Relu)
+                        .Case("Softplus", UnaryKind::Softplus)
+                        .Case("Softsign", UnaryKind::Softsign)
+                        .Case("HardSwish", UnaryKind::HardSwish)
+                        .Case("Mish", UnaryKind::Mish)
+                        .Default(std::nullopt);
+  return ctx.setOutput(0, unary(ctx, kind, ctx.input(0)));
+}
+
+LogicalResult importIsInf(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(1)))
+    return failure();
+  double negative = ctx.attrBool("detect_negative", true);
+  double positive = ctx.attrBool("detect_positive", true);
+  return ctx.setOutput(
+      0, unary(ctx, UnaryKind::IsInf, ctx.input(0), negative, positive));
+}
+
+LogicalResult importBinary(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2)))
+    return failure();
+  BinaryKind kind = *llvm::StringSwitch<std::optional<BinaryKind>>(ctx.opType())
+                         .Case("Add", BinaryKind::Add)
+                         .Case("Sub", BinaryKind::Sub)
+                         .Case("Mul", BinaryKind::Mul)
+                         .Case("Div", BinaryKind::Div)
+                         .Cases({"And", "BitwiseAnd"}, BinaryKind::And)
+                         .Cases({"Or", "BitwiseOr"}, BinaryKind::Or)
+                         .Cases({"Xor", "BitwiseXor"}, BinaryKind::Xor)
+                         .Default(std::nullopt);
+  return ctx.setOutput(0, binary(ctx, kind, ctx.input(0), ctx.input(1)));
+}
+
+LogicalResult importMod(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2)))
+    return failure();
+  bool truncate = ctx.attrBool("fmod", false);
+  BinaryKind kind = truncate ? BinaryKind::FMod : BinaryKind::Mod;
+  return ctx.setOutput(0, binary(ctx, kind, ctx.input(0), ctx.input(1)));
+}
+
+/// Since opset 12 the exponent may have another type; the result has the type
+/// of the base. An integer base with a float exponent is computed in the
+/// exponent's type (ONNX's reference does the same).
+LogicalResult importPow(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2)))
+    return failure();
+  Emitter e(ctx);
+  Value base = ctx.input(0), exponent = ctx.input(1);
+  Type type = elementTypeOf(base);
+  if (isFloat(base))
+    return ctx.setOutput(
+        0, e.binary(BinaryKind::Pow, base, e.convert(exponent, type)));
+  if (!isFloat(exponent))
+    return ctx.setOutput(
+        0, e.binary(BinaryKind::Pow, base, e.convert(exponent, type)));
+  Value power = e.binary(BinaryKind::Pow,
+                         e.convert(base, elementTypeOf(exponent)), exponent);
+  return ctx.setOutput(0, e.convert(power, type));
+}
+
+LogicalResult importBitShift(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2)))
+    return failure();
+  std::string direction = ctx.attrString("direction", "");
+  if (direction != "LEFT" && direction != "RIGHT")
+    return ctx.error("attribute direction must be LEFT or RIGHT");
+  BinaryKind kind =
+      direction == "LEFT" ? BinaryKind::ShiftLeft : BinaryKind::ShiftRight;
+  return ctx.setOutput(0, binary(ctx, kind, ctx.input(0), ctx.input(1)));
+}
+
+/// Max, Min, Sum and Mean take any number of operands.
+LogicalResult importVariadic(NodeContext &ctx) {
+  unsigned count = ctx.numInputs();
+  if (failed(ctx.requireInputs(std::max(count, 1u))))
+    return failure();
+  Emitter e(ctx);
+  StringRef op = ctx.opType();
+  BinaryKind kind = op == "Max"   ? BinaryKind::Max
+                    : op == "Min" ? BinaryKind::Min
+                                  : BinaryKind::Add;
+  Value result = ctx.input(0);
+  for (unsigned i = 1; i < count; ++i)
+    result = e.binary(kind, result, ctx.input(i));
+  if (op == "Mean" && count > 1 && result)
+    result = e.binary(BinaryKind::Div, result, double(count));
+  return ctx.setOutput(0, result);
+}
+
+LogicalResult importCompare(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2)))
+    return failure();
+  CompareKind kind =
+      *llvm::StringSwitch<std::optional<CompareKind>>(ctx.opType())
+           .Case("Equal", CompareKind::Eq)
+           .Case("Less", CompareKind::Lt)
+           .Case("LessOrEqual", CompareKind::Le)
+           .Case("Greater", CompareKind::Gt)
+           .Case("GreaterOrEqual", CompareKind::Ge)
+           .Default(std::nullopt);
+  return ctx.setOutput(0, compare(ctx, kind, ctx.input(0), ctx.input(1)));
+}
+
+LogicalResult importWhere(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(3)))
+    return failure();
+  return ctx.setOutput(0,
+                       select(ctx, ctx.input(0), ctx.input(1), ctx.input(2)));
+}
+
+static LogicalResult convertResult(NodeContext &ctx, Type type) {
+  // Both matter only for float8 results, which no element type here is.
+  ctx.ignoreAttr("saturate");
+  ctx.ignoreAttr("round_mode");
+  if (!type)
+    return failure();
+  auto isSupported = [](Type type) {
+    if (auto floatType = dyn_cast<FloatType>(type))
+      return floatType.getWidth() >= 16;
+    unsigned width = type.getIntOrFloatBitWidth();
+    return width == 1 || width >= 8;
+  };
+  if (!isSupported(type) || !isSupported(elementTypeOf(ctx.input(0))))
+    return ctx.unsupported("conversion between types of which one has less "
+                           "than 8 bits or is a float8",
+                           "keep the tensor in an 8-bit integer or float16");
+  return ctx.setOutput(0, convertTo(ctx, ctx.input(0), type));
+}
+
+LogicalResult importCast(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(1)))
+    return failure();
+  std::optional<int64_t> to = ctx.attrInt("to");
+  if (!to)
+    return ctx.error("attribute to is missing");
+  return convertResult(ctx, ctx.elementType(*to));
+}
+
+LogicalResult importCastLike(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2)))
+    return failure();
+  return convertResult(ctx, elementTypeOf(ctx.input(1)));
+}
+
+} // namespace effc

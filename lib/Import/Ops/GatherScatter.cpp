@@ -1,0 +1,83 @@
+// Selection and update by index.
+#include "Emitter.h"
+
+using namespace mlir;
+using namespace effc::eff;
+
+namespace effc {
+
+/// The attribute axis, in range for operand 0.
+static std::optional<int64_t> readAxis(NodeContext &ctx, int64_t fallback) {
+  return normalizeAxis(ctx, ctx.attrInt("axis", fallback),
+                       rankOf(ctx.input(0)));
+}
+
+LogicalResult importGather(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2)))
+    return failure();
+  std::optional<int64_t> axis = readAxis(ctx, 0);
+  if (!axis)
+    return failure();
+  return ctx.setOutput(0,
+                       Emitter(ctx).gather(ctx.input(0), ctx.input(1), *axis));
+}
+
+LogicalResult importGatherElements(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2)))
+    return failure();
+  std::optional<int64_t> axis = readAxis(ctx, 0);
+  if (!axis)
+    return failure();
+  return ctx.setOutput(0, ctx.create<GatherElementsOp>(
+                              ctx.input(0), ctx.input(1), uint64_t(*axis)));
+}
+
+LogicalResult importGatherND(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2)))
+    return failure();
+  int64_t batchDims = ctx.attrInt("batch_dims", 0);
+  int64_t limit = std::min(rankOf(ctx.input(0)), rankOf(ctx.input(1)));
+  if (batchDims < 0 || batchDims >= limit)
+    return ctx.error("attribute batch_dims is " + Twine(batchDims) +
+                     ", it must be in [0, " + Twine(limit) + ")");
+  return ctx.setOutput(0, ctx.create<GatherNDOp>(ctx.input(0), ctx.input(1),
+                                                 uint64_t(batchDims)));
+}
+
+static std::optional<ScatterKind> readReduction(NodeContext &ctx) {
+  std::string name = ctx.attrString("reduction", "none");
+  auto kind = llvm::StringSwitch<std::optional<ScatterKind>>(name)
+                  .Case("none", ScatterKind::None)
+                  .Case("add", ScatterKind::Add)
+                  .Case("mul", ScatterKind::Mul)
+                  .Case("max", ScatterKind::Max)
+                  .Case("min", ScatterKind::Min)
+                  .Default(std::nullopt);
+  if (!kind)
+    (void)ctx.error("attribute reduction has the unknown value '" + name + "'");
+  return kind;
+}
+
+LogicalResult importScatterElements(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(3)))
+    return failure();
+  std::optional<int64_t> axis = readAxis(ctx, 0);
+  std::optional<ScatterKind> kind = readReduction(ctx);
+  if (!axis || !kind)
+    return failure();
+  return ctx.setOutput(
+      0, ctx.create<ScatterElementsOp>(*kind, ctx.input(0), ctx.input(1),
+                                       ctx.input(2), uint64_t(*axis)));
+}
+
+LogicalResult importScatterND(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(3)))
+    return failure();
+  std::optional<ScatterKind> kind = readReduction(ctx);
+  if (!kind)
+    return failure();
+  return ctx.setOutput(0, ctx.create<ScatterNDOp>(*kind, ctx.input(0),
+                                                  ctx.input(1), ctx.input(2)));
+}
+
+} // namespace effc

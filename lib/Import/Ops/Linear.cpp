@@ -1,0 +1,156 @@
+// Matrix products and convolutions.
+#include "Windows.h"
+
+using namespace mlir;
+using namespace effc::eff;
+
+namespace effc {
+
+/// numpy.matmul: operands of rank 1 get a dim that the result loses again.
+LogicalResult importMatMul(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2)))
+    return failure();
+  Emitter e(ctx);
+  Value a = ctx.input(0), b = ctx.input(1);
+  if (rankOf(a) == 0 || rankOf(b) == 0)
+    return ctx.error("an operand is a scalar");
+  bool vectorA = rankOf(a) == 1, vectorB = rankOf(b) == 1;
+  if (vectorA)
+    a = e.unsqueeze(a, {0});
+  if (vectorB)
+    b = e.unsqueeze(b, {1});
+  Value y = e.matmul(a, b);
+  if (!y)
+    return failure();
+  int64_t rank = rankOf(y);
+  SmallVector<int64_t> extra;
+  if (vectorA)
+    extra.push_back(rank - 2);
+  if (vectorB)
+    extra.push_back(rank - 1);
+  return ctx.setOutput(0, e.squeeze(y, extra));
+}
+
+/// alpha * op(A) op(B) + beta * C with C broadcast to the product.
+LogicalResult importGemm(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2, 3)))
+    return failure();
+  Emitter e(ctx);
+  Value a = ctx.input(0), b = ctx.input(1), c = ctx.input(2);
+  bool transA = ctx.attrBool("transA", false);
+  bool transB = ctx.attrBool("transB", false);
+  double alpha = ctx.attrFloat("alpha", 1.0), beta = ctx.attrFloat("beta", 1.0);
+  if (rankOf(a) != 2 || rankOf(b) != 2)
+    return ctx.error("A and B have the ranks " + Twine(rankOf(a)) + " and " +
+                     Twine(rankOf(b)) + "; both must be 2");
+  if (!isFloat(a) && (alpha != 1.0 || beta != 1.0))
+    return ctx.unsupported("alpha or beta other than 1 on integers",
+                           "multiply by a separate node");
+  if (beta == 0.0)
+    c = {};
+  int64_t columns = tensorType(b).getDimSize(transB ? 0 : 1);
+  bool isBias = !c || (rankOf(c) == 1 && !ShapedType::isDynamic(columns) &&
+                       tensorType(c).getDimSize(0) == columns);
+  if (constantOf(b) && !transA && alpha == 1.0 && beta == 1.0 && isBias)
+    return ctx.setOutput(0, ctx.create<LinearOp>(a, b, c, transB));
+  Value y = e.matmul(a, b, transA, transB);
+  if (alpha != 1.0)
+    y = e.mul(y, alpha);
+  if (c && y) {
+    Value addend = beta != 1.0 ? e.mul(c, beta) : c;
+    Value sum = e.add(y, addend);
+    // C broadcasts to the product, not the other way round.
+    if (sum && !areCompatibleTypes(sum.getType(), y.getType()))
+      return ctx.error("C does not broadcast to the shape of the product");
+    y = sum;
+  }
+  return ctx.setOutput(0, y);
+}
+
+LogicalResult importConv(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2, 3)))
+    return failure();
+  Emitter e(ctx);
+  return ctx.setOutput(0,
+                       emitConv(e, ctx.input(0), ctx.input(1), ctx.input(2)));
+}
+
+/// Splits what a transposed convolution crops (or adds, when negative) between
+/// the two ends of a dim, as ConvTranspose-22 says.
+static void shareCrop(int64_t total, bool upper, int64_t &begin, int64_t &end,
+                      int64_t &outputPadding) {
+  if (total < 0) {
+    outputPadding -= total;
+    total = 0;
+  }
+  begin = upper ? total / 2 : total - total / 2;
+  end = total - begin;
+}
+
+/// Pads that give `output_shape`, or input size times stride under SAME_*.
+static LogicalResult resolveCrop(NodeContext &ctx, ArrayRef<AffineExpr> x,
+                                 Windows &windows,
+                                 SmallVector<int64_t> &outputPadding) {
+  int64_t rank = windows.spatialRank();
+  std::string mode = ctx.attrString("auto_pad", "NOTSET");
+  std::optional<SmallVector<int64_t>> shape = ctx.attrInts("output_shape");
+  if (shape && int64_t(shape->size()) == rank + 2)
+    shape->erase(shape->begin(), shape->begin() + 2);
+  if (shape && int64_t(shape->size()) != rank)
+    return ctx.error("attribute output_shape has " + Twine(shape->size()) +
+                     " elements for " + Twine(rank) + " spatial dims");
+  windows.symbolicPads.clear();
+  bool same = mode == "SAME_UPPER" || mode == "SAME_LOWER";
+  if (!shape && !same)
+    return success();
+  for (int64_t i = 0; i < rank; ++i) {
+    int64_t stride = windows.strides[i];
+    int64_t total = outputPadding[i] + windows.reach(i) - stride;
+    if (shape) {
+      std::optional<int64_t> in = getConstant(x[i + 2]);
+      if (!in)
+        return ctx.unsupported("attribute output_shape on a symbolic size",
+                               "export with pads, or fix the size with "
+                               "--input-shape");
+      total += stride * *in - (*shape)[i];
+    }
+    shareCrop(total, mode == "SAME_UPPER", windows.pads[i],
+              windows.pads[i + rank], outputPadding[i]);
+  }
+  return success();
+}
+
+LogicalResult importConvTranspose(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2, 3)))
+    return failure();
+  Emitter e(ctx);
+  Value x = ctx.input(0), weight = ctx.input(1);
+  ArrayRef<int64_t> shape = tensorType(weight).getShape();
+  if (rankOf(weight) != rankOf(x) || rankOf(x) < 3)
+    return ctx.error("operand and weight have the ranks " + Twine(rankOf(x)) +
+                     " and " + Twine(shape.size()) +
+                     "; both must be equal and at least 3");
+  if (!tensorType(weight).hasStaticShape())
+    return ctx.unsupported("the weight's shape is not constant",
+                           "give the weight as an initializer");
+  int64_t groups = ctx.attrInt("group", 1);
+  Dims dims = e.dims(x);
+  std::optional<Windows> windows = readWindows(ctx, dims, shape.drop_front(2));
+  if (!windows)
+    return failure();
+  int64_t rank = windows->spatialRank();
+  SmallVector<int64_t> outputPadding =
+      ctx.attrInts("output_padding", SmallVector<int64_t>(rank, 0));
+  if (int64_t(outputPadding.size()) != rank)
+    return ctx.error("attribute output_padding has " +
+                     Twine(outputPadding.size()) + " elements for " +
+                     Twine(rank) + " spatial dims");
+  if (failed(resolveCrop(ctx, dims, *windows, outputPadding)))
+    return failure();
+  return ctx.setOutput(
+      0, ctx.create<ConvTransposeOp>(x, weight, ctx.input(2), windows->strides,
+                                     windows->dilations, windows->pads,
+                                     outputPadding, uint64_t(groups)));
+}
+
+} // namespace effc

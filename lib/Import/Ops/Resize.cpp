@@ -1,0 +1,273 @@
+// Resize and its predecessor Upsample: sizes, scales and modes of all versions
+// in terms of eff.resize.
+#include "Emitter.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+using namespace effc::eff;
+
+namespace effc {
+
+namespace {
+/// One node's parameters; the lists go with `axes`.
+struct ResizePlan {
+  SmallVector<int64_t> axes;
+  /// Result sizes.
+  Dims sizes;
+  /// Result size over operand size; NaN where only known at run time.
+  SmallVector<double> scales;
+  /// Start of every axis, then end; for tf_crop_and_resize.
+  SmallVector<double> roi;
+  ResizeMode mode = ResizeMode::Nearest;
+  CoordinateMode coordinates = CoordinateMode::HalfPixel;
+  NearestMode nearest = NearestMode::RoundPreferFloor;
+
+  double roiLength(size_t i) const {
+    return roi.empty() ? 1.0 : roi[i + axes.size()] - roi[i];
+  }
+};
+} // namespace
+
+static constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+
+static LogicalResult readModes(NodeContext &ctx, ResizePlan &plan) {
+  std::string mode = ctx.attrString("mode", "nearest");
+  auto resizeMode = llvm::StringSwitch<std::optional<ResizeMode>>(mode)
+                        .Case("nearest", ResizeMode::Nearest)
+                        .Cases({"linear", "bilinear"}, ResizeMode::Linear)
+                        .Case("cubic", ResizeMode::Cubic)
+                        .Default(std::nullopt);
+  std::string coordinates =
+      ctx.attrString("coordinate_transformation_mode",
+                     ctx.opset() < 11 ? "asymmetric" : "half_pixel");
+  std::optional<CoordinateMode> coordinateMode =
+      symbolizeCoordinateMode(coordinates);
+  std::string nearest = ctx.attrString("nearest_mode", "round_prefer_floor");
+  std::optional<NearestMode> nearestMode = symbolizeNearestMode(nearest);
+  if (!resizeMode || !coordinateMode || !nearestMode)
+    return ctx.error("unknown value of an attribute: mode '" + mode +
+                     "', coordinate_transformation_mode '" + coordinates +
+                     "', nearest_mode '" + nearest + "'");
+  plan.mode = *resizeMode;
+  plan.coordinates = *coordinateMode;
+  plan.nearest = *nearestMode;
+  return success();
+}
+
+/// An operand that is there and not an empty list.
+static Value given(NodeContext &ctx, unsigned index) {
+  Value value = ctx.input(index);
+  return value && tensorType(value).getShape() != ArrayRef<int64_t>{0}
+             ? value
+             : Value();
+}
+
+static LogicalResult checkCount(NodeContext &ctx, StringRef what, size_t count,
+                                size_t expected) {
+  if (count == expected)
+    return success();
+  return ctx.error(what + " has " + Twine(count) + " elements, " +
+                   Twine(expected) + " are needed");
+}
+
+static LogicalResult readRoi(NodeContext &ctx, ResizePlan &plan) {
+  if (plan.coordinates != CoordinateMode::TfCropAndResize)
+    return success();
+  Value operand = given(ctx, 1);
+  std::optional<SmallVector<double>> roi;
+  if (operand && !(roi = ctx.floats(operand)))
+    return ctx.unsupported("the region (input 1) is not constant",
+                           "make input 1 an initializer");
+  if (!roi)
+    return ctx.error("tf_crop_and_resize needs a region (input 1)");
+  plan.roi = *roi;
+  return checkCount(ctx, "the region (input 1)", roi->size(),
+                    2 * plan.axes.size());
+}
+
+/// floor(in * factor), exact for constant sizes and for factors that are
+/// fractions with a small denominator.
+static AffineExpr scaledSize(NodeContext &ctx, AffineExpr in, double factor) {
+  // ONNX's scales are float32, and so is the product in its runtimes.
+  if (std::optional<int64_t> size = getConstant(in))
+    return constDim(ctx.context(), std::floor(float(*size) * float(factor)));
+  for (int64_t q = 1; q <= 256; ++q)
+    if (double p = factor * q; p == std::floor(p))
+      return simplify((in * int64_t(p)).floorDiv(q));
+  return {};
+}
+
+static LogicalResult sizesFromScales(NodeContext &ctx, ArrayRef<AffineExpr> x,
+                                     ArrayRef<double> scales,
+                                     ResizePlan &plan) {
+  if (failed(checkCount(ctx, "scales", scales.size(), plan.axes.size())))
+    return failure();
+  for (auto [i, axis] : llvm::enumerate(plan.axes)) {
+    if (!(scales[i] > 0))
+      return ctx.error("scales holds a value that is not positive");
+    AffineExpr size = scaledSize(ctx, x[axis], scales[i] * plan.roiLength(i));
+    if (!size)
+      return ctx.unsupported("scale " + Twine(std::to_string(scales[i])) +
+                                 " of a symbolic size",
+                             "fix the size with --input-shape, or export "
+                             "with sizes");
+    plan.sizes.push_back(size);
+  }
+  plan.scales.assign(scales.begin(), scales.end());
+  return success();
+}
+
+/// Sizes as an operand, under keep_aspect_ratio_policy.
+static LogicalResult sizesFromSizes(NodeContext &ctx, ArrayRef<AffineExpr> x,
+                                    ArrayRef<AffineExpr> sizes,
+                                    ResizePlan &plan) {
+  if (failed(checkCount(ctx, "sizes", sizes.size(), plan.axes.size())))
+    return failure();
+  plan.sizes.assign(sizes.begin(), sizes.end());
+  for (auto [size, axis] : llvm::zip(sizes, plan.axes)) {
+    std::optional<int64_t> out = getConstant(size), in = getConstant(x[axis]);
+    plan.scales.push_back(out && in && *in ? double(*out) / double(*in)
+                                           : unknown);
+  }
+  std::string policy = ctx.attrString("keep_aspect_ratio_policy", "stretch");
+  if (policy == "stretch")
+    return success();
+  if (policy != "not_larger" && policy != "not_smaller")
+    return ctx.error("attribute keep_aspect_ratio_policy has the unknown "
+                     "value '" +
+                     policy + "'");
+  if (llvm::any_of(plan.scales, [](double s) { return std::isnan(s); }))
+    return ctx.unsupported("keep_aspect_ratio_policy on symbolic sizes",
+                           "fix the sizes with --input-shape");
+  double scale = policy == "not_larger" ? *llvm::min_element(plan.scales)
+                                        : *llvm::max_element(plan.scales);
+  for (auto [i, axis] : llvm::enumerate(plan.axes)) {
+    double size = scale * double(*getConstant(x[axis]));
+    plan.sizes[i] = constDim(ctx.context(), std::floor(size + 0.5));
+    plan.scales[i] = scale;
+  }
+  return success();
+}
+
+/// Sizes of the declared result, where the operand is only known at run time.
+/// Scales cannot be told from sizes, except where coordinates do not use them.
+static LogicalResult sizesFromResult(NodeContext &ctx, ArrayRef<AffineExpr> x,
+                                     bool operandIsScales, ResizePlan &plan) {
+  bool usesScale = plan.coordinates != CoordinateMode::AlignCorners &&
+                   plan.coordinates != CoordinateMode::TfCropAndResize;
+  std::optional<Dims> declared = ctx.declaredDims(0);
+  bool known = declared && declared->size() == x.size() &&
+               llvm::all_of(*declared, [](AffineExpr e) { return bool(e); });
+  if (!known || (operandIsScales && usesScale))
+    return ctx.unsupported(Twine(operandIsScales ? "scales" : "sizes") +
+                               " is not constant",
+                           "make this operand an initializer");
+  SmallVector<AffineExpr> sizes;
+  for (int64_t axis : plan.axes)
+    sizes.push_back((*declared)[axis]);
+  return sizesFromSizes(ctx, x, sizes, plan);
+}
+
+/// Leaves out axes that keep their size: every mode maps them to themselves.
+static void dropIdentityAxes(ArrayRef<AffineExpr> x, ResizePlan &plan) {
+  if (plan.coordinates == CoordinateMode::TfCropAndResize)
+    return;
+  ResizePlan kept = plan;
+  kept.axes.clear();
+  kept.sizes.clear();
+  kept.scales.clear();
+  for (auto [axis, size, scale] :
+       llvm::zip(plan.axes, plan.sizes, plan.scales)) {
+    if (size == x[axis] && (std::isnan(scale) || scale == 1.0))
+      continue;
+    kept.axes.push_back(axis);
+    kept.sizes.push_back(size);
+    kept.scales.push_back(scale);
+  }
+  plan = kept;
+}
+
+static LogicalResult buildResize(NodeContext &ctx, ResizePlan &plan) {
+  Value x = ctx.input(0);
+  Dims dims = getDims(x.getType());
+  double cubic = ctx.attrFloat("cubic_coeff_a", -0.75);
+  bool excludeOutside = ctx.attrBool("exclude_outside", false);
+  bool antialias = ctx.attrBool("antialias", false);
+  double extrapolation = ctx.attrFloat("extrapolation_value", 0.0);
+  dropIdentityAxes(dims, plan);
+  if (plan.axes.empty())
+    return ctx.setOutput(0, x);
+  for (auto [axis, size] : llvm::zip(plan.axes, plan.sizes))
+    dims[axis] = size;
+  return ctx.setOutput(0,
+                       ctx.createTyped<ResizeOp>(
+                           makeTensorType(elementTypeOf(x), dims), plan.mode, x,
+                           plan.axes, plan.scales, plan.coordinates,
+                           plan.nearest, llvm::APFloat(cubic), excludeOutside,
+                           antialias, llvm::APFloat(extrapolation), plan.roi));
+}
+
+/// Upsample and Resize-10: coordinates are x / scale; nearest rounds down, and
+/// up when shrinking (the reference of these versions, ONNX Runtime).
+LogicalResult importUpsample(NodeContext &ctx) {
+  bool attribute = ctx.hasAttr("scales");
+  if (failed(ctx.requireInputs(attribute ? 1 : 2)))
+    return failure();
+  Value x = ctx.input(0);
+  std::optional<SmallVector<double>> scales =
+      attribute ? ctx.attrFloats("scales") : ctx.floats(ctx.input(1));
+  if (!scales)
+    return ctx.unsupported("scales is not constant",
+                           "make input 1 an initializer");
+  ResizePlan plan;
+  if (failed(readModes(ctx, plan)))
+    return failure();
+  plan.axes = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(x)));
+  bool shrinks = llvm::any_of(*scales, [](double s) { return s < 1.0; });
+  bool grows = llvm::any_of(*scales, [](double s) { return s > 1.0; });
+  if (shrinks && grows && plan.mode == ResizeMode::Nearest)
+    return ctx.unsupported("scales that shrink one axis and enlarge another",
+                           "use two nodes, or opset 11 or newer");
+  plan.nearest = shrinks ? NearestMode::Ceil : NearestMode::Floor;
+  if (failed(sizesFromScales(ctx, getDims(x.getType()), *scales, plan)))
+    return failure();
+  return buildResize(ctx, plan);
+}
+
+LogicalResult importResize(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(1, 4)))
+    return failure();
+  Value x = ctx.input(0);
+  Dims dims = getDims(x.getType());
+  ResizePlan plan;
+  SmallVector<int64_t> all = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(x)));
+  for (int64_t axis : ctx.attrInts("axes", all)) {
+    std::optional<int64_t> normal = normalizeAxis(ctx, axis, rankOf(x));
+    if (!normal)
+      return failure();
+    plan.axes.push_back(*normal);
+  }
+  if (failed(readModes(ctx, plan)) || failed(readRoi(ctx, plan)))
+    return failure();
+  // Without meaning where scales decide.
+  (void)ctx.attrString("keep_aspect_ratio_policy", "stretch");
+  LogicalResult status = success();
+  if (Value operand = given(ctx, 3)) {
+    std::optional<Dims> sizes = ctx.sizes(operand);
+    status = sizes
+                 ? sizesFromSizes(ctx, dims, *sizes, plan)
+                 : sizesFromResult(ctx, dims, /*operandIsScales=*/false, plan);
+  } else if (Value operand = given(ctx, 2)) {
+    std::optional<SmallVector<double>> scales = ctx.floats(operand);
+    status = scales
+                 ? sizesFromScales(ctx, dims, *scales, plan)
+                 : sizesFromResult(ctx, dims, /*operandIsScales=*/true, plan);
+  } else {
+    return ctx.error("neither scales (input 2) nor sizes (input 3) is given");
+  }
+  return failed(status) ? failure() : buildResize(ctx, plan);
+}
+
+} // namespace effc

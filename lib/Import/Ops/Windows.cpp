@@ -1,0 +1,179 @@
+// auto_pad and ceil_mode as the documents of Conv-22, MaxPool-22 and
+// AveragePool-22 define them, on constant and symbolic sizes.
+#include "Windows.h"
+
+using namespace mlir;
+using namespace effc::eff;
+
+namespace effc {
+
+/// An attribute with one positive number for each spatial dim.
+static bool readPerDim(NodeContext &ctx, StringRef name, int64_t count,
+                       SmallVector<int64_t> &values) {
+  values = ctx.attrInts(name, SmallVector<int64_t>(count, 1));
+  if (int64_t(values.size()) != count) {
+    (void)ctx.error("attribute " + name + " has " + Twine(values.size()) +
+                    " elements for " + Twine(count) + " spatial dims");
+    return false;
+  }
+  for (int64_t value : values)
+    if (value < 1) {
+      (void)ctx.error("attribute " + name + " holds " + Twine(value) +
+                      ", which is not positive");
+      return false;
+    }
+  return true;
+}
+
+/// SAME_*: as many windows as strides, the pads share what these need.
+static void padSame(NodeContext &ctx, ArrayRef<AffineExpr> x, bool upper,
+                    Windows &windows) {
+  int64_t rank = windows.spatialRank();
+  SmallVector<AffineExpr> begins, ends;
+  bool symbolic = false;
+  for (int64_t i = 0; i < rank; ++i) {
+    AffineExpr in = x[i + 2], zero = constDim(ctx.context(), 0);
+    int64_t stride = windows.strides[i];
+    AffineExpr total =
+        simplify((in.ceilDiv(stride) - 1) * stride + windows.reach(i) - in);
+    // A window at least as long as the stride never needs cropping.
+    if (windows.reach(i) < stride)
+      total = ctx.maxSize(total, zero);
+    AffineExpr half = simplify(total.floorDiv(2));
+    AffineExpr rest = simplify(total - half);
+    begins.push_back(upper ? half : rest);
+    ends.push_back(upper ? rest : half);
+    symbolic |= !getConstant(total);
+  }
+  begins.append(ends);
+  windows.pads.assign(2 * rank, 0);
+  if (symbolic) {
+    windows.symbolicPads.assign(begins.begin(), begins.end());
+    return;
+  }
+  for (auto [pad, expr] : llvm::zip(windows.pads, begins))
+    pad = *getConstant(expr);
+}
+
+static bool readPads(NodeContext &ctx, ArrayRef<AffineExpr> x,
+                     Windows &windows) {
+  int64_t rank = windows.spatialRank();
+  std::string mode = ctx.attrString("auto_pad", "NOTSET");
+  SmallVector<int64_t> none(2 * rank, 0);
+  windows.pads = ctx.attrInts("pads", none);
+  if (int64_t(windows.pads.size()) != 2 * rank) {
+    (void)ctx.error("attribute pads has " + Twine(windows.pads.size()) +
+                    " elements for " + Twine(rank) + " spatial dims");
+    return false;
+  }
+  if (mode == "NOTSET" || mode.empty())
+    return true;
+  windows.autoPad = true;
+  if (mode == "VALID") {
+    windows.pads = none;
+    return true;
+  }
+  if (mode != "SAME_UPPER" && mode != "SAME_LOWER") {
+    (void)ctx.error("attribute auto_pad has the unknown value '" + mode + "'");
+    return false;
+  }
+  padSame(ctx, x, mode == "SAME_UPPER", windows);
+  return true;
+}
+
+std::optional<Windows> readWindows(NodeContext &ctx, ArrayRef<AffineExpr> x,
+                                   ArrayRef<int64_t> kernel) {
+  Windows windows;
+  if (x.size() < 3) {
+    (void)ctx.error("the operand has rank " + Twine(x.size()) +
+                    ", at least 3 is needed");
+    return std::nullopt;
+  }
+  int64_t rank = x.size() - 2;
+  if (kernel.empty()) {
+    if (!ctx.hasAttr("kernel_shape")) {
+      (void)ctx.error("attribute kernel_shape is missing");
+      return std::nullopt;
+    }
+  } else if (ctx.hasAttr("kernel_shape")) {
+    if (ctx.attrInts("kernel_shape", {}) != SmallVector<int64_t>(kernel)) {
+      (void)ctx.error("attribute kernel_shape contradicts the weight's shape");
+      return std::nullopt;
+    }
+  }
+  windows.kernel.assign(kernel.begin(), kernel.end());
+  if (kernel.empty() && !readPerDim(ctx, "kernel_shape", rank, windows.kernel))
+    return std::nullopt;
+  if (!readPerDim(ctx, "strides", rank, windows.strides) ||
+      !readPerDim(ctx, "dilations", rank, windows.dilations) ||
+      !readPads(ctx, x, windows))
+    return std::nullopt;
+  if (rank > 3) {
+    (void)ctx.unsupported(Twine(rank) + " spatial dims",
+                          "at most 3 are supported; merge dims by a Reshape");
+    return std::nullopt;
+  }
+  return windows;
+}
+
+Value padWindows(Emitter &e, Value x, const Windows &windows, Value value) {
+  if (windows.symbolicPads.empty())
+    return x;
+  int64_t rank = windows.spatialRank();
+  Dims low(2, e.constant(0)), high(2, e.constant(0));
+  low.append(windows.symbolicPads.begin(), windows.symbolicPads.begin() + rank);
+  high.append(windows.symbolicPads.begin() + rank, windows.symbolicPads.end());
+  return e.pad(x, low, high, value);
+}
+
+Dims pooledDims(NodeContext &ctx, ArrayRef<AffineExpr> x,
+                const Windows &windows) {
+  Dims result(x.begin(), x.begin() + 2);
+  int64_t rank = windows.spatialRank();
+  for (int64_t i = 0; i < rank; ++i) {
+    int64_t stride = windows.strides[i];
+    AffineExpr padded = x[i + 2] + windows.pads[i] + windows.pads[i + rank];
+    if (!windows.symbolicPads.empty())
+      padded =
+          padded + windows.symbolicPads[i] + windows.symbolicPads[i + rank];
+    AffineExpr span = simplify(padded - windows.reach(i));
+    if (windows.ceilMode && !windows.autoPad) {
+      // Windows that would start in the end pad do not count.
+      AffineExpr all = simplify(span.ceilDiv(stride) + 1);
+      AffineExpr inside =
+          simplify((x[i + 2] + windows.pads[i]).ceilDiv(stride));
+      result.push_back(ctx.minSize(all, inside));
+    } else {
+      result.push_back(simplify(span.floorDiv(stride) + 1));
+    }
+  }
+  return result;
+}
+
+Value emitConv(Emitter &e, Value x, Value weight, Value bias) {
+  NodeContext &ctx = e.ctx;
+  if (!x || !weight)
+    return {};
+  ArrayRef<int64_t> shape = tensorType(weight).getShape();
+  if (rankOf(weight) != rankOf(x) || rankOf(x) < 3) {
+    (void)ctx.error("operand and weight have the ranks " + Twine(rankOf(x)) +
+                    " and " + Twine(shape.size()) +
+                    "; both must be equal and at least 3");
+    return {};
+  }
+  if (!tensorType(weight).hasStaticShape()) {
+    (void)ctx.unsupported("the weight's shape is not constant",
+                          "give the weight as an initializer");
+    return {};
+  }
+  int64_t groups = ctx.attrInt("group", 1);
+  std::optional<Windows> windows =
+      readWindows(ctx, e.dims(x), shape.drop_front(2));
+  if (!windows)
+    return {};
+  return ctx.create<ConvOp>(padWindows(e, x, *windows), weight, bias,
+                            windows->strides, windows->dilations, windows->pads,
+                            uint64_t(groups));
+}
+
+} // namespace effc

@@ -1,0 +1,46 @@
+// Attributes that convolutions and pools share: kernel, strides, dilations and
+// pads, with auto_pad and ceil_mode resolved.
+#ifndef EFFC_LIB_IMPORT_OPS_WINDOWS_H
+#define EFFC_LIB_IMPORT_OPS_WINDOWS_H
+
+#include "Emitter.h"
+
+namespace effc {
+
+struct Windows {
+  llvm::SmallVector<int64_t> kernel, strides, dilations;
+  /// Begin of every spatial dim, then the ends.
+  llvm::SmallVector<int64_t> pads;
+  /// Set where auto_pad on symbolic sizes gives symbolic pads: begin of every
+  /// spatial dim, then the ends; `pads` is 0 then.
+  eff::Dims symbolicPads;
+  bool ceilMode = false;
+  /// auto_pad decides the extent; ceil_mode of the explicit formula does not.
+  bool autoPad = false;
+
+  int64_t spatialRank() const { return kernel.size(); }
+  /// Extent of a kernel with its gaps.
+  int64_t reach(int64_t i) const { return (kernel[i] - 1) * dilations[i] + 1; }
+};
+
+/// Reads the attributes of a node whose operand has the sizes `x` ([N, C,
+/// spatial...]). `kernel` is the weight's; empty takes kernel_shape.
+std::optional<Windows> readWindows(NodeContext &ctx,
+                                   llvm::ArrayRef<mlir::AffineExpr> x,
+                                   llvm::ArrayRef<int64_t> kernel);
+
+/// Adds symbolic pads as an op of its own; `value` null pads with zeros.
+mlir::Value padWindows(Emitter &e, mlir::Value x, const Windows &windows,
+                       mlir::Value value = {});
+
+/// Sizes of a pool's result.
+eff::Dims pooledDims(NodeContext &ctx, llvm::ArrayRef<mlir::AffineExpr> x,
+                     const Windows &windows);
+
+/// x convolved; groups, bias and pads as the node's attributes say.
+mlir::Value emitConv(Emitter &e, mlir::Value x, mlir::Value weight,
+                     mlir::Value bias);
+
+} // namespace effc
+
+#endif // EFFC_LIB_IMPORT_OPS_WINDOWS_H
