@@ -41,6 +41,8 @@ LogicalResult AttentionOp::inferReturnTypes(
 }
 
 LogicalResult AttentionOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   Type type = getElementType(getQ());
   // attention_c4: one element type, of floats.
   if (!isFloat(type) || getElementType(getK()) != type ||

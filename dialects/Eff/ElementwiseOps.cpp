@@ -64,6 +64,8 @@ static bool accepts(UnaryKind kind, Type type) {
 }
 
 LogicalResult UnaryOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   // unary_c1: the function is defined on the element type.
   if (!accepts(getKind(), getElementType(getX())))
     return emitOpError("'") << stringifyUnaryKind(getKind())
@@ -122,6 +124,8 @@ static bool accepts(BinaryKind kind, Type type) {
 }
 
 LogicalResult BinaryOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   Type a = getElementType(getA()), b = getElementType(getB());
   // binary_c2: operands have one element type; only an exponent may differ.
   if (a != b && getKind() != BinaryKind::Pow)
@@ -150,6 +154,8 @@ LogicalResult CompareOp::inferReturnTypes(
 }
 
 LogicalResult CompareOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   // compare_c2: operands have one element type.
   if (getElementType(getA()) != getElementType(getB()))
     return emitOpError("operands have element types ")
@@ -170,6 +176,8 @@ LogicalResult SelectOp::inferReturnTypes(
 }
 
 LogicalResult SelectOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   // select_c2: the condition is bool.
   if (!isBool(getElementType(getCondition())))
     return emitOpError("condition has element type ")

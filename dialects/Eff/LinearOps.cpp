@@ -52,6 +52,8 @@ LogicalResult MatmulOp::inferReturnTypes(
 }
 
 LogicalResult MatmulOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   // matmul_c5: elements are numbers.
   Type type = getElementType(getA());
   if (!isFloat(type) && !isInteger(type))
@@ -95,6 +97,8 @@ LogicalResult LinearOp::inferReturnTypes(
 }
 
 LogicalResult LinearOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   Type type = getElementType(getX());
   // linear_c3: one element type, of numbers.
   if (getElementType(getWeight()) != type ||
@@ -214,6 +218,8 @@ ConvOp::inferReturnTypes(MLIRContext *context, std::optional<Location> location,
 }
 
 LogicalResult ConvOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   return verifyConv(*this, getDim(getWeight().getType(), 0));
 }
 
@@ -266,6 +272,8 @@ LogicalResult ConvTransposeOp::inferReturnTypes(
 }
 
 LogicalResult ConvTransposeOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   return verifyConv(*this, getDim(getType(), 1));
 }
 

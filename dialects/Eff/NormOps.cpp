@@ -54,7 +54,7 @@ LogicalResult SoftmaxOp::inferReturnTypes(
                               inferredReturnTypes);
 }
 
-LogicalResult SoftmaxOp::verify() { return success(); }
+LogicalResult SoftmaxOp::verify() { return verifyInferred(*this); }
 
 AffineExpr SoftmaxOp::getFlops() { return perElement(getX(), 14); }
 
@@ -69,6 +69,8 @@ LogicalResult LayerNormOp::inferReturnTypes(
 }
 
 LogicalResult LayerNormOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   if (failed(verifyParameter(*this, getX(), getScale(), "scale")))
     return failure();
   return verifyParameter(*this, getX(), getBias(), "bias");
@@ -87,6 +89,8 @@ LogicalResult RMSNormOp::inferReturnTypes(
 }
 
 LogicalResult RMSNormOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   return verifyParameter(*this, getX(), getScale(), "scale");
 }
 
@@ -106,6 +110,8 @@ LogicalResult GroupNormOp::inferReturnTypes(
 }
 
 LogicalResult GroupNormOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   Dims x = getDims(getX().getType());
   AffineExpr channels = getChannelsLast() ? x.back() : x[1];
   // group_norm_c3: groups divide the channels.

@@ -38,6 +38,8 @@ LogicalResult ReduceOp::inferReturnTypes(
 }
 
 LogicalResult ReduceOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   Type type = getElementType(getX());
   // reduce_c2: elements are numbers; max and min also order bools.
   bool ordered = getKind() == ReduceKind::Max || getKind() == ReduceKind::Min;
@@ -104,6 +106,8 @@ LogicalResult ArgReduceOp::inferReturnTypes(
 }
 
 LogicalResult ArgReduceOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   // arg_reduce_c2: looks for the largest or the smallest.
   if (getKind() != ReduceKind::Max && getKind() != ReduceKind::Min)
     return emitOpError("kind is '")
@@ -128,6 +132,8 @@ ScanOp::inferReturnTypes(MLIRContext *context, std::optional<Location> location,
 }
 
 LogicalResult ScanOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   // scan_c2: runs a sum or a product.
   if (getKind() != ReduceKind::Sum && getKind() != ReduceKind::Prod)
     return emitOpError("kind is '")

@@ -95,7 +95,7 @@ LogicalResult TransposeOp::inferReturnTypes(
   return success();
 }
 
-LogicalResult TransposeOp::verify() { return success(); }
+LogicalResult TransposeOp::verify() { return verifyInferred(*this); }
 
 LogicalResult BroadcastOp::verify() {
   if (failed(verifyDims(*this)))
@@ -178,7 +178,7 @@ LogicalResult ConcatOp::inferReturnTypes(
   return success();
 }
 
-LogicalResult ConcatOp::verify() { return success(); }
+LogicalResult ConcatOp::verify() { return verifyInferred(*this); }
 
 LogicalResult SliceOp::verify() {
   if (failed(verifyDims(*this)))
@@ -272,7 +272,11 @@ static LogicalResult verifyIndices(Operation *op, Value indices) {
   return success();
 }
 
-LogicalResult GatherOp::verify() { return verifyIndices(*this, getIndices()); }
+LogicalResult GatherOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
+  return verifyIndices(*this, getIndices());
+}
 
 LogicalResult GatherElementsOp::inferReturnTypes(
     MLIRContext *context, std::optional<Location> location, ValueRange operands,
@@ -297,6 +301,8 @@ LogicalResult GatherElementsOp::inferReturnTypes(
 }
 
 LogicalResult GatherElementsOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   return verifyIndices(*this, getIndices());
 }
 
@@ -334,6 +340,8 @@ LogicalResult GatherNDOp::inferReturnTypes(
 }
 
 LogicalResult GatherNDOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   return verifyIndices(*this, getIndices());
 }
 
@@ -349,6 +357,8 @@ LogicalResult ScatterElementsOp::inferReturnTypes(
 }
 
 LogicalResult ScatterElementsOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   // scatter_elements_c1: the axis is within the rank.
   auto axis = static_cast<int64_t>(getAxis());
   if (!isAxis(axis, getX()))
@@ -381,6 +391,8 @@ LogicalResult ScatterNDOp::inferReturnTypes(
 }
 
 LogicalResult ScatterNDOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
   Dims x = getDims(getX().getType());
   Dims expected = getDims(getIndices().getType());
   std::optional<int64_t> depth =

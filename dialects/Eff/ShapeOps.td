@@ -19,7 +19,7 @@ def Eff_DimValuesOp : Eff_Op<"dim_values", [DeclareOpInterfaceMethods<OpAsmOpInt
     when its result is used as data.
 
     ```mlir
-    %0 = eff.dim_values #eff.dims<s0, s1 * 2> : tensor<2xi64>
+    %0 = eff.dim_values <s0, s1 * 2> : tensor<2xi64>
     ```
   }];
   let arguments = (ins Eff_DimsAttr:$values);

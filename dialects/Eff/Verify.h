@@ -49,6 +49,22 @@ mlir::LogicalResult checkDims(std::optional<mlir::Location> location,
 /// The same for an op with explicit result types.
 mlir::LogicalResult verifyDims(mlir::Operation *op);
 
+/// Runs the shape function and compares. Called first by verifiers, which can
+/// then rely on ranks and attribute lengths: the interface's own verification
+/// comes after them.
+template <typename OpTy> mlir::LogicalResult verifyInferred(OpTy op) {
+  llvm::SmallVector<mlir::Type, 1> types;
+  if (failed(OpTy::inferReturnTypes(
+          op->getContext(), op->getLoc(), op->getOperands(),
+          op->getRawDictionaryAttrs(), op->getPropertiesStorage(),
+          op->getRegions(), types)))
+    return mlir::failure();
+  if (!areCompatibleTypes(types, op->getResultTypes()))
+    return op->emitOpError("has type ")
+           << op->getResult(0).getType() << ", expected " << types[0];
+  return mlir::success();
+}
+
 inline mlir::Type getElementType(mlir::Value value) {
   return llvm::cast<mlir::RankedTensorType>(value.getType()).getElementType();
 }

@@ -1,0 +1,43 @@
+// RUN: effc-opt %s | effc-opt | FileCheck %s
+
+// CHECK-LABEL: func @matmul_broadcasts_leading_dims
+// CHECK: eff.matmul %{{.+}}, %{{.+}} : (tensor<?x2x3x4xf32, #eff.dims<s0, 2, 3, 4>>, tensor<2x4x5xf32>) -> tensor<?x2x3x5xf32, #eff.dims<s0, 2, 3, 5>>
+func.func @matmul_broadcasts_leading_dims(%a: tensor<?x2x3x4xf32, #eff.dims<s0, 2, 3, 4>>, %b: tensor<2x4x5xf32>) -> tensor<?x2x3x5xf32, #eff.dims<s0, 2, 3, 5>> {
+  %0 = eff.matmul %a, %b : (tensor<?x2x3x4xf32, #eff.dims<s0, 2, 3, 4>>, tensor<2x4x5xf32>) -> tensor<?x2x3x5xf32, #eff.dims<s0, 2, 3, 5>>
+  return %0 : tensor<?x2x3x5xf32, #eff.dims<s0, 2, 3, 5>>
+}
+
+// CHECK-LABEL: func @matmul_transposed
+// CHECK: eff.matmul %{{.+}}, %{{.+}} {transpose_a = true, transpose_b = true}
+func.func @matmul_transposed(%a: tensor<4x3xi32>, %b: tensor<5x4xi32>) -> tensor<3x5xi32> {
+  %0 = eff.matmul %a, %b {transpose_a = true, transpose_b = true} : (tensor<4x3xi32>, tensor<5x4xi32>) -> tensor<3x5xi32>
+  return %0 : tensor<3x5xi32>
+}
+
+// CHECK-LABEL: func @linear
+// CHECK: eff.linear %{{.+}}, %{{.+}} bias %{{.+}} {transpose_weight = true}
+func.func @linear(%x: tensor<2x3x4xf16>, %w: tensor<5x4xf16>, %b: tensor<5xf16>) -> tensor<2x3x5xf16> {
+  %0 = eff.linear %x, %w bias %b {transpose_weight = true} : (tensor<2x3x4xf16>, tensor<5x4xf16>, tensor<5xf16>) -> tensor<2x3x5xf16>
+  return %0 : tensor<2x3x5xf16>
+}
+
+// CHECK-LABEL: func @conv
+// CHECK: eff.conv %{{.+}}, %{{.+}} bias %{{.+}} {dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, strides = array<i64: 2, 2>}
+func.func @conv(%x: tensor<1x3x?x8xf32, #eff.dims<1, 3, s0, 8>>, %w: tensor<6x3x3x3xf32>, %b: tensor<6xf32>) -> tensor<1x6x?x4xf32, #eff.dims<1, 6, (s0 - 1) floordiv 2 + 1, 4>> {
+  %0 = eff.conv %x, %w bias %b {strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>} : (tensor<1x3x?x8xf32, #eff.dims<1, 3, s0, 8>>, tensor<6x3x3x3xf32>, tensor<6xf32>) -> tensor<1x6x?x4xf32, #eff.dims<1, 6, (s0 - 1) floordiv 2 + 1, 4>>
+  return %0 : tensor<1x6x?x4xf32, #eff.dims<1, 6, (s0 - 1) floordiv 2 + 1, 4>>
+}
+
+// CHECK-LABEL: func @depthwise_channels_last
+// CHECK: channels_last = true
+func.func @depthwise_channels_last(%x: tensor<1x8x6xf32>, %w: tensor<6x1x3xf32>) -> tensor<1x6x6xf32> {
+  %0 = eff.conv %x, %w {strides = array<i64: 1>, dilations = array<i64: 1>, pads = array<i64: 0, 0>, groups = 6 : i64, channels_last = true} : (tensor<1x8x6xf32>, tensor<6x1x3xf32>) -> tensor<1x6x6xf32>
+  return %0 : tensor<1x6x6xf32>
+}
+
+// CHECK-LABEL: func @conv_transpose
+// CHECK: eff.conv_transpose
+func.func @conv_transpose(%x: tensor<1x4x5x5xf32>, %w: tensor<4x3x2x2xf32>) -> tensor<1x3x11x10xf32> {
+  %0 = eff.conv_transpose %x, %w {strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, output_padding = array<i64: 1, 0>} : (tensor<1x4x5x5xf32>, tensor<4x3x2x2xf32>) -> tensor<1x3x11x10xf32>
+  return %0 : tensor<1x3x11x10xf32>
+}
