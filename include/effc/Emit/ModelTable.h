@@ -1,0 +1,112 @@
+// The model as effrt_abi.h describes it, in memory: what the table object, the
+// header and the certificate are written from.
+#ifndef EFFC_EMIT_MODELTABLE_H
+#define EFFC_EMIT_MODELTABLE_H
+
+#include "Effk/EffkOps.h"
+#include "effrt/effrt_abi.h"
+#include "mlir/IR/BuiltinOps.h"
+#include <string>
+#include <vector>
+
+namespace effc {
+
+/// A free size of a program, or the smaller or larger of two sizes.
+struct SymbolEntry {
+  std::string name;
+  /// Free sizes only.
+  uint32_t input = 0, axis = 0;
+  int64_t min = 0, max = 0;
+  /// "min" or "max" of `sizes` for derived ones; these have no table entry.
+  std::string derived;
+  llvm::SmallVector<mlir::AffineExpr, 2> sizes;
+
+  bool isFree() const { return derived.empty(); }
+};
+
+struct CheckEntry {
+  uint32_t a, b;
+  std::string message;
+};
+
+struct TensorEntry {
+  std::string name;
+  int32_t dtype;
+  llvm::SmallVector<mlir::AffineExpr, 6> exprs;
+  llvm::SmallVector<uint32_t, 6> dims;
+  llvm::SmallVector<std::string, 6> texts;
+};
+
+struct LaunchEntry {
+  uint32_t kernel;
+  llvm::SmallVector<uint32_t, 6> buffers;
+  llvm::SmallVector<uint32_t, 6> dims;
+  uint32_t extent, scratch, flops, bytes, cost;
+};
+
+struct ProgramTable {
+  std::string name;
+  /// As the function declares them: free and derived ones mixed.
+  std::vector<SymbolEntry> symbols;
+  std::vector<effrt_dim_op> dims;
+  std::vector<CheckEntry> checks;
+  std::vector<TensorEntry> inputs, outputs;
+  std::vector<effrt_buffer> buffers;
+  std::vector<LaunchEntry> launches;
+
+  /// The value of every dim when no symbol is free, else nothing.
+  std::optional<std::vector<int64_t>> evaluateStatic() const;
+  size_t getNumFreeSymbols() const;
+};
+
+/// A kernel function as one place uses it: functions that serve several ONNX
+/// nodes have an entry for each, so that profiles name the node.
+struct KernelEntry {
+  std::string name;
+  std::string function;
+  std::string origin;
+  std::string choice;
+};
+
+struct WeightEntry {
+  mlir::ElementsAttr value;
+  /// Null for a plain row-major constant.
+  effk::PanelAttr layout;
+  mlir::Type elementType;
+  mlir::Location loc;
+  uint64_t offset, bytes;
+};
+
+struct ModelTable {
+  std::string name;
+  std::vector<ProgramTable> programs;
+  std::vector<KernelEntry> kernels;
+  std::vector<WeightEntry> weights;
+  uint64_t weightsSize = 0;
+};
+
+/// Attribute of a kernel function that says how it was generated.
+inline constexpr llvm::StringLiteral kKernelChoiceAttr = "eff.choice";
+
+/// The effrt_dtype of an element type, nothing for types a model cannot hold.
+std::optional<int32_t> getDType(mlir::Type elementType);
+
+/// Builds the table from the host functions of `module`: those with
+/// `eff.symbols`, and `@main`. Errors here are faults of the compiler, not of
+/// the model.
+mlir::FailureOr<ModelTable> buildModelTable(mlir::ModuleOp module,
+                                            llvm::StringRef name);
+
+/// A size in the terms of a reader ("past + seq") or of C code.
+enum class SizeStyle { Text, C };
+
+/// `names` has an entry for each symbol; derived ones are expanded. In C style
+/// floor and ceil division and min, max become calls of functions whose names
+/// begin with `prefix`.
+std::string printSize(mlir::AffineExpr size, const ProgramTable &program,
+                      llvm::ArrayRef<std::string> names, SizeStyle style,
+                      llvm::StringRef prefix = "");
+
+} // namespace effc
+
+#endif // EFFC_EMIT_MODELTABLE_H

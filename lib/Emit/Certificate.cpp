@@ -1,0 +1,165 @@
+// Prints the certificate. Ordered JSON: equal input gives equal bytes.
+#include "CertificateWriter.h"
+#include "Plan.h"
+#include "effrt/effrt_abi.h"
+#include <nlohmann/json.hpp>
+
+using Json = nlohmann::ordered_json;
+
+namespace effc {
+
+static const char *getDTypeName(int32_t dtype) {
+  switch (dtype) {
+  case EFFRT_DTYPE_F32:
+    return "f32";
+  case EFFRT_DTYPE_F64:
+    return "f64";
+  case EFFRT_DTYPE_F16:
+    return "f16";
+  case EFFRT_DTYPE_BF16:
+    return "bf16";
+  case EFFRT_DTYPE_BOOL:
+    return "bool";
+  case EFFRT_DTYPE_U8:
+    return "u8";
+  case EFFRT_DTYPE_I8:
+    return "i8";
+  case EFFRT_DTYPE_U16:
+    return "u16";
+  case EFFRT_DTYPE_I16:
+    return "i16";
+  case EFFRT_DTYPE_U32:
+    return "u32";
+  case EFFRT_DTYPE_I32:
+    return "i32";
+  case EFFRT_DTYPE_U64:
+    return "u64";
+  default:
+    return "i64";
+  }
+}
+
+static Json describeTensors(const std::vector<TensorEntry> &tensors) {
+  Json list = Json::array();
+  for (const TensorEntry &tensor : tensors) {
+    Json shape = Json::array();
+    for (auto [expr, text] : llvm::zip(tensor.exprs, tensor.texts)) {
+      if (auto constant = llvm::dyn_cast<mlir::AffineConstantExpr>(expr))
+        shape.push_back(constant.getValue());
+      else
+        shape.push_back(text);
+    }
+    list.push_back({{"name", tensor.name},
+                    {"type", getDTypeName(tensor.dtype)},
+                    {"shape", shape}});
+  }
+  return list;
+}
+
+static std::vector<std::string> getSymbolNames(const ProgramTable &program) {
+  std::vector<std::string> names;
+  for (const SymbolEntry &symbol : program.symbols)
+    names.push_back(symbol.name);
+  return names;
+}
+
+/// Arena bytes by the runtime's own planner; null while sizes are open.
+static Json planArena(const ProgramTable &program) {
+  auto values = program.evaluateStatic();
+  if (!values)
+    return nullptr;
+  std::vector<effrt_plan_item> items;
+  for (const effrt_buffer &buffer : program.buffers)
+    if (buffer.kind == EFFRT_BUFFER_ARENA)
+      items.push_back({static_cast<uint64_t>((*values)[buffer.bytes]),
+                       buffer.first, buffer.last});
+  std::vector<uint64_t> offsets(items.size());
+  std::vector<uint32_t> work(effrt_plan_work_size(items.size()));
+  uint64_t bytes = 0;
+  if (!effrt_plan_arena(items.data(), items.size(), offsets.data(), work.data(),
+                        &bytes))
+    return nullptr;
+  return bytes;
+}
+
+/// A value of the dim table: a number where it is one.
+static Json describeDim(const ProgramTable &program,
+                        const std::optional<std::vector<int64_t>> &values,
+                        uint32_t dim) {
+  if (values)
+    return (*values)[dim];
+  const effrt_dim_op &op = program.dims[dim];
+  if (op.kind == EFFRT_DIM_CONST)
+    return op.value;
+  return nullptr;
+}
+
+static Json describePrograms(const ModelTable &table) {
+  Json list = Json::array();
+  for (const ProgramTable &program : table.programs) {
+    std::vector<std::string> names = getSymbolNames(program);
+    auto values = program.evaluateStatic();
+    Json symbols = Json::array(), launches = Json::array();
+    for (const SymbolEntry &symbol : program.symbols)
+      if (symbol.isFree())
+        symbols.push_back(
+            {{"name", symbol.name}, {"min", symbol.min}, {"max", symbol.max}});
+    Json checks = Json::array();
+    for (const CheckEntry &check : program.checks)
+      checks.push_back(check.message);
+    for (const LaunchEntry &launch : program.launches)
+      launches.push_back(
+          {{"kernel", table.kernels[launch.kernel].name},
+           {"flops", describeDim(program, values, launch.flops)},
+           {"bytes", describeDim(program, values, launch.bytes)}});
+    list.push_back({{"name", program.name},
+                    {"symbols", symbols},
+                    {"checks", checks},
+                    {"inputs", describeTensors(program.inputs)},
+                    {"outputs", describeTensors(program.outputs)},
+                    {"arena_bytes", planArena(program)},
+                    {"launches", launches}});
+  }
+  return list;
+}
+
+std::string makeCertificate(const ModelTable &table,
+                            const LibraryOptions &options) {
+  const CertificateInfo &info = options.certificate;
+  Json passes = Json::array(), kernels = Json::array();
+  for (const auto &[name, detail] : info.passes)
+    passes.push_back({{"name", name}, {"did", detail}});
+  for (const KernelEntry &kernel : table.kernels)
+    kernels.push_back({{"name", kernel.name},
+                       {"nodes", kernel.origin},
+                       {"choice", kernel.choice}});
+  Json json = {
+      {"format", "effc-certificate"},
+      {"format_version", 1},
+      {"name", table.name},
+      {"compiler", {{"name", "effc"}, {"version", info.compilerVersion}}},
+      {"model", {{"file", info.modelFile}, {"sha256", info.modelSha256}}},
+      {"target", {{"cpu", options.target}, {"triple", options.triple}}},
+      {"options", info.options},
+      {"passes", passes},
+      {"notes", info.notes},
+      {"entry_points", describePrograms(table)},
+      {"kernels", kernels},
+      {"weights",
+       {{"bytes", table.weightsSize},
+        {"constants", table.weights.size()},
+        {"separate", options.separateWeights}}},
+  };
+  // Names may hold any bytes; JSON holds UTF-8.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string completeCertificate(const std::string &certificate,
+                                uint64_t libraryBytes,
+                                const std::string &libraryName) {
+  Json json = Json::parse(certificate);
+  json["library"] = {{"file", libraryName}, {"bytes", libraryBytes}};
+  return json.dump(2) + "\n";
+}
+
+} // namespace effc
