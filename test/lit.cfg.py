@@ -1,6 +1,7 @@
 # lit configuration of effc. Run one folder with: tools/dev/lit test/Import
 #
-# Substitutions: %onnxtxt IN -o OUT (ONNX text to binary), %python, %src (repository), %test_data, %cc, %cxx.
+# Substitutions: %onnxtxt IN -o OUT (ONNX text to binary), %python, %src (repository), %build,
+# %test_data, %cc, %cxx.
 # Features: onnxruntime, test-data, avx2, avx512, asan.
 import os
 import subprocess
@@ -29,6 +30,7 @@ config.substitutions += [
     ("%onnxtxt", f"{config.python} {config.effc_source_dir}/python/effc/onnxtxt.py"),
     ("%python", config.python),
     ("%src", config.effc_source_dir),
+    ("%build", config.effc_binary_dir),
     ("%test_data", config.test_data_dir),
     ("%llvm_include", os.path.join(os.path.dirname(config.llvm_tools_dir), "include")),
     ("%cc", config.c_compiler),

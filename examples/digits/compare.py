@@ -36,8 +36,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", type=pathlib.Path, required=True, help="examples/digits/digits.c, built")
     parser.add_argument("--libraries", type=pathlib.Path, required=True, help="folder of libcnn.so and libvit.so")
+    parser.add_argument("--without-onnxruntime", action="store_true", help="measure effc alone")
     args = parser.parse_args()
-    with_ort = importlib.util.find_spec("onnxruntime") is not None
+    with_ort = not args.without_onnxruntime and importlib.util.find_spec("onnxruntime") is not None
     heldout = np.load(HERE / "heldout.npz")
     with tempfile.TemporaryDirectory() as folder:
         images, labels = pathlib.Path(folder, "images"), pathlib.Path(folder, "labels")
@@ -55,7 +56,7 @@ def main():
                 print_row("  ONNX Runtime", figures, figures["engine_bytes"] + onnx.stat().st_size)
     print("\nsize: what an application ships, for effc the compiled library, for ONNX Runtime its engine and the model.")
     print("memory: by how much loading the engine, opening and running the model makes a process grow.")
-    if not with_ort:
+    if not with_ort and not args.without_onnxruntime:
         print("ONNX Runtime is not installed, so there is nothing to compare with (tools/dev/setup --force tries again).")
 
 
