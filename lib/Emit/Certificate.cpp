@@ -74,10 +74,12 @@ static Json planArena(const ProgramTable &program) {
       items.push_back({static_cast<uint64_t>((*values)[buffer.bytes]),
                        buffer.first, buffer.last});
   std::vector<uint64_t> offsets(items.size());
-  std::vector<uint32_t> work(effrt_plan_work_size(items.size()));
-  uint64_t bytes = 0;
-  if (!effrt_plan_arena(items.data(), items.size(), offsets.data(), work.data(),
-                        &bytes))
+  auto numSteps = static_cast<uint32_t>(program.launches.size());
+  std::vector<uint64_t> work(
+      effrt_plan_work_bytes(items.size(), numSteps) / sizeof(uint64_t) + 1);
+  uint64_t bytes = 0, live = 0;
+  if (!effrt_plan_arena(items.data(), items.size(), numSteps, work.data(),
+                        offsets.data(), &bytes, &live))
     return nullptr;
   return bytes;
 }

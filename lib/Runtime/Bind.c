@@ -106,7 +106,9 @@ static effrt_bound *make_block(effrt_session *session, uint32_t program,
     free(block);
     block = NULL;
   }
-  if (!block && !(block = effrt_alloc(bytes))) {
+  if (!block)
+    block = effrt_alloc(bytes);
+  if (!block) {
     (void)FAIL(EFFRT_STATUS_OUT_OF_MEMORY,
                "out of memory: %" PRIu64 " bytes for program '%s'", bytes,
                p->name);
@@ -197,14 +199,13 @@ static effrt_status bind_buffers(effrt_session *session, const effrt_program *p,
                   " of program '%s' is larger than its tensor",
                   i, p->name);
   }
-  if (!effrt_plan_arena(items, p->num_buffers, bound->offsets,
-                        session->plan_work, &bound->arena_bytes))
+  if (!effrt_plan_arena(items, p->num_buffers, p->num_launches,
+                        session->plan_work, bound->offsets, &bound->arena_bytes,
+                        &bound->live_bytes))
     return FAIL(EFFRT_STATUS_SIZE_OVERFLOW,
                 "the memory for intermediate values of program '%s' does not "
                 "fit 64 bits",
                 p->name);
-  bound->live_bytes = effrt_plan_lower_bound(
-      items, p->num_buffers, p->num_launches, session->step_work);
   return EFFRT_STATUS_OK;
 }
 
@@ -257,7 +258,7 @@ static effrt_status bind_launch(effrt_session *session, const effrt_program *p,
     uint32_t io = (uint32_t)buffer->value;
     if (buffer->kind == EFFRT_BUFFER_WEIGHT)
       pointers[k] =
-          (void *)(uintptr_t)(session->model->weights + buffer->value);
+          (void *)((uintptr_t)session->model->weights + buffer->value);
     else if (buffer->kind != EFFRT_BUFFER_ARENA)
       bound->patches[bound->num_patches++] = (effrt_io_patch){
           (size_t)(pointers + k - bound->pointers),

@@ -210,8 +210,7 @@ struct effrt_session {
   int64_t *symbols;
   int64_t *dims;
   effrt_plan_item *items;
-  uint32_t *plan_work;
-  uint64_t *step_work;
+  void *plan_work;
 };
 
 /* The cached bound program for these symbol values, or null. */

@@ -21,21 +21,20 @@ typedef struct effrt_plan_item {
   uint32_t last;
 } effrt_plan_item;
 
-/* Numbers of `uint32_t` that effrt_plan_arena needs as work space. */
-static inline size_t effrt_plan_work_size(size_t count) { return 2 * count; }
+/* Bytes of work space for a plan, aligned to 8. */
+size_t effrt_plan_work_bytes(size_t count, uint32_t num_steps);
 
 /* Writes an offset for each item, multiples of EFFRT_PLAN_ALIGN, such that
- * items alive at the same step do not overlap, and the size of the arena. Items
- * of zero bytes get offset 0. The result depends on the arguments only. False
- * when a size does not fit 64 bits. */
+ * items alive at the same step do not overlap. Items of zero bytes get offset
+ * 0. Every `last` is below `num_steps`.
+ *
+ * `arena_bytes` is the size of the arena, `live_bytes` the most that is alive
+ * at one step (sizes rounded up to EFFRT_PLAN_ALIGN): no plan can be smaller.
+ * The result depends on the arguments only. False when a size does not fit 64
+ * bits. */
 bool effrt_plan_arena(const effrt_plan_item *items, size_t count,
-                      uint64_t *offsets, uint32_t *work, uint64_t *arena_bytes);
-
-/* The most bytes (rounded up to EFFRT_PLAN_ALIGN each) that are alive at one
- * step: no plan can be smaller. `work` holds `num_steps + 1` entries; every
- * `last` is below `num_steps`. */
-uint64_t effrt_plan_lower_bound(const effrt_plan_item *items, size_t count,
-                                uint32_t num_steps, uint64_t *work);
+                      uint32_t num_steps, void *work, uint64_t *offsets,
+                      uint64_t *arena_bytes, uint64_t *live_bytes);
 
 #ifdef __cplusplus
 }

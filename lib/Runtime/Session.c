@@ -34,10 +34,9 @@ static void lay_out(effrt_session *session, const work_sizes *sizes,
       effrt_carve(carver, sizes->symbols, sizeof(*session->symbols));
   session->dims = effrt_carve(carver, sizes->dims, sizeof(*session->dims));
   session->items = effrt_carve(carver, sizes->buffers, sizeof(*session->items));
-  session->plan_work = effrt_carve(carver, effrt_plan_work_size(sizes->buffers),
-                                   sizeof(*session->plan_work));
-  session->step_work =
-      effrt_carve(carver, sizes->launches + 1, sizeof(*session->step_work));
+  session->plan_work = effrt_carve(
+      carver, 1,
+      effrt_plan_work_bytes(sizes->buffers, (uint32_t)sizes->launches));
 }
 
 static bool allocate(effrt_session *session) {

@@ -19,17 +19,14 @@ struct Plan {
 Plan plan(const std::vector<effrt_plan_item> &items) {
   Plan result;
   result.offsets.resize(items.size());
-  std::vector<uint32_t> work(effrt_plan_work_size(items.size()));
-  result.ok =
-      effrt_plan_arena(items.data(), items.size(), result.offsets.data(),
-                       work.data(), &result.total);
   uint32_t steps = 0;
   for (const effrt_plan_item &item : items)
     steps = std::max(steps, item.last + 1);
-  std::vector<uint64_t> stepWork(steps + 1);
-  if (result.ok)
-    result.bound = effrt_plan_lower_bound(items.data(), items.size(), steps,
-                                          stepWork.data());
+  std::vector<uint64_t> work(effrt_plan_work_bytes(items.size(), steps) / 8 +
+                             1);
+  result.ok =
+      effrt_plan_arena(items.data(), items.size(), steps, work.data(),
+                       result.offsets.data(), &result.total, &result.bound);
   return result;
 }
 
@@ -101,7 +98,7 @@ TEST(Plan, RandomPlansAreSoundAndNearTheBound) {
     bound += static_cast<double>(result.bound);
     EXPECT_EQ(plan(items).offsets, result.offsets) << "seed " << seed;
   }
-  EXPECT_LT(total / bound, 1.10);
+  EXPECT_LT(total / bound, 1.05);
 }
 
 TEST(Plan, ChainOfANetworkMeetsTheBound) {
@@ -113,6 +110,21 @@ TEST(Plan, ChainOfANetworkMeetsTheBound) {
   Plan result = plan(items);
   expectNoOverlap(items, result);
   EXPECT_LE(result.total, result.bound * 5 / 4);
+}
+
+TEST(Plan, SkipConnectionsMeetTheBound) {
+  // A U-net: sizes halve on the way in, skips live until the way out. By size
+  // alone this takes 13/12 of the bound.
+  std::vector<effrt_plan_item> items;
+  for (uint32_t i = 0; i < 60; ++i) {
+    uint64_t size = uint64_t(65536) << (10 - std::min(i, 60 - i) / 6);
+    items.push_back({size, i, i + 1});
+    if (i < 30 && i % 3 == 0)
+      items.push_back({size / 2, i, 60 - i});
+  }
+  Plan result = plan(items);
+  expectNoOverlap(items, result);
+  EXPECT_EQ(result.total, result.bound);
 }
 
 } // namespace
