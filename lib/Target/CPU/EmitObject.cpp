@@ -158,7 +158,8 @@ void GroupCompiler::compile(GroupJob &job) const {
 
 /// Copies the kernels into one module a group, all inside one outer module, so
 /// that one pass manager lowers them.
-static OwningOpRef<ModuleOp> partition(ModuleOp kernels) {
+static OwningOpRef<ModuleOp> partition(ModuleOp kernels,
+                                       eff::TargetAttr target) {
   OwningOpRef<ModuleOp> outer = ModuleOp::create(kernels.getLoc());
   OpBuilder builder = OpBuilder::atBlockEnd(outer->getBody());
   OpBuilder inner(kernels.getContext());
@@ -170,6 +171,7 @@ static OwningOpRef<ModuleOp> partition(ModuleOp kernels) {
       auto name = ("kernels." + Twine(count / kernelsPerGroup)).str();
       auto group = ModuleOp::create(builder, kernels.getLoc(), name);
       group->setDiscardableAttrs(kernels->getDiscardableAttrDictionary());
+      group->setAttr("eff.target", target);
       inner.setInsertionPointToEnd(group.getBody());
     }
     inner.clone(*kernel.getOperation());
@@ -197,7 +199,7 @@ FailureOr<ObjectFiles> effc::emitObject(ModuleOp kernels,
                                         eff::TargetAttr target,
                                         const EmitOptions &options) {
   initializeBackend();
-  OwningOpRef<ModuleOp> outer = partition(kernels);
+  OwningOpRef<ModuleOp> outer = partition(kernels, target);
   PassManager pm(kernels.getContext());
   buildCPUPipeline(pm.nest<ModuleOp>(), target, options.plain);
   if (failed(pm.run(*outer)))

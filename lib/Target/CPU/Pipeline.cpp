@@ -13,6 +13,7 @@ using namespace mlir;
 
 void effc::buildCPUPipeline(OpPassManager &pm, eff::TargetAttr target,
                             bool plain) {
+  pm.addPass(createLowerTiles());
   pm.addPass(memref::createExpandStridedMetadataPass());
   // Machines without bf16 arithmetic round in integers; LLVM would call a
   // library function.

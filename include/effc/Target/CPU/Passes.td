@@ -30,4 +30,16 @@ def LowerKernelABI : Pass<"effk-lower-kernel-abi", "::mlir::ModuleOp"> {
   let statistics = [Statistic<"numKernels", "num-kernels", "Kernel functions lowered">];
 }
 
+def LowerTiles : Pass<"effk-lower-tiles", "::mlir::ModuleOp"> {
+  let summary = "Lower tile ops to vector code";
+  let description = [{
+    Replaces `effk.gemm` by loops around register tiles of vectors, with the epilogue on vectors. The module attribute
+    `eff.target` gives the size of a vector; a tile that `Microkernels.def` does not list for it is an error. Exact up
+    to the order of summation.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+  let statistics = [Statistic<"numTiles", "num-tiles", "Tile ops lowered">];
+}
+
 #endif // EFFC_TARGET_CPU_PASSES_TD

@@ -1,0 +1,430 @@
+// Contractions in floating point: rows x vectors accumulators in registers over
+// the whole depth, one broadcast a row and one FMA a vector for every k (K.
+// Goto, R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication",
+// with B packed at compile time). Convolutions are the same tile with a row
+// pointer for each pixel and tap
+// ("The Indirect Convolution Algorithm", M. Dukhan).
+#include "CPU/Microkernels/Epilogue.h"
+#include "CPU/Microkernels/Microkernels.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+
+using namespace mlir;
+using namespace effc;
+
+// An epilogue longer than this is emitted once for a row instead of unrolled
+// over the rows of the tile.
+static constexpr size_t unrolledEpilogueOps = 16;
+
+namespace {
+
+/// Where the rows of a tile lie: an offset into A for each, and with a window
+/// their first coordinates.
+struct TileRows {
+  SmallVector<Value> offsets;
+  /// [window dim][row]: coordinate of the first tap.
+  SmallVector<SmallVector<Value>> coordinates;
+};
+
+class GemmLowering {
+public:
+  GemmLowering(effk::GemmOp gemm, eff::TargetAttr target);
+  LogicalResult lower();
+
+private:
+  using Body = function_ref<SmallVector<Value>(Value, ValueRange)>;
+
+  LogicalResult verify();
+  Value constant(int64_t value) {
+    return arith::ConstantIndexOp::create(b, value);
+  }
+  Value add(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
+  Value mul(Value x, Value y) { return arith::MulIOp::create(b, x, y); }
+  Value compare(arith::CmpIPredicate predicate, Value x, Value y) {
+    return arith::CmpIOp::create(b, predicate, x, y);
+  }
+  Value pointer(Type element, Value base, Value offset) {
+    return offsetPointer(b, element, base, offset);
+  }
+  SmallVector<Value> forLoop(Value lo, Value hi, int64_t step, ValueRange init,
+                             Body body);
+  void ifThen(Value condition, function_ref<void()> body);
+
+  void emitIteration(Value iteration, Value numPanels, Value numBlocks);
+  void beginPanel(Value panel);
+  void emitRows(Value begin, Value end);
+  void emitTile(int64_t rows, Value m);
+  TileRows locateRows(int64_t rows, Value m);
+  SmallVector<Value> emitTaps(unsigned level, const TileRows &rows,
+                              Value tapOffset, Value tap, ArrayRef<Value> valid,
+                              ValueRange sums);
+  SmallVector<Value> emitDepth(const TileRows &rows, Value tapOffset, Value tap,
+                               ArrayRef<Value> valid, ValueRange sums);
+  void emitEpilogue(int64_t rows, Value m, ValueRange sums);
+  SmallVector<int64_t> tailRows(std::optional<int64_t> &exact);
+  Value zeroRow();
+  Value stackSums(int64_t rows);
+
+  effk::GemmOp gemm;
+  ImplicitLocOpBuilder b;
+  eff::TargetAttr target;
+  Type sumType, aType, bType;
+  int64_t tileRowCount, width, lanes, vectors;
+  VectorType vectorType;
+  Epilogue epilogue;
+  Value numRows, aPointer, bPointer, zeros;
+  // Of the current panel.
+  Value column, panelPointer;
+  SmallVector<Value> masks;
+};
+
+} // namespace
+
+static Type elementOf(Value memref) {
+  return cast<MemRefType>(memref.getType()).getElementType();
+}
+
+static int64_t lanesOf(effk::GemmOp gemm, eff::TargetAttr target) {
+  return target.getVectorBits() / (elementOf(gemm.getA()).isF64() ? 64 : 32);
+}
+
+GemmLowering::GemmLowering(effk::GemmOp gemm, eff::TargetAttr target)
+    : gemm(gemm), b(gemm.getLoc(), gemm), target(target),
+      aType(elementOf(gemm.getA())), bType(elementOf(gemm.getB())),
+      tileRowCount(gemm.getTile()[0]), width(gemm.getTile()[1]),
+      lanes(lanesOf(gemm, target)), vectors(width / lanes),
+      epilogue(gemm, lanes) {
+  sumType = aType.isF64() ? aType : Type(b.getF32Type());
+  vectorType = VectorType::get(lanes, sumType);
+}
+
+LogicalResult GemmLowering::verify() {
+  if (width % lanes != 0 ||
+      !hasTile("gemm", tileRowCount, vectors, sumType, target))
+    return gemm.emitOpError("has no microkernel of ")
+           << tileRowCount << "x" << width << " " << sumType << " on "
+           << target.getName();
+  if (!isa<FloatType>(aType) || !isa<FloatType>(bType))
+    return gemm.emitOpError("multiplies floats only");
+  if (!gemm.getWindowSizes().empty() && !getConstantIntValue(gemm.getRun()))
+    return gemm.emitOpError("with a window needs a constant run");
+  return epilogue.verify();
+}
+
+SmallVector<Value> GemmLowering::forLoop(Value lo, Value hi, int64_t step,
+                                         ValueRange init, Body body) {
+  auto loop = scf::ForOp::create(b, lo, hi, constant(step), init);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  SmallVector<Value> yielded =
+      body(loop.getInductionVar(), loop.getRegionIterArgs());
+  b.setInsertionPointToEnd(loop.getBody());
+  if (!init.empty())
+    scf::YieldOp::create(b, yielded);
+  return SmallVector<Value>(loop.getResults());
+}
+
+void GemmLowering::ifThen(Value condition, function_ref<void()> body) {
+  auto conditional = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(conditional.thenBlock()->getTerminator());
+  body();
+}
+
+LogicalResult GemmLowering::lower() {
+  if (failed(verify()))
+    return failure();
+  numRows = gemm.getRowSizes().front();
+  for (Value size : gemm.getRowSizes().drop_front())
+    numRows = mul(numRows, size);
+  aPointer = pointer(aType, pointerOf(b, gemm.getA()), gemm.getRowBase());
+  bPointer = pointer(bType, pointerOf(b, gemm.getB()), gemm.getBBase());
+  if (!gemm.getWindowSizes().empty())
+    zeros = zeroRow();
+  Value numPanels = arith::CeilDivUIOp::create(b, gemm.getN(), constant(width));
+  Value numBlocks =
+      arith::CeilDivUIOp::create(b, numRows, constant(gemm.getRowsPerBlock()));
+  forLoop(gemm.getLo(), gemm.getHi(), 1, {}, [&](Value iteration, ValueRange) {
+    emitIteration(iteration, numPanels, numBlocks);
+    return SmallVector<Value>();
+  });
+  gemm.erase();
+  return success();
+}
+
+void GemmLowering::emitIteration(Value iteration, Value numPanels,
+                                 Value numBlocks) {
+  Value inner = gemm.getRowsOuter() ? numPanels : numBlocks;
+  Value outerIndex = arith::DivUIOp::create(b, iteration, inner);
+  Value innerIndex = arith::RemUIOp::create(b, iteration, inner);
+  Value panel = gemm.getRowsOuter() ? innerIndex : outerIndex;
+  Value block = gemm.getRowsOuter() ? outerIndex : innerIndex;
+  beginPanel(panel);
+  Value blockRows = constant(gemm.getRowsPerBlock());
+  Value begin = mul(block, blockRows);
+  Value end = arith::MinUIOp::create(b, add(begin, blockRows), numRows);
+  emitRows(begin, end);
+}
+
+void GemmLowering::beginPanel(Value panel) {
+  column = mul(panel, constant(width));
+  masks.assign(vectors, Value());
+  std::optional<int64_t> n = getConstantIntValue(gemm.getN());
+  if (!n || *n % width != 0) {
+    Value left = arith::SubIOp::create(b, gemm.getN(), column);
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value valid = arith::SubIOp::create(b, left, constant(v * lanes));
+      masks[v] = vector::CreateMaskOp::create(
+          b, VectorType::get(lanes, b.getI1Type()), valid);
+    }
+  }
+  if (gemm.getBStride()) {
+    panelPointer = pointer(bType, bPointer, column);
+    return;
+  }
+  Value depth = gemm.getRun();
+  for (Value size : gemm.getTapSizes())
+    depth = mul(depth, size);
+  panelPointer = pointer(bType, bPointer, mul(column, depth));
+}
+
+/// The row counts of the smaller tiles for what is left of a block. When it is
+/// known, `exact` is the only one.
+SmallVector<int64_t> GemmLowering::tailRows(std::optional<int64_t> &exact) {
+  int64_t perBlock = gemm.getRowsPerBlock();
+  std::optional<int64_t> rows = 1;
+  for (Value size : gemm.getRowSizes()) {
+    std::optional<int64_t> known = getConstantIntValue(size);
+    rows =
+        rows && known ? std::optional<int64_t>(*rows * *known) : std::nullopt;
+  }
+  if (rows && *rows <= perBlock)
+    exact = *rows % tileRowCount;
+  else if (rows && perBlock % tileRowCount == 0)
+    exact = *rows % perBlock % tileRowCount;
+  if (exact)
+    return *exact ? SmallVector<int64_t>{*exact} : SmallVector<int64_t>{};
+  SmallVector<int64_t> tails;
+  for (int64_t tail = llvm::bit_floor(
+           static_cast<uint64_t>(std::max<int64_t>(tileRowCount - 1, 0)));
+       tail > 0; tail /= 2)
+    tails.push_back(tail);
+  return tails;
+}
+
+void GemmLowering::emitRows(Value begin, Value end) {
+  Value count = arith::SubIOp::create(b, end, begin);
+  Value tile = constant(tileRowCount);
+  Value left = arith::RemUIOp::create(b, count, tile);
+  Value fullEnd = arith::SubIOp::create(b, end, left);
+  forLoop(begin, fullEnd, tileRowCount, {}, [&](Value m, ValueRange) {
+    emitTile(tileRowCount, m);
+    return SmallVector<Value>();
+  });
+  std::optional<int64_t> exact;
+  Value m = fullEnd;
+  for (int64_t tail : tailRows(exact)) {
+    Value fits = compare(arith::CmpIPredicate::uge, left, constant(tail));
+    ifThen(fits, [&] { emitTile(tail, m); });
+    Value done = arith::SelectOp::create(b, fits, constant(tail), constant(0));
+    m = add(m, done);
+    left = arith::SubIOp::create(b, left, done);
+  }
+}
+
+TileRows GemmLowering::locateRows(int64_t rows, Value m) {
+  TileRows result;
+  OperandRange sizes = gemm.getRowSizes(), strides = gemm.getRowStrides();
+  unsigned rank = sizes.size(), window = gemm.getWindowSizes().size();
+  // The first row's indices, then each row from the one before, with carries.
+  SmallVector<Value> indices(rank);
+  Value rest = m;
+  for (unsigned d = rank - 1; d > 0; --d) {
+    indices[d] = arith::RemUIOp::create(b, rest, sizes[d]);
+    rest = arith::DivUIOp::create(b, rest, sizes[d]);
+  }
+  indices[0] = rest;
+  result.coordinates.resize(window);
+  for (int64_t row = 0; row < rows; ++row) {
+    Value offset = mul(indices[0], strides[0]);
+    for (unsigned d = 1; d < rank; ++d)
+      offset = add(offset, mul(indices[d], strides[d]));
+    result.offsets.push_back(offset);
+    for (unsigned d = 0; d < window; ++d) {
+      Value scaled =
+          mul(indices[rank - window + d], gemm.getWindowStrides()[d]);
+      result.coordinates[d].push_back(
+          arith::SubIOp::create(b, scaled, gemm.getWindowPads()[d]));
+    }
+    Value carry = constant(1);
+    for (unsigned d = rank; d-- > 0 && row + 1 < rows;) {
+      Value next = add(indices[d], carry);
+      if (d == 0) {
+        indices[0] = next;
+        break;
+      }
+      Value wraps = compare(arith::CmpIPredicate::eq, next, sizes[d]);
+      indices[d] = arith::SelectOp::create(b, wraps, constant(0), next);
+      carry = arith::SelectOp::create(b, wraps, constant(1), constant(0));
+    }
+  }
+  return result;
+}
+
+void GemmLowering::emitTile(int64_t rows, Value m) {
+  TileRows located = locateRows(rows, m);
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
+  SmallVector<Value> sums(rows * vectors, zero);
+  Value none = constant(0);
+  sums = emitTaps(0, located, none, none, {}, sums);
+  emitEpilogue(rows, m, sums);
+}
+
+SmallVector<Value> GemmLowering::emitTaps(unsigned level, const TileRows &rows,
+                                          Value tapOffset, Value tap,
+                                          ArrayRef<Value> valid,
+                                          ValueRange sums) {
+  if (level == gemm.getTapSizes().size())
+    return emitDepth(rows, tapOffset, tap, valid, sums);
+  Value size = gemm.getTapSizes()[level];
+  return forLoop(
+      constant(0), size, 1, sums, [&](Value index, ValueRange carried) {
+        Value offset = add(tapOffset, mul(index, gemm.getTapStrides()[level]));
+        Value position = add(mul(tap, size), index);
+        if (gemm.getWindowSizes().empty())
+          return emitTaps(level + 1, rows, offset, position, {}, carried);
+        Value shift = mul(index, gemm.getWindowDilations()[level]);
+        SmallVector<Value> inside;
+        Value any;
+        for (auto [row, first] : llvm::enumerate(rows.coordinates[level])) {
+          Value ok = compare(arith::CmpIPredicate::ult, add(first, shift),
+                             gemm.getWindowSizes()[level]);
+          if (level > 0)
+            ok = arith::AndIOp::create(b, ok, valid[row]);
+          inside.push_back(ok);
+          any = any ? Value(arith::OrIOp::create(b, any, ok)) : ok;
+        }
+        // Taps that no row of the tile has cost nothing: above and below the
+        // image that is a whole row of them.
+        auto conditional = scf::IfOp::create(b, TypeRange(carried), any,
+                                             /*withElseRegion=*/true);
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToStart(conditional.thenBlock());
+        scf::YieldOp::create(
+            b, emitTaps(level + 1, rows, offset, position, inside, carried));
+        b.setInsertionPointToStart(conditional.elseBlock());
+        scf::YieldOp::create(b, carried);
+        return SmallVector<Value>(conditional.getResults());
+      });
+}
+
+SmallVector<Value> GemmLowering::emitDepth(const TileRows &rows,
+                                           Value tapOffset, Value tap,
+                                           ArrayRef<Value> valid,
+                                           ValueRange sums) {
+  SmallVector<Value> rowPointers;
+  for (auto [row, offset] : llvm::enumerate(rows.offsets)) {
+    Value start = pointer(aType, aPointer, add(offset, tapOffset));
+    if (!valid.empty())
+      start = arith::SelectOp::create(b, valid[row], start, zeros);
+    rowPointers.push_back(start);
+  }
+  Value firstDepth = mul(tap, gemm.getRun());
+  Value bStride =
+      gemm.getBStride() ? Value(gemm.getBStride()) : constant(width);
+  Value bStart = pointer(bType, panelPointer, mul(firstDepth, bStride));
+  auto widen = [&](Value value, Type type) -> Value {
+    return value.getType() == type ? value
+                                   : arith::ExtFOp::create(b, type, value);
+  };
+  return forLoop(
+      constant(0), gemm.getRun(), 1, sums, [&](Value k, ValueRange carried) {
+        SmallVector<Value> columns;
+        Value bRow = pointer(bType, bStart, mul(k, bStride));
+        for (int64_t v = 0; v < vectors; ++v) {
+          Value address = pointer(bType, bRow, constant(v * lanes));
+          // Panels are padded.
+          Value mask = gemm.getBStride() ? masks[v] : Value();
+          columns.push_back(
+              widen(loadVector(b, VectorType::get(lanes, bType), address, mask),
+                    vectorType));
+        }
+        SmallVector<Value> next;
+        for (auto [row, start] : llvm::enumerate(rowPointers)) {
+          Value scalar =
+              LLVM::LoadOp::create(b, aType, pointer(aType, start, k),
+                                   aType.getIntOrFloatBitWidth() / 8);
+          Value element = vector::BroadcastOp::create(b, vectorType,
+                                                      widen(scalar, sumType));
+          for (int64_t v = 0; v < vectors; ++v)
+            next.push_back(vector::FMAOp::create(b, element, columns[v],
+                                                 carried[row * vectors + v]));
+        }
+        return next;
+      });
+}
+
+void GemmLowering::emitEpilogue(int64_t rows, Value m, ValueRange sums) {
+  epilogue.beginTile(b, column, masks);
+  if (epilogue.getCost() <= unrolledEpilogueOps || rows == 1) {
+    for (int64_t row = 0; row < rows; ++row)
+      epilogue.emitRow(b, add(m, constant(row)),
+                       SmallVector<Value>(sums.slice(row * vectors, vectors)));
+    return;
+  }
+  Value stack = stackSums(rows);
+  for (auto [index, sum] : llvm::enumerate(sums))
+    storeVector(b, sum, pointer(sumType, stack, constant(index * lanes)),
+                Value());
+  forLoop(constant(0), constant(rows), 1, {}, [&](Value row, ValueRange) {
+    SmallVector<Value> loaded;
+    Value start = pointer(sumType, stack, mul(row, constant(width)));
+    for (int64_t v = 0; v < vectors; ++v)
+      loaded.push_back(loadVector(b, vectorType,
+                                  pointer(sumType, start, constant(v * lanes)),
+                                  Value()));
+    epilogue.emitRow(b, add(m, row), loaded);
+    return SmallVector<Value>();
+  });
+}
+
+/// Stack space for the sums of a tile, taken once a call of the function.
+Value GemmLowering::stackSums(int64_t rows) {
+  OpBuilder::InsertionGuard guard(b);
+  auto function = gemm->getParentOfType<FunctionOpInterface>();
+  b.setInsertionPointToStart(&function.getFunctionBody().front());
+  Value count = LLVM::ConstantOp::create(b, b.getI64Type(),
+                                         b.getI64IntegerAttr(rows * vectors));
+  return LLVM::AllocaOp::create(b, LLVM::LLVMPointerType::get(b.getContext()),
+                                vectorType, count, target.getVectorBits() / 8);
+}
+
+/// A constant row of zeros, which stands for pixels outside the image.
+Value GemmLowering::zeroRow() {
+  int64_t run = *getConstantIntValue(gemm.getRun());
+  auto module = gemm->getParentOfType<ModuleOp>();
+  std::string name;
+  llvm::raw_string_ostream(name) << "zeros." << aType << "." << run;
+  auto global = module.lookupSymbol<LLVM::GlobalOp>(name);
+  if (!global) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(module.getBody());
+    auto type = LLVM::LLVMArrayType::get(aType, run);
+    global =
+        LLVM::GlobalOp::create(b, type, /*isConstant=*/true,
+                               LLVM::Linkage::Internal, name, Attribute(), 64);
+    Block *block = b.createBlock(&global.getInitializerRegion());
+    b.setInsertionPointToStart(block);
+    LLVM::ReturnOp::create(b, Value(LLVM::ZeroOp::create(b, type)));
+  }
+  return LLVM::AddressOfOp::create(b, global);
+}
+
+LogicalResult effc::lowerGemm(effk::GemmOp gemm, eff::TargetAttr target) {
+  return GemmLowering(gemm, target).lower();
+}

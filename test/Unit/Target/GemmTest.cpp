@@ -1,0 +1,129 @@
+// effk.gemm against a reference loop, over odd shapes, tiles, layouts and
+// epilogues.
+#include "GemmCase.h"
+
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace effc;
+using namespace mlir;
+
+namespace {
+
+class GemmTest : public KernelFixture {
+protected:
+  void check(const GemmCase &gemm) {
+    SCOPED_TRACE(
+        llvm::formatv(
+            "m {0} n {1} k {2} tile {3}x{4} block {5} conv {6}x{7} on {8}",
+            gemm.m, gemm.n, gemm.k, gemm.tileRows, gemm.tileWidth,
+            gemm.rowsPerBlock, gemm.height, gemm.widthIn, gemm.cpu)
+            .str());
+    auto kernels =
+        JITKernels::create(*buildGemm(context, gemm), target(gemm.cpu));
+    ASSERT_TRUE(succeeded(kernels));
+    GemmData data(gemm);
+    data.run(**kernels, 3);
+    EXPECT_LT(data.maxError(), 1e-5f * (1 + gemm.k / 16));
+    std::vector<float> inThreeParts = data.c;
+    data.run(**kernels, 1);
+    EXPECT_EQ(data.c, inThreeParts)
+        << "the bits depend on how the extent is split";
+  }
+};
+
+/// The shapes of one machine: every tile has `lanes` columns a vector.
+void sweep(function_ref<void(const GemmCase &)> check, StringRef cpu,
+           int64_t lanes, ArrayRef<std::pair<int64_t, int64_t>> tiles) {
+  for (auto [rows, vectors] : tiles)
+    for (auto [m, n, k] : {std::array<int64_t, 3>{1, 1, 1},
+                           {13, 100, 7},
+                           {24, 128, 64},
+                           {29, 65, 33}})
+      for (bool dynamic : {false, true}) {
+        GemmCase gemm;
+        gemm.m = m;
+        gemm.n = n;
+        gemm.k = k;
+        gemm.tileRows = rows;
+        gemm.tileWidth = vectors * lanes;
+        gemm.rowsPerBlock = 2 * rows;
+        gemm.dynamic = dynamic;
+        gemm.rowsOuter = dynamic;
+        gemm.cpu = cpu;
+        check(gemm);
+      }
+}
+
+TEST_F(GemmTest, Avx2) {
+  sweep([&](const GemmCase &gemm) { check(gemm); }, "v3", 8, {{6, 2}, {4, 3}});
+}
+
+TEST_F(GemmTest, Avx512) {
+  if (target().getVectorBits() < 512)
+    GTEST_SKIP() << "this machine has no AVX-512";
+  sweep([&](const GemmCase &gemm) { check(gemm); }, "v4", 16,
+        {{6, 4}, {8, 3}, {14, 2}, {1, 4}});
+}
+
+TEST_F(GemmTest, RowMajorRightHandSide) {
+  for (int64_t n : {1, 32, 77})
+    for (bool dynamic : {false, true}) {
+      GemmCase gemm;
+      gemm.m = 17;
+      gemm.n = n;
+      gemm.k = 19;
+      gemm.tileRows = 4;
+      gemm.tileWidth = 24;
+      gemm.rowMajorB = true;
+      gemm.dynamic = dynamic;
+      gemm.cpu = "v3";
+      check(gemm);
+    }
+}
+
+TEST_F(GemmTest, Epilogues) {
+  for (TestEpilogue epilogue :
+       {TestEpilogue::None, TestEpilogue::BiasResidualTanh,
+        TestEpilogue::Position})
+    for (int64_t n : {24, 31}) {
+      GemmCase gemm;
+      gemm.m = 11;
+      gemm.n = n;
+      gemm.k = 5;
+      gemm.tileRows = 4;
+      gemm.tileWidth = 24;
+      gemm.epilogue = epilogue;
+      gemm.cpu = "v3";
+      check(gemm);
+    }
+}
+
+TEST_F(GemmTest, Convolutions) {
+  for (GemmCase gemm : {GemmCase::conv(1, 7, 7, 8, 24, 3, 1, 1, 1),
+                        GemmCase::conv(2, 9, 6, 5, 30, 3, 2, 1, 1),
+                        GemmCase::conv(1, 12, 11, 3, 16, 3, 1, 2, 2),
+                        GemmCase::conv(2, 8, 8, 4, 24, 3, 1, 1, 0),
+                        GemmCase::conv(1, 5, 5, 4, 24, 5, 1, 1, 2)})
+    for (bool dynamic : {false, true}) {
+      gemm.tileRows = 4;
+      gemm.tileWidth = 24;
+      gemm.rowsPerBlock = 20;
+      gemm.dynamic = dynamic;
+      gemm.cpu = "v3";
+      check(gemm);
+    }
+}
+
+TEST_F(GemmTest, RefusesTilesThatAreNotInTheTable) {
+  std::string message;
+  ScopedDiagnosticHandler handler(
+      &context, [&](Diagnostic &diagnostic) { message = diagnostic.str(); });
+  GemmCase gemm;
+  gemm.tileRows = 9;
+  gemm.tileWidth = 24;
+  EXPECT_TRUE(
+      failed(JITKernels::create(*buildGemm(context, gemm), target("v3"))));
+  EXPECT_EQ(message, "'effk.gemm' op has no microkernel of 9x24 'f32' on v3");
+}
+
+} // namespace
