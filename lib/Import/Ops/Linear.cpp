@@ -1,4 +1,5 @@
 // Matrix products and convolutions.
+#include "Linear.h"
 #include "Windows.h"
 
 using namespace mlir;
@@ -6,14 +7,13 @@ using namespace effc::eff;
 
 namespace effc {
 
-/// numpy.matmul: operands of rank 1 get a dim that the result loses again.
-LogicalResult importMatMul(NodeContext &ctx) {
-  if (failed(ctx.requireInputs(2)))
-    return failure();
-  Emitter e(ctx);
-  Value a = ctx.input(0), b = ctx.input(1);
-  if (rankOf(a) == 0 || rankOf(b) == 0)
-    return ctx.error("an operand is a scalar");
+Value emitMatMul(Emitter &e, Value a, Value b) {
+  if (!a || !b)
+    return {};
+  if (rankOf(a) == 0 || rankOf(b) == 0) {
+    (void)e.ctx.error("an operand is a scalar");
+    return {};
+  }
   bool vectorA = rankOf(a) == 1, vectorB = rankOf(b) == 1;
   if (vectorA)
     a = e.unsqueeze(a, {0});
@@ -21,50 +21,96 @@ LogicalResult importMatMul(NodeContext &ctx) {
     b = e.unsqueeze(b, {1});
   Value y = e.matmul(a, b);
   if (!y)
-    return failure();
+    return {};
   int64_t rank = rankOf(y);
   SmallVector<int64_t> extra;
   if (vectorA)
     extra.push_back(rank - 2);
   if (vectorB)
     extra.push_back(rank - 1);
-  return ctx.setOutput(0, e.squeeze(y, extra));
+  return e.squeeze(y, extra);
 }
 
-/// alpha * op(A) op(B) + beta * C with C broadcast to the product.
-LogicalResult importGemm(NodeContext &ctx) {
-  if (failed(ctx.requireInputs(2, 3)))
+LogicalResult importMatMul(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2)))
     return failure();
   Emitter e(ctx);
-  Value a = ctx.input(0), b = ctx.input(1), c = ctx.input(2);
+  return ctx.setOutput(0, emitMatMul(e, ctx.input(0), ctx.input(1)));
+}
+
+/// Adds C, which broadcasts to the product but not the other way round.
+static Value addToProduct(Emitter &e, Value y, Value c) {
+  if (!y || !c)
+    return y;
+  Value sum = e.add(y, c);
+  if (sum && !areCompatibleTypes(sum.getType(), y.getType())) {
+    (void)e.ctx.error("C does not broadcast to the shape of the product");
+    return {};
+  }
+  return sum;
+}
+
+Value emitGemm(Emitter &e, Value a, Value b, Value c) {
+  NodeContext &ctx = e.ctx;
   bool transA = ctx.attrBool("transA", false);
   bool transB = ctx.attrBool("transB", false);
   double alpha = ctx.attrFloat("alpha", 1.0), beta = ctx.attrFloat("beta", 1.0);
-  if (rankOf(a) != 2 || rankOf(b) != 2)
-    return ctx.error("A and B have the ranks " + Twine(rankOf(a)) + " and " +
-                     Twine(rankOf(b)) + "; both must be 2");
-  if (!isFloat(a) && (alpha != 1.0 || beta != 1.0))
-    return ctx.unsupported("alpha or beta other than 1 on integers",
-                           "multiply by a separate node");
+  if (rankOf(a) != 2 || rankOf(b) != 2) {
+    (void)ctx.error("A and B have the ranks " + Twine(rankOf(a)) + " and " +
+                    Twine(rankOf(b)) + "; both must be 2");
+    return {};
+  }
+  if (!isFloat(a) && (alpha != 1.0 || beta != 1.0)) {
+    (void)ctx.unsupported("alpha or beta other than 1 on integers",
+                          "multiply by a separate node");
+    return {};
+  }
   if (beta == 0.0)
     c = {};
   int64_t columns = tensorType(b).getDimSize(transB ? 0 : 1);
   bool isBias = !c || (rankOf(c) == 1 && !ShapedType::isDynamic(columns) &&
                        tensorType(c).getDimSize(0) == columns);
-  if (constantOf(b) && !transA && alpha == 1.0 && beta == 1.0 && isBias)
-    return ctx.setOutput(0, ctx.create<LinearOp>(a, b, c, transB));
+  if (constantOf(b) && isFloat(a) && !transA && alpha == 1.0 && beta == 1.0 &&
+      isBias)
+    return ctx.create<LinearOp>(a, b, c, transB);
   Value y = e.matmul(a, b, transA, transB);
   if (alpha != 1.0)
     y = e.mul(y, alpha);
-  if (c && y) {
-    Value addend = beta != 1.0 ? e.mul(c, beta) : c;
-    Value sum = e.add(y, addend);
-    // C broadcasts to the product, not the other way round.
-    if (sum && !areCompatibleTypes(sum.getType(), y.getType()))
-      return ctx.error("C does not broadcast to the shape of the product");
-    y = sum;
+  return addToProduct(e, y, c && beta != 1.0 ? e.mul(c, beta) : c);
+}
+
+LogicalResult importGemm(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2, 3)))
+    return failure();
+  Emitter e(ctx);
+  return ctx.setOutput(0,
+                       emitGemm(e, ctx.input(0), ctx.input(1), ctx.input(2)));
+}
+
+Value emitConv(Emitter &e, Value x, Value weight, Value bias) {
+  NodeContext &ctx = e.ctx;
+  if (!x || !weight)
+    return {};
+  ArrayRef<int64_t> shape = tensorType(weight).getShape();
+  if (rankOf(weight) != rankOf(x) || rankOf(x) < 3) {
+    (void)ctx.error("operand and weight have the ranks " + Twine(rankOf(x)) +
+                    " and " + Twine(shape.size()) +
+                    "; both must be equal and at least 3");
+    return {};
   }
-  return ctx.setOutput(0, y);
+  if (!tensorType(weight).hasStaticShape()) {
+    (void)ctx.unsupported("the weight's shape is not constant",
+                          "give the weight as an initializer");
+    return {};
+  }
+  int64_t groups = ctx.attrInt("group", 1);
+  std::optional<Windows> windows =
+      readWindows(ctx, e.dims(x), shape.drop_front(2));
+  if (!windows)
+    return {};
+  return ctx.create<ConvOp>(padWindows(e, x, *windows), weight, bias,
+                            windows->strides, windows->dilations, windows->pads,
+                            uint64_t(groups));
 }
 
 LogicalResult importConv(NodeContext &ctx) {

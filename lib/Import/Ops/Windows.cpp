@@ -150,30 +150,4 @@ Dims pooledDims(NodeContext &ctx, ArrayRef<AffineExpr> x,
   return result;
 }
 
-Value emitConv(Emitter &e, Value x, Value weight, Value bias) {
-  NodeContext &ctx = e.ctx;
-  if (!x || !weight)
-    return {};
-  ArrayRef<int64_t> shape = tensorType(weight).getShape();
-  if (rankOf(weight) != rankOf(x) || rankOf(x) < 3) {
-    (void)ctx.error("operand and weight have the ranks " + Twine(rankOf(x)) +
-                    " and " + Twine(shape.size()) +
-                    "; both must be equal and at least 3");
-    return {};
-  }
-  if (!tensorType(weight).hasStaticShape()) {
-    (void)ctx.unsupported("the weight's shape is not constant",
-                          "give the weight as an initializer");
-    return {};
-  }
-  int64_t groups = ctx.attrInt("group", 1);
-  std::optional<Windows> windows =
-      readWindows(ctx, e.dims(x), shape.drop_front(2));
-  if (!windows)
-    return {};
-  return ctx.create<ConvOp>(padWindows(e, x, *windows), weight, bias,
-                            windows->strides, windows->dilations, windows->pads,
-                            uint64_t(groups));
-}
-
 } // namespace effc

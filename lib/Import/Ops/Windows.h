@@ -37,10 +37,6 @@ mlir::Value padWindows(Emitter &e, mlir::Value x, const Windows &windows,
 eff::Dims pooledDims(NodeContext &ctx, llvm::ArrayRef<mlir::AffineExpr> x,
                      const Windows &windows);
 
-/// x convolved; groups, bias and pads as the node's attributes say.
-mlir::Value emitConv(Emitter &e, mlir::Value x, mlir::Value weight,
-                     mlir::Value bias);
-
 } // namespace effc
 
 #endif // EFFC_LIB_IMPORT_OPS_WINDOWS_H

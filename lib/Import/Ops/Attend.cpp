@@ -1,0 +1,124 @@
+// Heads, masks and rotary embedding.
+#include "Attend.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+using namespace effc::eff;
+
+namespace effc {
+
+Value splitHeads(Emitter &e, Value x, int64_t heads) {
+  if (!x)
+    return {};
+  if (rankOf(x) != 3 || heads < 1) {
+    (void)e.ctx.error("an operand has rank " + Twine(rankOf(x)) + " and " +
+                      Twine(heads) +
+                      " heads; rank 3 and a positive number "
+                      "of heads are needed");
+    return {};
+  }
+  Dims dims = e.dims(x);
+  if (std::optional<int64_t> width = getConstant(dims[2]);
+      width && *width % heads != 0) {
+    (void)e.ctx.error(Twine(heads) + " heads do not divide " + Twine(*width) +
+                      " columns");
+    return {};
+  }
+  AffineExpr width = exactDiv(dims[2], e.constant(heads));
+  Value split = e.reshape(x, {dims[0], dims[1], e.constant(heads), width});
+  return e.transpose(split, {0, 2, 1, 3});
+}
+
+Value mergeHeads(Emitter &e, Value x) {
+  Value y = e.transpose(x, {0, 2, 1, 3});
+  Dims dims = e.dims(y);
+  if (dims.size() != 4)
+    return {};
+  return e.reshape(y, {dims[0], dims[1], simplify(dims[2] * dims[3])});
+}
+
+std::optional<double> defaultScale(NodeContext &ctx, Value q) {
+  if (!q)
+    return std::nullopt;
+  if (std::optional<int64_t> width = getConstant(getDims(q.getType()).back()))
+    return 1.0 / std::sqrt(double(*width));
+  (void)ctx.unsupported("the head size is symbolic, so is the default scale",
+                        "fix the size with --input-shape");
+  return std::nullopt;
+}
+
+Value emitKeep(Emitter &e, const Attend &plan, bool &causal) {
+  Type i64 = e.ctx.builder().getI64Type();
+  AffineExpr queries = e.dim(plan.q, 2), keys = e.dim(plan.k, 2);
+  // key index [1, T]; query position [S, 1], or [B, 1, S, 1] when samples have
+  // their own offsets.
+  Value key = e.iota(i64, {e.constant(1), keys}, 1, e.constant(0));
+  auto position = [&](int64_t shift) {
+    AffineExpr start = plan.offset ? plan.offset : -queries;
+    Value index =
+        e.iota(i64, {queries, e.constant(1)}, 0, simplify(start + shift));
+    return plan.offset ? index
+                       : e.add(index, e.unsqueeze(plan.validKeys, {1, 2, 3}));
+  };
+  Value keep;
+  auto require = [&](Value condition) {
+    keep = keep ? e.both(keep, condition) : condition;
+  };
+  causal = plan.causal && plan.offset && plan.left < 0 &&
+           simplify(keys - queries - plan.offset) == e.constant(0);
+  if (plan.causal && !causal)
+    require(e.compare(CompareKind::Le, key, position(0)));
+  if (plan.left >= 0)
+    require(e.compare(CompareKind::Ge, key, position(-plan.left)));
+  if (plan.right >= 0)
+    require(e.compare(CompareKind::Le, key, position(plan.right)));
+  if (plan.validKeys)
+    require(e.compare(CompareKind::Lt, key,
+                      e.unsqueeze(plan.validKeys, {1, 2, 3})));
+  return keep;
+}
+
+Value additiveMask(Emitter &e, Value mask, Type type, double excluded) {
+  return e.select(mask, e.scalar(type, 0.0), e.scalar(type, excluded));
+}
+
+Value combineMasks(Emitter &e, Value mask, Value keep, Type type) {
+  if (!mask || !keep)
+    return mask ? mask : keep;
+  if (elementTypeOf(mask).isInteger(1))
+    return e.both(mask, keep);
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  return e.add(mask, additiveMask(e, keep, type, -infinity));
+}
+
+Value emitAttention(Emitter &e, const Attend &plan) {
+  if (!plan.q || !plan.k || !plan.v)
+    return {};
+  bool causal = false;
+  Value keep = emitKeep(e, plan, causal);
+  Type type = elementTypeOf(plan.q);
+  Value mask = combineMasks(e, plan.mask, keep, type);
+  return e.ctx.create<AttentionOp>(
+      plan.q, plan.k, plan.v, mask, llvm::APFloat(plan.scale), causal,
+      llvm::APFloat(plan.softcap), /*heads_last=*/false,
+      /*zero_masked_rows=*/bool(mask) || causal);
+}
+
+Value emitRope(Emitter &e, Value x, Value cos, Value sin, int64_t width,
+               bool interleaved) {
+  if (!x || !cos || !sin)
+    return {};
+  int64_t last = rankOf(x) - 1;
+  AffineExpr all = e.dim(x, last);
+  AffineExpr part = width ? e.constant(width) : all;
+  Value rotated = e.ctx.create<RopeOp>(e.slice(x, last, e.constant(0), part),
+                                       cos, sin, interleaved);
+  if (part == all)
+    return rotated;
+  return e.concat({rotated, e.slice(x, last, part, simplify(all - part))},
+                  last);
+}
+
+} // namespace effc

@@ -1,0 +1,261 @@
+// Quantisation and the integer contractions, as exact expansions: integers are
+// centred in i32, contracted there and scaled in f32.
+#include "Quant.h"
+#include "Linear.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace effc::eff;
+
+namespace effc {
+
+bool isQuantizable(NodeContext &ctx, Type type) {
+  auto integer = dyn_cast_if_present<IntegerType>(type);
+  if (integer && integer.getWidth() >= 8 && integer.getWidth() <= 32)
+    return true;
+  std::string name;
+  llvm::raw_string_ostream(name) << type;
+  (void)ctx.unsupported("quantisation to " + name, "quantise to 8 or 16 bits");
+  return false;
+}
+
+Value alignParameter(Emitter &e, Value parameter, Value x, int64_t axis,
+                     int64_t block) {
+  if (!parameter || !x)
+    return {};
+  if (rankOf(parameter) == 0)
+    return parameter;
+  Dims dims = e.dims(x), own = e.dims(parameter);
+  if (rankOf(parameter) == 1 && block == 0) {
+    if (getConstant(own[0]) == 1)
+      return e.reshape(parameter, {});
+    if (axis >= rankOf(x))
+      return parameter;
+    Dims shape(dims.size() - axis, e.constant(1));
+    shape[0] = own[0];
+    return e.reshape(parameter, shape);
+  }
+  if (own.size() != dims.size() || block < 1) {
+    (void)e.ctx.error("the scale has rank " + Twine(own.size()) +
+                      " and the operand rank " + Twine(dims.size()) +
+                      "; with block_size both must be equal, without it the "
+                      "scale's must be at most 1");
+    return {};
+  }
+  Dims repeated = own, flat = own;
+  repeated.insert(repeated.begin() + axis + 1, e.constant(block));
+  flat[axis] = simplify(own[axis] * block);
+  Value all = e.broadcast(e.unsqueeze(parameter, {axis + 1}), repeated);
+  return e.slice(e.reshape(all, flat), axis, e.constant(0), dims[axis]);
+}
+
+Value emitSaturate(Emitter &e, Value x, Value zero, Type type) {
+  Type f32 = e.ctx.builder().getF32Type();
+  unsigned width = type.getIntOrFloatBitWidth();
+  bool isUnsigned = type.isUnsignedInteger();
+  double low = isUnsigned ? 0.0 : -std::ldexp(1.0, width - 1);
+  double high = std::ldexp(1.0, isUnsigned ? width : width - 1) - 1.0;
+  Value y = e.unary(UnaryKind::Round, x);
+  if (zero)
+    y = e.add(y, e.convert(zero, f32));
+  return e.convert(e.unary(UnaryKind::Clip, y, low, high), type);
+}
+
+Value emitCentred(Emitter &e, Value x, Value zero) {
+  Type i32 = e.ctx.builder().getIntegerType(32);
+  Value y = e.convert(x, i32);
+  return zero ? e.sub(y, e.convert(zero, i32)) : y;
+}
+
+/// The attributes axis and block_size of a node.
+static bool readGranularity(NodeContext &ctx, int64_t &axis, int64_t &block) {
+  Value x = ctx.input(0), scale = ctx.input(1);
+  axis = ctx.attrInt("axis", 1);
+  block = ctx.attrInt("block_size", 0);
+  if (block < 0) {
+    (void)ctx.error("attribute block_size is negative");
+    return false;
+  }
+  // The default axis may lie outside where one scale is for all.
+  if (rankOf(scale) == 0 || (rankOf(x) <= 1 && block == 0)) {
+    axis = 0;
+    return true;
+  }
+  std::optional<int64_t> normal = normalizeAxis(ctx, axis, rankOf(x));
+  axis = normal.value_or(0);
+  return bool(normal);
+}
+
+static bool isPlainFloat(NodeContext &ctx, Type type) {
+  if (auto floatType = dyn_cast_if_present<FloatType>(type);
+      floatType && floatType.getWidth() >= 16)
+    return true;
+  (void)ctx.unsupported("a scale that is not float16, bfloat16 or float32",
+                        "convert the scales to float32");
+  return false;
+}
+
+LogicalResult importQuantizeLinear(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2, 3)))
+    return failure();
+  Emitter e(ctx);
+  Value x = ctx.input(0), scale = ctx.input(1), zero = ctx.input(2);
+  ctx.ignoreAttr("saturate");
+  int64_t output = ctx.attrInt("output_dtype", 0);
+  int64_t precision = ctx.attrInt("precision", 0);
+  Type type =
+      zero ? elementTypeOf(zero)
+      : output
+          ? ctx.elementType(output)
+          : Type(IntegerType::get(ctx.context(), 8, IntegerType::Unsigned));
+  Type divided = precision ? ctx.elementType(precision) : elementTypeOf(scale);
+  int64_t axis, block;
+  if (!type || !divided || !readGranularity(ctx, axis, block) ||
+      !isQuantizable(ctx, type) || !isPlainFloat(ctx, divided))
+    return failure();
+  Value aligned = alignParameter(e, e.convert(scale, divided), x, axis, block);
+  Value quotient = e.div(e.convert(x, divided), aligned);
+  Value y = emitSaturate(e, e.convert(quotient, ctx.builder().getF32Type()),
+                         alignParameter(e, zero, x, axis, block), type);
+  return ctx.setOutput(0, y);
+}
+
+LogicalResult importDequantizeLinear(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2, 3)))
+    return failure();
+  Emitter e(ctx);
+  Type f32 = ctx.builder().getF32Type();
+  Value x = ctx.input(0), scale = ctx.input(1), zero = ctx.input(2);
+  int64_t output = ctx.attrInt("output_dtype", 0);
+  Type type = output ? ctx.elementType(output) : elementTypeOf(scale);
+  int64_t axis, block;
+  if (!type || !readGranularity(ctx, axis, block) ||
+      !isQuantizable(ctx, elementTypeOf(x)) ||
+      !isPlainFloat(ctx, elementTypeOf(scale)))
+    return failure();
+  Value centred = emitCentred(e, x, alignParameter(e, zero, x, axis, block));
+  Value aligned = alignParameter(e, e.convert(scale, f32), x, axis, block);
+  return ctx.setOutput(
+      0, e.convert(e.mul(e.convert(centred, f32), aligned), type));
+}
+
+/// u8 with the scale and zero point that cover the operand and zero. An operand
+/// of zeros would give scale 0; it counts as 1 then, as in ONNX Runtime.
+LogicalResult importDynamicQuantizeLinear(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(1)))
+    return failure();
+  Emitter e(ctx);
+  Value x = ctx.input(0);
+  Type u8 = IntegerType::get(ctx.context(), 8, IntegerType::Unsigned);
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(x)));
+  auto extreme = [&](ReduceKind kind, BinaryKind bound) {
+    Value all = axes.empty() ? x : e.reduce(kind, x, axes, /*keepdims=*/false);
+    return e.binary(bound, all, 0.0);
+  };
+  Value high = extreme(ReduceKind::Max, BinaryKind::Max);
+  Value low = extreme(ReduceKind::Min, BinaryKind::Min);
+  Value scale = e.div(e.sub(high, low), scalarLike(ctx, high, 255.0));
+  scale = e.select(e.compare(CompareKind::Eq, scale, 0.0),
+                   scalarLike(ctx, scale, 1.0), scale);
+  Value zero =
+      emitSaturate(e, e.div(e.unary(UnaryKind::Neg, low), scale), {}, u8);
+  Value y = emitSaturate(e, e.div(x, scale), zero, u8);
+  if (failed(ctx.setOutput(0, y)) || failed(ctx.setOutput(1, scale)))
+    return failure();
+  return ctx.setOutput(2, zero);
+}
+
+/// The zero point or scale of a matrix: one number, one for each row of A (or
+/// column of B), or with batch dims in full.
+static Value alignToRows(Emitter &e, Value parameter) {
+  if (!parameter || rankOf(parameter) != 1)
+    return parameter;
+  if (getConstant(e.dim(parameter, 0)) == 1)
+    return e.reshape(parameter, {});
+  return e.unsqueeze(parameter, {1});
+}
+
+static Value alignToColumns(Emitter &e, Value parameter) {
+  if (parameter && rankOf(parameter) == 1 &&
+      getConstant(e.dim(parameter, 0)) == 1)
+    return e.reshape(parameter, {});
+  return parameter;
+}
+
+/// A vector over output channels in the shape [C, 1...].
+static Value alignToChannels(Emitter &e, Value parameter, int64_t rank) {
+  if (!parameter || rankOf(parameter) == 0)
+    return parameter;
+  if (getConstant(e.dim(parameter, 0)) == 1)
+    return e.reshape(parameter, {});
+  Dims dims(rank, e.constant(1));
+  dims[0] = e.dim(parameter, 0);
+  return e.reshape(parameter, dims);
+}
+
+LogicalResult importMatMulInteger(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2, 4)))
+    return failure();
+  Emitter e(ctx);
+  Value a = emitCentred(e, ctx.input(0), alignToRows(e, ctx.input(2)));
+  Value b = emitCentred(e, ctx.input(1), alignToColumns(e, ctx.input(3)));
+  return ctx.setOutput(0, emitMatMul(e, a, b));
+}
+
+LogicalResult importConvInteger(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2, 4)))
+    return failure();
+  Emitter e(ctx);
+  Value w = ctx.input(1);
+  Value x = emitCentred(e, ctx.input(0), alignToColumns(e, ctx.input(2)));
+  Value weight = emitCentred(e, w, alignToChannels(e, ctx.input(3), rankOf(w)));
+  return ctx.setOutput(0, emitConv(e, x, weight, {}));
+}
+
+/// saturate(round(sum * (a * b / y)) + zero), in f32.
+static Value emitRequantize(Emitter &e, Value sum, Value a, Value b, Value y,
+                            Value zero) {
+  Type f32 = e.ctx.builder().getF32Type();
+  Value scale =
+      e.div(e.mul(e.convert(a, f32), e.convert(b, f32)), e.convert(y, f32));
+  return emitSaturate(e, e.mul(e.convert(sum, f32), scale), zero,
+                      elementTypeOf(zero));
+}
+
+LogicalResult importQLinearMatMul(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(8)))
+    return failure();
+  Emitter e(ctx);
+  for (unsigned index : {0u, 3u, 7u})
+    if (!isQuantizable(ctx, elementTypeOf(ctx.input(index))))
+      return failure();
+  Value a = emitCentred(e, ctx.input(0), alignToRows(e, ctx.input(2)));
+  Value b = emitCentred(e, ctx.input(3), alignToColumns(e, ctx.input(5)));
+  Value sum = emitMatMul(e, a, b);
+  return ctx.setOutput(0, emitRequantize(e, sum, alignToRows(e, ctx.input(1)),
+                                         alignToColumns(e, ctx.input(4)),
+                                         alignToRows(e, ctx.input(6)),
+                                         alignToRows(e, ctx.input(7))));
+}
+
+LogicalResult importQLinearConv(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(8, 9)))
+    return failure();
+  Emitter e(ctx);
+  for (unsigned index : {0u, 3u, 7u})
+    if (!isQuantizable(ctx, elementTypeOf(ctx.input(index))))
+      return failure();
+  Value w = ctx.input(3);
+  int64_t rank = rankOf(w);
+  Value x = emitCentred(e, ctx.input(0), alignToColumns(e, ctx.input(2)));
+  Value weight = emitCentred(e, w, alignToChannels(e, ctx.input(5), rank));
+  Value sum = emitConv(e, x, weight, ctx.input(8));
+  Value channels = alignToChannels(e, ctx.input(4), rank - 1);
+  return ctx.setOutput(0,
+                       emitRequantize(e, sum, alignToColumns(e, ctx.input(1)),
+                                      channels, alignToColumns(e, ctx.input(6)),
+                                      alignToColumns(e, ctx.input(7))));
+}
+
+} // namespace effc

@@ -1,0 +1,26 @@
+// Linear quantisation, written out: y = saturate(round(x / scale) + zero).
+#ifndef EFFC_LIB_IMPORT_OPS_QUANT_H
+#define EFFC_LIB_IMPORT_OPS_QUANT_H
+
+#include "Emitter.h"
+
+namespace effc {
+
+/// A scale or zero point in a shape that broadcasts to x: one number, one for
+/// each index of `axis`, or one for each block of `block` along it.
+mlir::Value alignParameter(Emitter &e, mlir::Value parameter, mlir::Value x,
+                           int64_t axis, int64_t block);
+
+/// saturate(round(x) + zero) of f32 numbers; `zero` may be null.
+mlir::Value emitSaturate(Emitter &e, mlir::Value x, mlir::Value zero,
+                         mlir::Type type);
+
+/// x - zero in i32; `zero` may be null.
+mlir::Value emitCentred(Emitter &e, mlir::Value x, mlir::Value zero);
+
+/// Integers of 8 to 32 bits; else false and a diagnostic.
+bool isQuantizable(NodeContext &ctx, mlir::Type type);
+
+} // namespace effc
+
+#endif // EFFC_LIB_IMPORT_OPS_QUANT_H
