@@ -4,7 +4,9 @@
 #include "gtest/gtest.h"
 
 #include <cstdio>
+#include <cstring>
 #include <fstream>
+#include <random>
 #include <string>
 #include <unistd.h>
 
@@ -209,6 +211,62 @@ TEST(Model, RefusesDamagedTables) {
             std::string::npos);
   EXPECT_NE(DAMAGE(desc.weights = nullptr).find("lacks a table"),
             std::string::npos);
+}
+
+/// Overwrites some 32-bit field of a table that is no pointer.
+template <typename Entry>
+void damageSome(std::vector<Entry> &table, std::mt19937 &random,
+                std::initializer_list<size_t> fields) {
+  auto field = fields.begin() + random() % fields.size();
+  uint32_t value =
+      random() % 3 ? random() % 20 : static_cast<uint32_t>(random());
+  Entry &entry = table[random() % table.size()];
+  std::memcpy(reinterpret_cast<char *>(&entry) + *field, &value, sizeof(value));
+}
+
+TEST(Model, RandomDamageIsRefusedOrHarmless) {
+  int numRefused = 0;
+  for (unsigned seed = 0; seed < 3000; ++seed) {
+    std::mt19937 random(seed);
+    effrt_model_desc desc = effc_model_table;
+    effrt_program program = desc.programs[mainProgram];
+    std::vector<effrt_dim_op> dims(program.dims,
+                                   program.dims + program.num_dims);
+    std::vector<effrt_buffer> buffers(program.buffers,
+                                      program.buffers + program.num_buffers);
+    std::vector<effrt_launch> launches(program.launches,
+                                       program.launches + program.num_launches);
+    program.dims = dims.data();
+    program.buffers = buffers.data();
+    program.launches = launches.data();
+    desc.programs = &program;
+    desc.num_programs = 1;
+    switch (random() % 3) {
+    case 0:
+      damageSome(dims, random, {0, 4, 8, 16, 20});
+      break;
+    case 1:
+      damageSome(buffers, random, {0, 4, 8, 12, 16, 20});
+      break;
+    default:
+      damageSome(launches, random, {0, 28, 32, 36, 40, 44});
+    }
+    effrt_model *model = nullptr;
+    effrt_session *session = nullptr;
+    if (effrt_model_create(&desc, nullptr, &model, nullptr)) {
+      ++numRefused;
+      continue;
+    }
+    // Binding looks at all of the tables; the kernels trust them.
+    ASSERT_EQ(effrt_session_create(model, nullptr, &session, nullptr),
+              EFFRT_STATUS_OK);
+    ToyRun run(3, 4);
+    effrt_tensor outputs[2] = {};
+    (void)effrt_session_resolve(session, 0, run.inputs.data(), 4, outputs, 2);
+    effrt_session_destroy(session);
+    effrt_model_close(model);
+  }
+  EXPECT_GT(numRefused, 500);
 }
 
 /// FNV-1a, written anew.
