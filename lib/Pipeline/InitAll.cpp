@@ -2,6 +2,10 @@
 #include "effc/InitAll.h"
 #include "Eff/EffOps.h"
 #include "Effk/EffkOps.h"
+#include "effc/Conversion/Passes.h"
+#include "effc/Fusion/Passes.h"
+#include "effc/Pipeline/Stages.h"
+#include "effc/Target/CPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -22,6 +26,10 @@ void registerAllDialects(mlir::DialectRegistry &registry) {
 
 void registerAllPasses() {
   // One line for each library with passes.
+  registerConversionPasses();
+  registerFusionPasses();
+  registerEffcTargetCPUPasses();
+  registerStagePipelines();
 }
 
 } // namespace effc

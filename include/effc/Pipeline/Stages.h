@@ -1,0 +1,58 @@
+// The stages of a compilation, their order and their gates: the only place that
+// orders passes.
+#ifndef EFFC_PIPELINE_STAGES_H
+#define EFFC_PIPELINE_STAGES_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
+#include <functional>
+#include <string>
+
+namespace effc {
+
+/// Stages between import and object code, in order. Each leaves IR that the
+/// next accepts, also from a file.
+enum class Stage { Import, Normalize, Raise, Layout, Fusion, Conversion };
+
+/// All stages in order.
+llvm::ArrayRef<Stage> getStages();
+/// "normalize" and so on, as in --stop-after.
+llvm::StringRef getStageName(Stage stage);
+std::optional<Stage> parseStage(llvm::StringRef name);
+
+struct PipelineOptions {
+  /// Scalar loops, one kernel an op: the oracle.
+  bool plain = false;
+  /// With plain: floats become doubles.
+  bool f64 = false;
+  /// The first stage to run; Import runs none of the passes before Normalize.
+  Stage startAt = Stage::Normalize;
+  Stage stopAfter = Stage::Conversion;
+  /// Checks the IR after every pass (all test builds).
+  bool verify = true;
+  /// Called after every stage, Import included: dumps, progress. Failing ends
+  /// the compilation.
+  std::function<mlir::LogicalResult(Stage, mlir::ModuleOp)> afterStage;
+  /// Called with each pass manager before it runs: timing, printing.
+  std::function<void(mlir::PassManager &)> configure;
+};
+
+/// Adds the passes of one stage.
+void buildStage(mlir::OpPassManager &pm, Stage stage,
+                const PipelineOptions &options);
+
+/// Runs the stages on a module with the attribute `eff.target` (except when
+/// plain) and checks each one's result.
+mlir::LogicalResult runStages(mlir::ModuleOp module,
+                              const PipelineOptions &options);
+
+/// Reports every op that must not be there after a stage, by its ONNX node.
+mlir::LogicalResult checkGate(mlir::ModuleOp module, Stage stage);
+
+/// Registers each stage as a pipeline of effc-opt: `effc-normalize-stage` and
+/// so on.
+void registerStagePipelines();
+
+} // namespace effc
+
+#endif // EFFC_PIPELINE_STAGES_H

@@ -1,0 +1,383 @@
+// Attention. The definition works by rows of scores: for each (batch, head,
+// query) the scores over all keys go into scratch, become weights, and are
+// applied to the values. With enough queries the same is done for blocks of
+// rows with tile products: keys are packed once a head, the scores of a block
+// stay in L2, nothing is rescaled (no online softmax: rows are complete).
+#include "Gemm.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace effc;
+using namespace effc::eff;
+
+namespace {
+
+using Indices = KernelEmitter::Indices;
+
+/// Queries of one block, and from how many on blocks are worth packing the
+/// keys.
+constexpr int64_t blockRows = 32;
+constexpr int64_t minRowsForTiles = 8;
+
+struct Attention {
+  KernelEmitter &e;
+  AttentionOp op;
+  OpBuilder &b;
+  bool last;
+  Dims q, k, v;
+  AffineExpr heads, groups, queries, keys;
+  Type element, type;
+  Value row, sums, lowest, zero;
+
+  Attention(KernelEmitter &e, AttentionOp op)
+      : e(e), op(op), b(e.b), last(op.getHeadsLast()),
+        q(getDims(op.getQ().getType())), k(getDims(op.getK().getType())),
+        v(getDims(op.getV().getType())) {
+    int64_t headAxis = last ? 2 : 1, rowAxis = last ? 1 : 2;
+    heads = q[headAxis];
+    groups = k[headAxis];
+    queries = q[rowAxis];
+    keys = k[rowAxis];
+    element = cast<RankedTensorType>(op.getType()).getElementType();
+    type = element.isF64() ? Type(b.getF64Type()) : Type(b.getF32Type());
+    lowest = e.constant(type, -std::numeric_limits<double>::infinity());
+    zero = e.constant(type, 0);
+  }
+
+  /// Indices of element (batch, head, position, channel) in either layout.
+  Indices place(Value batch, Value head, Value position, Value channel) const {
+    return last ? Indices{batch, position, head, channel}
+                : Indices{batch, head, position, channel};
+  }
+  Value groupOf(Value head) const {
+    return e.div(head, e.size(exactDiv(heads, groups)));
+  }
+  /// Keys that query `position` may see: all, or up to its own place counted
+  /// from the end.
+  Value visibleKeys(Value position) const {
+    Value all = e.size(keys);
+    if (!op.getCausal())
+      return all;
+    Value reach =
+        e.add(e.add(position, e.index(1)), e.size(simplify(keys - queries)));
+    return e.maximum(e.index(0), e.minimum(all, reach));
+  }
+
+  /// Scale and softcap.
+  Value scaled(Value dot) const {
+    Value score = arith::MulFOp::create(
+        b, e.loc, dot, e.constant(type, op.getScale().convertToDouble()));
+    double cap = op.getSoftcap().convertToDouble();
+    if (cap <= 0)
+      return score;
+    Value inner = arith::DivFOp::create(b, e.loc, score, e.constant(type, cap));
+    return arith::MulFOp::create(
+        b, e.loc, math::TanhOp::create(b, e.loc, inner), e.constant(type, cap));
+  }
+  Value masked(Value score, Value mask) const {
+    if (mask.getType().isInteger(1))
+      return arith::SelectOp::create(b, e.loc, mask, score, lowest);
+    return arith::AddFOp::create(b, e.loc, score, mask);
+  }
+
+  /// Turns `visible` scores at `base` of a buffer into weights (not
+  /// normalised); gives 1 / sum.
+  Value weights(Value buffer, Value base, Value visible) const {
+    auto at = [&](Value t) { return e.add(base, t); };
+    Value max =
+        e.reduceLoop(e.index(0), visible, lowest, [&](Value t, ValueRange a) {
+          Value score = memref::LoadOp::create(b, e.loc, buffer, at(t));
+          return SmallVector<Value>{
+              arith::MaximumFOp::create(b, e.loc, a[0], score)};
+        })[0];
+    if (op.getZeroMaskedRows()) {
+      Value none = arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::OEQ,
+                                         max, lowest);
+      max = arith::SelectOp::create(b, e.loc, none, zero, max);
+    }
+    Value total =
+        e.reduceLoop(e.index(0), visible, zero, [&](Value t, ValueRange a) {
+          Value shifted = arith::SubFOp::create(
+              b, e.loc, memref::LoadOp::create(b, e.loc, buffer, at(t)), max);
+          Value weight = math::ExpOp::create(b, e.loc, shifted);
+          e.storeFlat(weight, buffer, at(t));
+          return SmallVector<Value>{
+              arith::AddFOp::create(b, e.loc, a[0], weight, e.sumFlags())};
+        })[0];
+    if (op.getZeroMaskedRows()) {
+      Value none = arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::OEQ,
+                                         total, zero);
+      total =
+          arith::SelectOp::create(b, e.loc, none, e.constant(type, 1), total);
+    }
+    return arith::DivFOp::create(b, e.loc, e.constant(type, 1), total);
+  }
+
+  Value maskElement(ArrayRef<Value> score) const {
+    Dims dims = getDims(op.getMask().getType());
+    Indices at;
+    for (size_t i = 0; i < dims.size(); ++i)
+      at.push_back(getConstant(dims[i]) == 1
+                       ? e.index(0)
+                       : score[score.size() - dims.size() + i]);
+    return e.wideElement(op.getMask(), at);
+  }
+
+  void emitRow(Value batch, Value head, Value position) {
+    Value group = groupOf(head), visible = visibleKeys(position);
+    auto flags = e.sumFlags();
+    e.loop(visible, [&](Value t) {
+      Value dot = e.reduceLoop(
+          e.index(0), e.size(q[3]), zero, [&](Value d, ValueRange acc) {
+            Value x = e.wideElement(op.getQ(), place(batch, head, position, d));
+            Value y = e.wideElement(op.getK(), place(batch, group, t, d));
+            Value product = arith::MulFOp::create(b, e.loc, x, y, flags);
+            return SmallVector<Value>{
+                arith::AddFOp::create(b, e.loc, acc[0], product, flags)};
+          })[0];
+      Value score = scaled(dot);
+      if (op.getMask())
+        score = masked(score, maskElement({batch, head, position, t}));
+      e.storeFlat(score, row, t);
+    });
+    Value inverse = weights(row, e.index(0), visible);
+    e.loop(e.size(v[3]), [&](Value d) { e.storeFlat(zero, sums, d); });
+    e.loop(visible, [&](Value t) {
+      Value weight = memref::LoadOp::create(b, e.loc, row, t);
+      e.loop(e.size(v[3]), [&](Value d) {
+        Value x = e.wideElement(op.getV(), place(batch, group, t, d));
+        Value old = memref::LoadOp::create(b, e.loc, sums, d);
+        Value product =
+            arith::MulFOp::create(b, e.loc, weight, x, e.mathFlags());
+        e.storeFlat(
+            arith::AddFOp::create(b, e.loc, old, product, e.mathFlags()), sums,
+            d);
+      });
+    });
+    e.loop(e.size(v[3]), [&](Value d) {
+      Value y = arith::MulFOp::create(
+          b, e.loc, memref::LoadOp::create(b, e.loc, sums, d), inverse);
+      e.store(convertScalar(e, y, type, element), 0,
+              place(batch, head, position, d));
+    });
+  }
+
+  // ---- Blocks of rows ----
+
+  /// Start of (batch, head) and distance between positions in a tensor of these
+  /// dims.
+  std::pair<Value, Value> matrix(const Dims &dims, Value batch,
+                                 Value head) const {
+    MLIRContext *context = b.getContext();
+    Value sample =
+        e.mul(batch, e.size(product(context, ArrayRef(dims).drop_front())));
+    AffineExpr step = last ? dims[3] : simplify(dims[2] * dims[3]);
+    AffineExpr stride = last ? simplify(dims[2] * dims[3]) : dims[3];
+    return {e.add(sample, e.mul(head, e.size(step))), e.size(stride)};
+  }
+
+  /// The mask as an epilogue input for the rows from `first` on; fails when it
+  /// does not run along the keys.
+  FailureOr<effk::EpilogueInput> maskInput(Value batch, Value head,
+                                           Value first) const {
+    Dims dims = getDims(op.getMask().getType());
+    Value buffer = e.getBuffer(op.getMask());
+    if (!buffer || dims.empty() || getConstant(dims.back()) == 1)
+      return failure();
+    Indices score{batch, head, first, e.index(0)}, at;
+    for (size_t i = 0; i < dims.size(); ++i)
+      at.push_back(getConstant(dims[i]) == 1 ? e.index(0)
+                                             : score[4 - dims.size() + i]);
+    bool perRow = dims.size() >= 2 && getConstant(dims[dims.size() - 2]) != 1;
+    effk::EpilogueInput input{
+        buffer, perRow ? effk::EpilogueMap::Element : effk::EpilogueMap::Column,
+        e.linearize(at, dims), perRow ? e.size(dims.back()) : Value()};
+    return input;
+  }
+
+  Value countTiles(const TileChoice &tile, Value rows, Value columns) const {
+    auto ceil = [&](Value x, int64_t d) {
+      return e.div(e.add(x, e.index(d - 1)), e.index(d));
+    };
+    return e.mul(ceil(columns, tile.width), ceil(rows, tile.rowsPerBlock));
+  }
+
+  void setTile(effk::GemmDescription &gemm, const TileChoice &tile, Value rows,
+               Value columns) const {
+    gemm.tileRows = tile.rows;
+    gemm.tileWidth = tile.width;
+    gemm.rowsPerBlock = tile.rowsPerBlock;
+    gemm.rowsOuter = tile.rowsOuter;
+    gemm.rowSizes = {rows};
+    gemm.n = columns;
+    gemm.lo = e.index(0);
+    gemm.hi = countTiles(tile, rows, columns);
+  }
+
+  struct Buffers {
+    TileChoice scoreTile, valueTile;
+    Value panels, scores, inverses;
+  };
+
+  bool canTile() const {
+    bool buffers = e.getBuffer(op.getQ()) && e.getBuffer(op.getK()) &&
+                   e.getBuffer(op.getV());
+    bool mask = !op.getMask() ||
+                (e.getBuffer(op.getMask()) &&
+                 !getDims(op.getMask().getType()).empty() &&
+                 getConstant(getDims(op.getMask().getType()).back()) != 1);
+    std::optional<int64_t> rows = getConstant(queries);
+    return !e.options.plain && buffers && mask &&
+           isTileable({op.getQ(), op.getK(), op.getV()}) && getConstant(q[3]) &&
+           getConstant(v[3]) && (!rows || *rows >= minRowsForTiles);
+  }
+
+  Buffers makeBuffers() {
+    Buffers buffers;
+    eff::TargetAttr target = e.options.target;
+    buffers.scoreTile =
+        chooseGemmTile(target, blockRows, getConstant(keys).value_or(1024),
+                       *getConstant(q[3]));
+    buffers.valueTile = chooseGemmTile(target, blockRows, *getConstant(v[3]),
+                                       getConstant(keys).value_or(1024));
+    int64_t width = buffers.scoreTile.width;
+    buffers.panels =
+        e.scratch(type, simplify(keys.ceilDiv(width) * width * q[3]));
+    buffers.scores = e.scratch(type, simplify(keys * blockRows));
+    buffers.inverses = e.scratch(type, e.constExpr(blockRows));
+    return buffers;
+  }
+
+  void emitScores(const Buffers &buffers, Value batch, Value head, Value first,
+                  Value rows, Value visible) {
+    auto [base, stride] = matrix(q, batch, head);
+    effk::GemmDescription gemm;
+    setTile(gemm, buffers.scoreTile, rows, visible);
+    gemm.a = e.getBuffer(op.getQ());
+    gemm.rowBase = e.add(base, e.mul(first, stride));
+    gemm.rowStrides = {stride};
+    gemm.run = e.size(q[3]);
+    gemm.b = buffers.panels;
+    gemm.c = buffers.scores;
+    gemm.cStride = e.size(keys);
+    if (op.getMask())
+      gemm.epilogueInputs = {*maskInput(batch, head, first)};
+    Value reach = op.getCausal()
+                      ? e.add(first, e.size(simplify(keys - queries)))
+                      : Value();
+    effk::createGemm(
+        b, e.loc, gemm,
+        [&](OpBuilder &, Location, Value sum, Value m, Value n,
+            ValueRange loaded) {
+          Value score = scaled(sum);
+          if (op.getMask()) {
+            Value mask = loaded[0];
+            if (mask.getType().isInteger(8))
+              mask = arith::CmpIOp::create(b, e.loc, arith::CmpIPredicate::ne,
+                                           mask, e.constant(mask.getType(), 0));
+            score = masked(score, mask);
+          }
+          if (!reach)
+            return score;
+          Value limit = arith::AddIOp::create(b, e.loc, m, reach);
+          Value seen = arith::CmpIOp::create(
+              b, e.loc, arith::CmpIPredicate::sle, n, limit);
+          return arith::SelectOp::create(b, e.loc, seen, score, lowest)
+              .getResult();
+        });
+  }
+
+  void emitValues(const Buffers &buffers, Value batch, Value head, Value group,
+                  Value first, Value rows, Value visible) {
+    auto [vBase, vStride] = matrix(v, batch, group);
+    auto [outBase, outStride] = matrix(getDims(op.getType()), batch, head);
+    effk::GemmDescription gemm;
+    setTile(gemm, buffers.valueTile, rows, e.size(v[3]));
+    gemm.a = buffers.scores;
+    gemm.rowStrides = {e.size(keys)};
+    gemm.run = visible;
+    gemm.b = e.getBuffer(op.getV());
+    gemm.bBase = vBase;
+    gemm.bStride = vStride;
+    gemm.c = e.getResultBuffer(0);
+    gemm.cBase = e.add(outBase, e.mul(first, outStride));
+    gemm.cStride = outStride;
+    gemm.epilogueInputs = {
+        {buffers.inverses, effk::EpilogueMap::Row, e.index(0), e.index(1)}};
+    effk::createGemm(
+        b, e.loc, gemm,
+        [&](OpBuilder &, Location, Value sum, Value, Value, ValueRange loaded) {
+          return arith::MulFOp::create(b, e.loc, sum, loaded[0]).getResult();
+        });
+  }
+
+  void emitBlocks(const Buffers &buffers, Value batch, Value head) {
+    Value group = groupOf(head);
+    auto [kBase, kStride] = matrix(k, batch, group);
+    packTransposed(e, e.getBuffer(op.getK()), kBase, kStride, keys, q[3],
+                   buffers.scoreTile.width, buffers.panels);
+    Value count = e.size(queries);
+    e.loop(e.index(0), count, blockRows, [&](Value first) {
+      Value rows = e.minimum(e.index(blockRows), e.sub(count, first));
+      Value visible = visibleKeys(e.sub(e.add(first, rows), e.index(1)));
+      emitScores(buffers, batch, head, first, rows, visible);
+      e.loop(rows, [&](Value r) {
+        Value inverse =
+            weights(buffers.scores, e.mul(r, e.size(keys)), visible);
+        e.storeFlat(inverse, buffers.inverses, r);
+      });
+      emitValues(buffers, batch, head, group, first, rows, visible);
+    });
+  }
+
+  void emitDefinition() {
+    Dims outer{q[0], heads, queries};
+    e.setExtent(product(b.getContext(), outer));
+    row = e.scratch(type, keys);
+    sums = e.scratch(type, v[3]);
+    e.parallelLoop([&](Value item) {
+      Indices at = e.delinearize(item, outer);
+      emitRow(at[0], at[1], at[2]);
+    });
+  }
+
+  void emitTiled() {
+    Buffers buffers = makeBuffers();
+    bool decide = !getConstant(queries);
+    if (decide) {
+      row = e.scratch(type, keys);
+      sums = e.scratch(type, v[3]);
+    }
+    Dims outer{q[0], heads};
+    e.setExtent(product(b.getContext(), outer));
+    e.parallelLoop([&](Value item) {
+      Indices at = e.delinearize(item, outer);
+      if (!decide)
+        return emitBlocks(buffers, at[0], at[1]);
+      Value many = e.compare(arith::CmpIPredicate::sge, e.size(queries),
+                             e.index(minRowsForTiles));
+      auto ifOp = scf::IfOp::create(b, e.loc, many, /*withElseRegion=*/true);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(ifOp.thenBlock());
+      emitBlocks(buffers, at[0], at[1]);
+      b.setInsertionPointToStart(ifOp.elseBlock());
+      e.loop(e.size(queries),
+             [&](Value position) { emitRow(at[0], at[1], position); });
+    });
+  }
+};
+
+} // namespace
+
+LogicalResult effc::emitAttentionKernel(KernelEmitter &e, Operation *anchor) {
+  auto op = dyn_cast<AttentionOp>(anchor);
+  if (!op)
+    return failure();
+  Attention attention(e, op);
+  if (attention.canTile())
+    attention.emitTiled();
+  else
+    attention.emitDefinition();
+  return success();
+}

@@ -1,0 +1,123 @@
+// Walks the kernels of the host functions, generates a function for each, and
+// shares equal ones.
+#include "KernelEmitter.h"
+#include "effc/Conversion/Passes.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/ADT/StringMap.h"
+
+using namespace mlir;
+using namespace effc;
+
+namespace effc {
+#define GEN_PASS_DEF_CONVERTKERNELSTOLOOPS
+#include "effc/Conversion/Passes.h.inc"
+} // namespace effc
+
+namespace {
+
+/// The names of the ONNX nodes in a location, in order, each once.
+void collectNames(Location loc, SetVector<StringRef> &names) {
+  if (auto name = dyn_cast<NameLoc>(loc)) {
+    names.insert(name.getName().getValue());
+  } else if (auto fused = dyn_cast<FusedLoc>(loc)) {
+    for (Location part : fused.getLocations())
+      collectNames(part, names);
+  } else if (auto call = dyn_cast<CallSiteLoc>(loc)) {
+    collectNames(call.getCallee(), names);
+  }
+}
+
+/// The code of a function without its name.
+std::string printCode(func::FuncOp function) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << function.getFunctionType();
+  for (NamedAttribute attr : function->getAttrs())
+    if (attr.getName() != SymbolTable::getSymbolAttrName())
+      stream << attr.getName() << "=" << attr.getValue();
+  OpPrintingFlags flags;
+  flags.useLocalScope();
+  for (Operation &op : function.getBody().front()) {
+    op.print(stream, flags);
+    stream << "\n";
+  }
+  return text;
+}
+
+struct ConvertKernelsToLoops
+    : effc::impl::ConvertKernelsToLoopsBase<ConvertKernelsToLoops> {
+  using Base::Base;
+
+  LogicalResult convert(effk::KernelOp kernel, const LoopOptions &options) {
+    std::string name =
+        ("k" + Twine(functions.size()) + "_" + kernel.getName()).str();
+    KernelEmitter emitter(kernel, name, getOperation(), options);
+    if (failed(emitter.emit()))
+      return failure();
+    func::FuncOp function = emitter.getFunction();
+    auto [it, isNew] = functions.try_emplace(printCode(function), name);
+    if (isNew)
+      ++numFunctions;
+    else
+      function.erase();
+    ++numKernels;
+    MLIRContext *context = &getContext();
+    LaunchSizes &sizes = emitter.getSizes();
+    SetVector<StringRef> names;
+    collectNames(kernel.getLoc(), names);
+    OpBuilder b(kernel);
+    auto launch = effk::LaunchOp::create(
+        b, kernel.getLoc(), kernel.getResultTypes(), it->second,
+        launchInputs(kernel, emitter, b),
+        eff::DimsAttr::get(context, emitter.getDims()),
+        eff::DimsAttr::get(context, {sizes.extent, sizes.scratch, sizes.flops,
+                                     sizes.bytes, sizes.cost}),
+        llvm::join(names, ","));
+    kernel.replaceAllUsesWith(launch.getResults());
+    kernel.erase();
+    return success();
+  }
+
+  /// The kernel's operands, with weights that its tile op wants packed
+  /// replaced.
+  SmallVector<Value> launchInputs(effk::KernelOp kernel, KernelEmitter &emitter,
+                                  OpBuilder &b) {
+    SmallVector<Value> inputs(kernel.getInputs());
+    for (auto [number, layout] : emitter.getPackings()) {
+      auto constant = inputs[number].getDefiningOp<eff::ConstantOp>();
+      inputs[number] = effk::PackedOp::create(
+          b, constant.getLoc(),
+          emitter.getPackedType(layout, constant.getType()),
+          constant.getValue(), layout);
+    }
+    return inputs;
+  }
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    LoopOptions options;
+    options.plain = plain;
+    options.target = module->getAttrOfType<eff::TargetAttr>("eff.target");
+    if (!options.target)
+      options.plain = true;
+    functions.clear();
+    SmallVector<effk::KernelOp> kernels;
+    module.walk([&](effk::KernelOp kernel) { kernels.push_back(kernel); });
+    bool ok = true;
+    for (effk::KernelOp kernel : kernels)
+      ok &= succeeded(convert(kernel, options));
+    // Constants that only exist packed now are dead.
+    module.walk([](eff::ConstantOp constant) {
+      if (constant.use_empty())
+        constant.erase();
+    });
+    if (!ok)
+      signalPassFailure();
+  }
+
+  /// Code of a kernel function -> its name.
+  llvm::StringMap<std::string> functions;
+};
+
+} // namespace

@@ -1,0 +1,590 @@
+// Scalar code of the elementwise ops. Integer semantics are ONNX's: division
+// truncates, Mod follows the divisor's sign, and neither traps: a zero divisor
+// is reported and treated as one.
+#include "KernelEmitter.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace effc;
+using namespace effc::eff;
+
+namespace {
+
+/// Scalar arithmetic at one location with the emitter's flags.
+struct Scalar {
+  KernelEmitter &e;
+  OpBuilder &b;
+  Location loc;
+  arith::FastMathFlagsAttr flags;
+
+  explicit Scalar(KernelEmitter &e)
+      : e(e), b(e.b), loc(e.loc),
+        flags(arith::FastMathFlagsAttr::get(e.b.getContext(), e.mathFlags())) {}
+
+  Value constant(Type type, double value) { return e.constant(type, value); }
+  Value like(Value x, double value) { return e.constant(x.getType(), value); }
+  Value add(Value x, Value y) {
+    return arith::AddFOp::create(b, loc, x, y, flags);
+  }
+  Value sub(Value x, Value y) {
+    return arith::SubFOp::create(b, loc, x, y, flags);
+  }
+  Value mul(Value x, Value y) {
+    return arith::MulFOp::create(b, loc, x, y, flags);
+  }
+  Value div(Value x, Value y) {
+    return arith::DivFOp::create(b, loc, x, y, flags);
+  }
+  Value neg(Value x) { return arith::NegFOp::create(b, loc, x); }
+  Value maximum(Value x, Value y) {
+    return arith::MaximumFOp::create(b, loc, x, y);
+  }
+  Value minimum(Value x, Value y) {
+    return arith::MinimumFOp::create(b, loc, x, y);
+  }
+  Value exp(Value x) { return math::ExpOp::create(b, loc, x); }
+  Value abs(Value x) { return math::AbsFOp::create(b, loc, x); }
+  Value less(Value x, Value y) {
+    return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, x, y);
+  }
+  Value select(Value c, Value x, Value y) {
+    return arith::SelectOp::create(b, loc, c, x, y);
+  }
+  /// 1 / (1 + exp(-x)): saturates cleanly at both ends.
+  Value sigmoid(Value x) {
+    return div(like(x, 1), add(like(x, 1), exp(neg(x))));
+  }
+  /// log(1 + exp(x)) without overflow.
+  Value softplus(Value x) {
+    Value tail = math::Log1pOp::create(b, loc, exp(neg(abs(x))));
+    return add(maximum(x, like(x, 0)), tail);
+  }
+  /// x clamped to [low, high] where NaN stays NaN.
+  Value clamp(Value x, double low, double high) {
+    return minimum(maximum(x, like(x, low)), like(x, high));
+  }
+};
+
+Value emitFloatActivation(Scalar &s, UnaryKind kind, Value x, double alpha,
+                          double beta) {
+  Value zero = s.like(x, 0);
+  auto negative = [&] { return s.less(x, zero); };
+  auto expm1 = [&](Value v) -> Value {
+    return math::ExpM1Op::create(s.b, s.loc, v);
+  };
+  switch (kind) {
+  case UnaryKind::Relu:
+    return s.select(negative(), zero, x);
+  case UnaryKind::LeakyRelu:
+    return s.select(negative(), s.mul(x, s.like(x, alpha)), x);
+  case UnaryKind::Elu:
+    return s.select(negative(), s.mul(s.like(x, alpha), expm1(x)), x);
+  case UnaryKind::Celu:
+    return s.select(negative(),
+                    s.mul(s.like(x, alpha), expm1(s.div(x, s.like(x, alpha)))),
+                    x);
+  case UnaryKind::Selu:
+    return s.mul(s.like(x, beta),
+                 s.select(negative(), s.mul(s.like(x, alpha), expm1(x)), x));
+  case UnaryKind::ThresholdedRelu: {
+    Value above = arith::CmpFOp::create(s.b, s.loc, arith::CmpFPredicate::OGT,
+                                        x, s.like(x, alpha));
+    return s.select(above, x, zero);
+  }
+  case UnaryKind::Softplus:
+    return s.softplus(x);
+  case UnaryKind::Softsign:
+    return s.div(x, s.add(s.like(x, 1), s.abs(x)));
+  case UnaryKind::Sigmoid:
+    return s.sigmoid(x);
+  case UnaryKind::HardSigmoid:
+    return s.clamp(s.add(s.mul(x, s.like(x, alpha)), s.like(x, beta)), 0, 1);
+  case UnaryKind::HardSwish:
+    return s.mul(
+        x, s.clamp(s.add(s.mul(x, s.like(x, 1.0 / 6)), s.like(x, 0.5)), 0, 1));
+  case UnaryKind::Mish:
+    return s.mul(x, math::TanhOp::create(s.b, s.loc, s.softplus(x)));
+  case UnaryKind::Silu:
+    return s.mul(x, s.sigmoid(x));
+  case UnaryKind::QuickGelu:
+    return s.mul(x, s.sigmoid(s.mul(s.like(x, alpha), x)));
+  case UnaryKind::Gelu: {
+    Value erf = math::ErfOp::create(
+        s.b, s.loc, s.mul(x, s.like(x, 0.70710678118654752440)));
+    return s.mul(s.mul(x, s.like(x, 0.5)), s.add(s.like(x, 1), erf));
+  }
+  case UnaryKind::GeluTanh: {
+    // 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): arXiv 1606.08415.
+    Value cube = s.mul(s.mul(x, x), x);
+    Value inner = s.mul(s.like(x, 0.79788456080286535588),
+                        s.add(x, s.mul(s.like(x, 0.044715), cube)));
+    Value tanh = math::TanhOp::create(s.b, s.loc, inner);
+    return s.mul(s.mul(x, s.like(x, 0.5)), s.add(s.like(x, 1), tanh));
+  }
+  case UnaryKind::Clip:
+    return s.clamp(x, alpha, beta);
+  default:
+    return {};
+  }
+}
+
+Value emitFloatMath(Scalar &s, UnaryKind kind, Value x, double alpha,
+                    double beta) {
+  OpBuilder &b = s.b;
+  Location loc = s.loc;
+  auto is = [&](arith::CmpFPredicate p, Value y) -> Value {
+    return arith::CmpFOp::create(b, loc, p, x, y);
+  };
+  switch (kind) {
+  case UnaryKind::Abs:
+    return s.abs(x);
+  case UnaryKind::Neg:
+    return s.neg(x);
+  case UnaryKind::Exp:
+    return s.exp(x);
+  case UnaryKind::Log:
+    return math::LogOp::create(b, loc, x);
+  case UnaryKind::Sqrt:
+    return math::SqrtOp::create(b, loc, x);
+  case UnaryKind::Reciprocal:
+    return s.div(s.like(x, 1), x);
+  case UnaryKind::Sin:
+    return math::SinOp::create(b, loc, x);
+  case UnaryKind::Cos:
+    return math::CosOp::create(b, loc, x);
+  case UnaryKind::Tan:
+    return math::TanOp::create(b, loc, x);
+  case UnaryKind::Asin:
+    return math::AsinOp::create(b, loc, x);
+  case UnaryKind::Acos:
+    return math::AcosOp::create(b, loc, x);
+  case UnaryKind::Atan:
+    return math::AtanOp::create(b, loc, x);
+  case UnaryKind::Sinh:
+    return math::SinhOp::create(b, loc, x);
+  case UnaryKind::Cosh:
+    return math::CoshOp::create(b, loc, x);
+  case UnaryKind::Asinh:
+    return math::AsinhOp::create(b, loc, x);
+  case UnaryKind::Acosh:
+    return math::AcoshOp::create(b, loc, x);
+  case UnaryKind::Atanh:
+    return math::AtanhOp::create(b, loc, x);
+  case UnaryKind::Tanh:
+    return math::TanhOp::create(b, loc, x);
+  case UnaryKind::Erf:
+    return math::ErfOp::create(b, loc, x);
+  case UnaryKind::Ceil:
+    return math::CeilOp::create(b, loc, x);
+  case UnaryKind::Floor:
+    return math::FloorOp::create(b, loc, x);
+  case UnaryKind::Round:
+    return math::RoundEvenOp::create(b, loc, x);
+  case UnaryKind::Sign: {
+    Value above = is(arith::CmpFPredicate::OGT, s.like(x, 0));
+    Value below = is(arith::CmpFPredicate::OLT, s.like(x, 0));
+    return s.select(above, s.like(x, 1), s.select(below, s.like(x, -1), x));
+  }
+  case UnaryKind::IsNaN:
+    return is(arith::CmpFPredicate::UNO, x);
+  case UnaryKind::IsInf: {
+    Value no = arith::ConstantOp::create(b, loc, b.getBoolAttr(false));
+    double inf = std::numeric_limits<double>::infinity();
+    Value negative =
+        alpha != 0 ? is(arith::CmpFPredicate::OEQ, s.like(x, -inf)) : no;
+    Value positive =
+        beta != 0 ? is(arith::CmpFPredicate::OEQ, s.like(x, inf)) : no;
+    return arith::OrIOp::create(b, loc, negative, positive);
+  }
+  default:
+    return emitFloatActivation(s, kind, x, alpha, beta);
+  }
+}
+
+Value emitIntegerUnary(KernelEmitter &e, UnaryKind kind, Value x,
+                       bool isUnsigned, UnaryOp op) {
+  OpBuilder &b = e.b;
+  Location loc = e.loc;
+  Value zero = e.constant(x.getType(), 0);
+  auto negative = [&]() -> Value {
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, x, zero);
+  };
+  switch (kind) {
+  case UnaryKind::Abs:
+    if (isUnsigned)
+      return x;
+    return arith::SelectOp::create(b, loc, negative(),
+                                   arith::SubIOp::create(b, loc, zero, x), x);
+  case UnaryKind::Neg:
+    return arith::SubIOp::create(b, loc, zero, x);
+  case UnaryKind::Not:
+  case UnaryKind::BitNot: {
+    Value ones =
+        arith::ConstantOp::create(b, loc, b.getIntegerAttr(x.getType(), -1));
+    return arith::XOrIOp::create(b, loc, x, ones);
+  }
+  case UnaryKind::Relu:
+    if (isUnsigned)
+      return x;
+    return arith::MaxSIOp::create(b, loc, x, zero);
+  case UnaryKind::Sign: {
+    auto above =
+        isUnsigned ? arith::CmpIPredicate::ugt : arith::CmpIPredicate::sgt;
+    Value positive = arith::CmpIOp::create(b, loc, above, x, zero);
+    Value other =
+        isUnsigned ? zero
+                   : arith::SelectOp::create(b, loc, negative(),
+                                             e.constant(x.getType(), -1), zero)
+                         .getResult();
+    return arith::SelectOp::create(b, loc, positive, e.constant(x.getType(), 1),
+                                   other);
+  }
+  case UnaryKind::Clip: {
+    Value low = e.constant(x.getType(), op.getAlpha()->convertToDouble());
+    Value high = e.constant(x.getType(), op.getBeta()->convertToDouble());
+    if (isUnsigned)
+      return arith::MinUIOp::create(
+          b, loc, arith::MaxUIOp::create(b, loc, x, low), high);
+    return arith::MinSIOp::create(b, loc,
+                                  arith::MaxSIOp::create(b, loc, x, low), high);
+  }
+  default:
+    return {};
+  }
+}
+
+Value emitUnary(KernelEmitter &e, UnaryOp op, Value x) {
+  double alpha = op.getAlpha() ? op.getAlpha()->convertToDouble() : 0;
+  double beta = op.getBeta() ? op.getBeta()->convertToDouble() : 0;
+  Type type = cast<RankedTensorType>(op.getX().getType()).getElementType();
+  if (isa<IntegerType>(x.getType()))
+    return emitIntegerUnary(e, op.getKind(), x, isUnsignedType(type), op);
+  Scalar s(e);
+  // f16 and bf16 compute in f32.
+  bool narrow = x.getType().isF16() || x.getType().isBF16();
+  Value wide = narrow ? convertScalar(e, x, x.getType(), e.b.getF32Type()) : x;
+  Value y = emitFloatMath(s, op.getKind(), wide, alpha, beta);
+  return narrow && y && !y.getType().isInteger(1)
+             ? convertScalar(e, y, y.getType(), x.getType())
+             : y;
+}
+
+/// Division that cannot trap: by zero it is reported, and the lowest value by
+/// -1 wraps.
+Value emitIntegerDivision(KernelEmitter &e, BinaryKind kind, Value x, Value y,
+                          bool isUnsigned) {
+  OpBuilder &b = e.b;
+  Location loc = e.loc;
+  Value zero = e.constant(x.getType(), 0), one = e.constant(x.getType(), 1);
+  Value isZero =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, y, zero);
+  APInt constant;
+  if (!matchPattern(y, m_ConstantInt(&constant)))
+    e.report(isZero, /*EFFRT_KERNEL_DIVISION_BY_ZERO=*/2);
+  if (isUnsigned) {
+    Value safe = arith::SelectOp::create(b, loc, isZero, one, y);
+    if (kind == BinaryKind::Div)
+      return arith::DivUIOp::create(b, loc, x, safe);
+    return arith::RemUIOp::create(b, loc, x, safe);
+  }
+  Value minusOne = e.constant(x.getType(), -1);
+  Value isMinusOne =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, y, minusOne);
+  Value unsafe = arith::OrIOp::create(b, loc, isZero, isMinusOne);
+  Value safe = arith::SelectOp::create(b, loc, unsafe, one, y);
+  if (kind == BinaryKind::Div) {
+    Value quotient = arith::DivSIOp::create(b, loc, x, safe);
+    Value negated = arith::SubIOp::create(b, loc, zero, x);
+    return arith::SelectOp::create(b, loc, isMinusOne, negated, quotient);
+  }
+  Value remainder = arith::RemSIOp::create(b, loc, x, safe);
+  if (kind == BinaryKind::FMod)
+    return remainder;
+  // The remainder takes the divisor's sign.
+  Value product = arith::XOrIOp::create(b, loc, remainder, safe);
+  Value differ =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, product, zero);
+  Value notZero =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, remainder, zero);
+  Value fix = arith::AndIOp::create(b, loc, differ, notZero);
+  return arith::SelectOp::create(
+      b, loc, fix, arith::AddIOp::create(b, loc, remainder, safe), remainder);
+}
+
+/// Exponentiation by squaring over all exponent bits; negative exponents give 0
+/// or +-1 as truncation does.
+Value emitIntegerPow(KernelEmitter &e, Value x, Value y) {
+  OpBuilder &b = e.b;
+  Location loc = e.loc;
+  unsigned width = x.getType().getIntOrFloatBitWidth();
+  Value one = e.constant(x.getType(), 1), zero = e.constant(x.getType(), 0);
+  auto result = e.reduceLoop(
+      e.index(0), e.index(width), ValueRange{one, x, y},
+      [&](Value, ValueRange args) {
+        Value bit = arith::AndIOp::create(b, loc, args[2], one);
+        Value odd =
+            arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, bit, zero);
+        Value product = arith::MulIOp::create(b, loc, args[0], args[1]);
+        Value next = arith::SelectOp::create(b, loc, odd, product, args[0]);
+        Value square = arith::MulIOp::create(b, loc, args[1], args[1]);
+        Value rest = arith::ShRUIOp::create(b, loc, args[2], one);
+        return SmallVector<Value>{next, square, rest};
+      });
+  Value negative =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, y, zero);
+  Value isOne = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, one);
+  Value minusOne = e.constant(x.getType(), -1);
+  Value isMinusOne =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, minusOne);
+  Value odd =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne,
+                            arith::AndIOp::create(b, loc, y, one), zero);
+  Value sign = arith::SelectOp::create(b, loc, odd, minusOne, one);
+  Value small = arith::SelectOp::create(
+      b, loc, isOne, one,
+      arith::SelectOp::create(b, loc, isMinusOne, sign, zero));
+  return arith::SelectOp::create(b, loc, negative, small, result[0]);
+}
+
+Value emitIntegerBinary(KernelEmitter &e, BinaryKind kind, Value x, Value y,
+                        bool isUnsigned) {
+  OpBuilder &b = e.b;
+  Location loc = e.loc;
+  switch (kind) {
+  case BinaryKind::Add:
+    return arith::AddIOp::create(b, loc, x, y);
+  case BinaryKind::Sub:
+    return arith::SubIOp::create(b, loc, x, y);
+  case BinaryKind::Mul:
+    return arith::MulIOp::create(b, loc, x, y);
+  case BinaryKind::Div:
+  case BinaryKind::Mod:
+  case BinaryKind::FMod:
+    return emitIntegerDivision(e, kind, x, y, isUnsigned);
+  case BinaryKind::Pow:
+    return emitIntegerPow(e, x, y);
+  case BinaryKind::Max:
+    return isUnsigned ? arith::MaxUIOp::create(b, loc, x, y).getResult()
+                      : arith::MaxSIOp::create(b, loc, x, y).getResult();
+  case BinaryKind::Min:
+    return isUnsigned ? arith::MinUIOp::create(b, loc, x, y).getResult()
+                      : arith::MinSIOp::create(b, loc, x, y).getResult();
+  case BinaryKind::And:
+    return arith::AndIOp::create(b, loc, x, y);
+  case BinaryKind::Or:
+    return arith::OrIOp::create(b, loc, x, y);
+  case BinaryKind::Xor:
+    return arith::XOrIOp::create(b, loc, x, y);
+  case BinaryKind::PRelu: {
+    Value zero = e.constant(x.getType(), 0);
+    auto below =
+        isUnsigned ? arith::CmpIPredicate::ult : arith::CmpIPredicate::slt;
+    Value negative = arith::CmpIOp::create(b, loc, below, x, zero);
+    return arith::SelectOp::create(b, loc, negative,
+                                   arith::MulIOp::create(b, loc, x, y), x);
+  }
+  case BinaryKind::ShiftLeft:
+  case BinaryKind::ShiftRight: {
+    // Shifting by the width or more gives 0 instead of poison.
+    Value width = e.constant(y.getType(), y.getType().getIntOrFloatBitWidth());
+    Value inside =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, y, width);
+    Value amount =
+        arith::SelectOp::create(b, loc, inside, y, e.constant(y.getType(), 0));
+    Value shifted = kind == BinaryKind::ShiftLeft
+                        ? arith::ShLIOp::create(b, loc, x, amount).getResult()
+                        : arith::ShRUIOp::create(b, loc, x, amount).getResult();
+    return arith::SelectOp::create(b, loc, inside, shifted,
+                                   e.constant(x.getType(), 0));
+  }
+  }
+  return {};
+}
+
+Value emitFloatBinary(KernelEmitter &e, BinaryKind kind, Value x, Value y) {
+  Scalar s(e);
+  OpBuilder &b = e.b;
+  Location loc = e.loc;
+  switch (kind) {
+  case BinaryKind::Add:
+    return s.add(x, y);
+  case BinaryKind::Sub:
+    return s.sub(x, y);
+  case BinaryKind::Mul:
+    return s.mul(x, y);
+  case BinaryKind::Div:
+    return s.div(x, y);
+  case BinaryKind::FMod:
+    return arith::RemFOp::create(b, loc, x, y);
+  case BinaryKind::Mod: {
+    Value remainder = arith::RemFOp::create(b, loc, x, y);
+    Value differ = s.less(s.mul(remainder, y), s.like(x, 0));
+    return s.select(differ, s.add(remainder, y), remainder);
+  }
+  case BinaryKind::Pow:
+    return math::PowFOp::create(b, loc, x, y);
+  case BinaryKind::Max:
+    return s.maximum(x, y);
+  case BinaryKind::Min:
+    return s.minimum(x, y);
+  case BinaryKind::PRelu:
+    return s.select(s.less(x, s.like(x, 0)), s.mul(x, y), x);
+  default:
+    return {};
+  }
+}
+
+Value emitBinary(KernelEmitter &e, BinaryOp op, Value x, Value y) {
+  Type type = cast<RankedTensorType>(op.getA().getType()).getElementType();
+  if (x.getType() != y.getType()) {
+    // Only Pow and shifts mix types: compute in the base's type.
+    Type from = cast<RankedTensorType>(op.getB().getType()).getElementType();
+    if (isa<IntegerType>(x.getType()) && isa<FloatType>(y.getType())) {
+      Value wide = convertScalar(e, x, type, y.getType());
+      Value power = emitFloatBinary(e, op.getKind(), wide, y);
+      return power ? convertScalar(e, power, y.getType(), type) : power;
+    }
+    y = convertScalar(e, y, from, type);
+  }
+  if (isa<IntegerType>(x.getType()))
+    return emitIntegerBinary(e, op.getKind(), x, y, isUnsignedType(type));
+  bool narrow = x.getType().isF16() || x.getType().isBF16();
+  Type wide = narrow ? e.b.getF32Type() : x.getType();
+  Value result =
+      emitFloatBinary(e, op.getKind(), convertScalar(e, x, x.getType(), wide),
+                      convertScalar(e, y, y.getType(), wide));
+  return result && narrow ? convertScalar(e, result, wide, x.getType())
+                          : result;
+}
+
+Value emitCompare(KernelEmitter &e, CompareOp op, Value x, Value y) {
+  Type type = cast<RankedTensorType>(op.getA().getType()).getElementType();
+  if (isa<FloatType>(x.getType())) {
+    static const arith::CmpFPredicate predicates[] = {
+        arith::CmpFPredicate::OEQ, arith::CmpFPredicate::UNE,
+        arith::CmpFPredicate::OLT, arith::CmpFPredicate::OLE,
+        arith::CmpFPredicate::OGT, arith::CmpFPredicate::OGE};
+    return arith::CmpFOp::create(
+        e.b, e.loc, predicates[static_cast<unsigned>(op.getKind())], x, y);
+  }
+  using P = arith::CmpIPredicate;
+  static const P signedPredicates[] = {P::eq,  P::ne,  P::slt,
+                                       P::sle, P::sgt, P::sge};
+  static const P unsignedPredicates[] = {P::eq,  P::ne,  P::ult,
+                                         P::ule, P::ugt, P::uge};
+  const P *predicates =
+      isUnsignedType(type) ? unsignedPredicates : signedPredicates;
+  return arith::CmpIOp::create(
+      e.b, e.loc, predicates[static_cast<unsigned>(op.getKind())], x, y);
+}
+
+/// Truncation towards zero that saturates; NaN gives 0.
+Value floatToInteger(KernelEmitter &e, Value x, Type to, bool isUnsigned) {
+  OpBuilder &b = e.b;
+  Location loc = e.loc;
+  unsigned width = to.getIntOrFloatBitWidth();
+  double high = std::ldexp(1.0, isUnsigned ? width : width - 1);
+  double low = isUnsigned ? 0 : -high;
+  Value raw = isUnsigned ? arith::FPToUIOp::create(b, loc, to, x).getResult()
+                         : arith::FPToSIOp::create(b, loc, to, x).getResult();
+  auto clampTo = [&](arith::CmpFPredicate predicate, double bound,
+                     const APInt &value) {
+    Value outside = arith::CmpFOp::create(b, loc, predicate, x,
+                                          e.constant(x.getType(), bound));
+    Value limit =
+        arith::ConstantOp::create(b, loc, b.getIntegerAttr(to, value));
+    raw = arith::SelectOp::create(b, loc, outside, limit, raw);
+  };
+  clampTo(arith::CmpFPredicate::OGE, high,
+          isUnsigned ? APInt::getMaxValue(width)
+                     : APInt::getSignedMaxValue(width));
+  clampTo(arith::CmpFPredicate::OLT, low,
+          isUnsigned ? APInt::getMinValue(width)
+                     : APInt::getSignedMinValue(width));
+  clampTo(arith::CmpFPredicate::UNO, 0, APInt(width, 0));
+  return raw;
+}
+
+} // namespace
+
+namespace effc {
+
+Value convertScalar(KernelEmitter &e, Value x, Type from, Type to) {
+  OpBuilder &b = e.b;
+  Location loc = e.loc;
+  Type source = x.getType(), target = getScalarType(to);
+  if (source == target)
+    return x;
+  bool fromFloat = isa<FloatType>(source), toFloat = isa<FloatType>(target);
+  unsigned fromWidth = source.getIntOrFloatBitWidth(),
+           toWidth = target.getIntOrFloatBitWidth();
+  if (to.isInteger(1)) {
+    if (fromFloat)
+      return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, x,
+                                   e.constant(source, 0));
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, x,
+                                 e.constant(source, 0));
+  }
+  if (fromFloat && toFloat) {
+    if (fromWidth == toWidth) // f16 <-> bf16
+      return arith::TruncFOp::create(
+          b, loc, target, arith::ExtFOp::create(b, loc, b.getF32Type(), x));
+    if (fromWidth < toWidth)
+      return arith::ExtFOp::create(b, loc, target, x);
+    return arith::TruncFOp::create(b, loc, target, x);
+  }
+  if (fromFloat) {
+    if (fromWidth < 32)
+      x = arith::ExtFOp::create(b, loc, b.getF32Type(), x);
+    return floatToInteger(e, x, target, to.isUnsignedInteger());
+  }
+  if (toFloat)
+    return isUnsignedType(from)
+               ? arith::UIToFPOp::create(b, loc, target, x).getResult()
+               : arith::SIToFPOp::create(b, loc, target, x).getResult();
+  if (fromWidth > toWidth)
+    return arith::TruncIOp::create(b, loc, target, x);
+  return isUnsignedType(from)
+             ? arith::ExtUIOp::create(b, loc, target, x).getResult()
+             : arith::ExtSIOp::create(b, loc, target, x).getResult();
+}
+
+/// The operand's indices after broadcasting: aligned at the right, 0 where its
+/// dim is 1.
+static KernelEmitter::Indices broadcastIndices(KernelEmitter &e, Value operand,
+                                               ArrayRef<Value> indices) {
+  Dims dims = getDims(operand.getType());
+  KernelEmitter::Indices result;
+  size_t skipped = indices.size() - dims.size();
+  for (size_t i = 0; i < dims.size(); ++i)
+    result.push_back(getConstant(dims[i]) == 1 ? e.index(0)
+                                               : indices[skipped + i]);
+  return result;
+}
+
+Value emitElementwise(KernelEmitter &e, Operation *op,
+                      ArrayRef<Value> indices) {
+  if (!isa<ElementwiseOpInterface>(op))
+    return {};
+  SmallVector<Value> x;
+  for (Value operand : op->getOperands())
+    x.push_back(e.element(operand, broadcastIndices(e, operand, indices)));
+  return TypeSwitch<Operation *, Value>(op)
+      .Case([&](UnaryOp unary) { return emitUnary(e, unary, x[0]); })
+      .Case([&](BinaryOp binary) { return emitBinary(e, binary, x[0], x[1]); })
+      .Case([&](CompareOp compare) {
+        return emitCompare(e, compare, x[0], x[1]);
+      })
+      .Case([&](SelectOp) {
+        return arith::SelectOp::create(e.b, e.loc, x[0], x[1], x[2]);
+      })
+      .Case([&](ConvertOp convert) {
+        return convertScalar(
+            e, x[0],
+            cast<RankedTensorType>(convert.getX().getType()).getElementType(),
+            cast<RankedTensorType>(convert.getType()).getElementType());
+      })
+      .Default([](Operation *) { return Value(); });
+}
+
+} // namespace effc

@@ -1,0 +1,412 @@
+// Linear layers, convolutions and matrix products as tile ops. Operands that
+// are constant are packed at compile time; the elementwise ops behind the
+// product run on its registers.
+#include "Gemm.h"
+#include "effc/Analysis/Epilogue.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace effc;
+using namespace effc::eff;
+
+using Indices = KernelEmitter::Indices;
+
+namespace effc {
+
+EpilogueEmitter::EpilogueEmitter(KernelEmitter &e, Operation *anchor,
+                                 Value bias)
+    : e(e), anchor(anchor), bias(bias) {}
+
+LogicalResult EpilogueEmitter::collect() {
+  Type result = anchor->getResult(0).getType();
+  if (e.getKernel().getNumResults() != 1 ||
+      getDims(e.getYielded(0).getType()) != getDims(result))
+    return failure();
+  if (bias)
+    operands.emplace_back(bias, effk::EpilogueMap::Column);
+  for (Operation &op : e.getKernel().getBody().front().without_terminator()) {
+    if (&op == anchor || isa<ConstantOp>(op))
+      continue;
+    if (!isa<ElementwiseOpInterface>(op))
+      return failure();
+    for (Value operand : op.getOperands()) {
+      if (!e.getBuffer(operand))
+        continue;
+      std::optional<OperandMap> map =
+          classifyOperand(operand.getType(), result);
+      if (!map)
+        return failure();
+      auto entry =
+          std::make_pair(operand, static_cast<effk::EpilogueMap>(*map));
+      if (!llvm::is_contained(operands, entry))
+        operands.push_back(entry);
+    }
+  }
+  return success();
+}
+
+SmallVector<effk::EpilogueInput>
+EpilogueEmitter::inputs(Value rowBase, Value columnBase, Value stride) {
+  SmallVector<effk::EpilogueInput> result;
+  for (auto [tensor, map] : operands) {
+    effk::EpilogueInput input{e.getBuffer(tensor), map, {}, {}};
+    if (map == effk::EpilogueMap::Column)
+      input.base = columnBase;
+    if (map == effk::EpilogueMap::Element) {
+      input.base = e.add(e.mul(rowBase, stride), columnBase);
+      input.stride = stride;
+    }
+    if (map == effk::EpilogueMap::Row) {
+      input.base = rowBase;
+      input.stride = e.index(1);
+    }
+    result.push_back(input);
+  }
+  return result;
+}
+
+Value EpilogueEmitter::build(Value sum, ValueRange loaded) {
+  for (auto [number, operand] : llvm::enumerate(operands)) {
+    Value value = loaded[number];
+    if (bias && number == 0) {
+      sum = arith::AddFOp::create(e.b, e.loc, sum, value);
+      continue;
+    }
+    e.bind(operand.first,
+           [&e = e, value, tensor = operand.first](ArrayRef<Value>) -> Value {
+             if (!cast<RankedTensorType>(tensor.getType())
+                      .getElementType()
+                      .isInteger(1))
+               return value;
+             return arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::ne,
+                                          value,
+                                          e.constant(value.getType(), 0));
+           });
+  }
+  e.bind(anchor->getResult(0), [sum](ArrayRef<Value>) { return sum; });
+  Indices indices(getDims(e.getYielded(0).getType()).size(), e.index(0));
+  Value result = e.element(e.getYielded(0), indices);
+  if (result.getType().isInteger(1))
+    result = arith::ExtUIOp::create(e.b, e.loc, e.b.getI8Type(), result);
+  return result;
+}
+
+bool isTileable(ArrayRef<Value> values) {
+  return llvm::all_of(values, [](Value value) {
+    return !value ||
+           cast<RankedTensorType>(value.getType()).getElementType().isF32();
+  });
+}
+
+TileChoice chooseTile(KernelEmitter &e, AffineExpr rows, int64_t columns,
+                      int64_t depth) {
+  return chooseGemmTile(e.options.target, getConstant(rows), columns, depth);
+}
+
+} // namespace effc
+
+namespace {
+
+/// Fills tile and iteration fields; the launch runs over panels x row blocks of
+/// one product.
+void setTile(KernelEmitter &e, effk::GemmDescription &gemm,
+             const TileChoice &tile) {
+  gemm.tileRows = tile.rows;
+  gemm.tileWidth = tile.width;
+  gemm.rowsPerBlock = tile.rowsPerBlock;
+  gemm.rowsOuter = tile.rowsOuter;
+}
+
+AffineExpr countTiles(const TileChoice &tile, AffineExpr rows,
+                      AffineExpr columns) {
+  return simplify(columns.ceilDiv(tile.width) *
+                  rows.ceilDiv(tile.rowsPerBlock));
+}
+
+/// Runs the tiles of one product that fall into the launch's [lo, hi).
+void createWhole(KernelEmitter &e, effk::GemmDescription &gemm,
+                 EpilogueEmitter &epilogue) {
+  Block &entry = e.getFunction().getBody().front();
+  gemm.lo = entry.getArgument(entry.getNumArguments() - 3);
+  gemm.hi = entry.getArgument(entry.getNumArguments() - 2);
+  effk::createGemm(
+      e.b, e.loc, gemm,
+      [&](OpBuilder &, Location, Value sum, Value, Value, ValueRange loaded) {
+        return epilogue.build(sum, loaded);
+      });
+}
+
+/// The sizes of a convolution by name; NHWC.
+struct ConvShape {
+  Dims x, y;
+  SmallVector<int64_t> kernel;
+  int64_t groups, channels, outputs; ///< channels and outputs of one group
+  size_t spatial;
+  bool padded;
+
+  static std::optional<ConvShape> get(ConvOp op) {
+    ConvShape shape;
+    shape.x = getDims(op.getX().getType());
+    shape.y = getDims(op.getType());
+    Dims weight = getDims(op.getWeight().getType());
+    SmallVector<int64_t> sizes;
+    for (AffineExpr dim : weight) {
+      if (!getConstant(dim))
+        return std::nullopt;
+      sizes.push_back(*getConstant(dim));
+    }
+    shape.groups = op.getGroups();
+    shape.outputs = sizes[0] / shape.groups;
+    shape.channels = sizes[1];
+    shape.kernel.assign(sizes.begin() + 2, sizes.end());
+    shape.spatial = shape.kernel.size();
+    shape.padded =
+        llvm::any_of(op.getPads(), [](int64_t pad) { return pad != 0; });
+    return shape;
+  }
+  int64_t taps() const {
+    int64_t count = 1;
+    for (int64_t size : kernel)
+      count *= size;
+    return count;
+  }
+};
+
+/// Elements between neighbours along spatial dim i of an NHWC tensor.
+AffineExpr pixelStride(ArrayRef<AffineExpr> dims, size_t i,
+                       MLIRContext *context) {
+  return product(context, dims.drop_front(2 + i));
+}
+
+/// Rows, taps and windows of a convolution over `a` (all but the group's
+/// offset).
+void describeRows(KernelEmitter &e, ConvOp op, const ConvShape &shape,
+                  effk::GemmDescription &gemm) {
+  MLIRContext *context = e.b.getContext();
+  bool pointwise =
+      shape.taps() == 1 && !shape.padded &&
+      llvm::all_of(op.getStrides(), [](int64_t stride) { return stride == 1; });
+  AffineExpr channelsIn = shape.x.back();
+  gemm.run = e.index(shape.channels);
+  if (pointwise) {
+    gemm.rowSizes = {e.size(product(context, ArrayRef(shape.y).drop_back()))};
+    gemm.rowStrides = {e.size(channelsIn)};
+    return;
+  }
+  gemm.rowSizes = {e.size(shape.y[0])};
+  gemm.rowStrides = {e.size(product(context, ArrayRef(shape.x).drop_front()))};
+  AffineExpr base = e.constExpr(0);
+  for (size_t i = 0; i < shape.spatial; ++i) {
+    AffineExpr stride = pixelStride(shape.x, i, context);
+    gemm.rowSizes.push_back(e.size(shape.y[1 + i]));
+    gemm.rowStrides.push_back(e.size(simplify(stride * op.getStrides()[i])));
+    base = base - stride * op.getPads()[i];
+    bool merged = i + 1 == shape.spatial && !shape.padded &&
+                  op.getDilations()[i] == 1 && shape.groups == 1;
+    if (merged) {
+      // The last kernel dim and the channels are contiguous: one run.
+      gemm.run = e.index(shape.channels * shape.kernel[i]);
+      continue;
+    }
+    gemm.tapSizes.push_back(e.index(shape.kernel[i]));
+    gemm.tapStrides.push_back(e.size(simplify(stride * op.getDilations()[i])));
+    if (shape.padded) {
+      gemm.windowSizes.push_back(e.size(shape.x[1 + i]));
+      gemm.windowStrides.push_back(e.index(op.getStrides()[i]));
+      gemm.windowDilations.push_back(e.index(op.getDilations()[i]));
+      gemm.windowPads.push_back(e.index(op.getPads()[i]));
+    }
+  }
+  gemm.rowBase = e.size(simplify(base));
+}
+
+} // namespace
+
+LogicalResult effc::emitLinearKernel(KernelEmitter &e, Operation *anchor) {
+  auto op = dyn_cast<LinearOp>(anchor);
+  if (!op || !e.getConstantInput(op.getWeight()) ||
+      !isTileable({op.getX(), op.getWeight(), op.getBias()}) ||
+      !e.getBuffer(op.getX()))
+    return failure();
+  Dims x = getDims(op.getX().getType()), y = getDims(op.getType());
+  std::optional<int64_t> depth = getConstant(x.back()),
+                         columns = getConstant(y.back());
+  EpilogueEmitter epilogue(e, op, op.getBias());
+  if (!depth || !columns || *depth == 0 || failed(epilogue.collect()))
+    return failure();
+  AffineExpr rows = product(e.b.getContext(), ArrayRef(y).drop_back());
+  TileChoice tile = chooseTile(e, rows, *columns, *depth);
+  e.pack(op.getWeight(),
+         effk::PanelAttr::get(e.b.getContext(),
+                              op.getTransposeWeight() ? "nk" : "kn",
+                              /*groups=*/1, *depth, *columns, tile.width));
+  effk::GemmDescription gemm;
+  setTile(e, gemm, tile);
+  gemm.a = e.getBuffer(op.getX());
+  gemm.rowSizes = {e.size(rows)};
+  gemm.rowStrides = {e.index(*depth)};
+  gemm.run = e.index(*depth);
+  gemm.b = e.getBuffer(op.getWeight());
+  gemm.c = e.getResultBuffer(0);
+  gemm.cStride = gemm.n = e.index(*columns);
+  gemm.epilogueInputs = epilogue.inputs(e.index(0), e.index(0), gemm.n);
+  e.setExtent(countTiles(tile, rows, y.back()));
+  createWhole(e, gemm, epilogue);
+  return success();
+}
+
+LogicalResult effc::emitConvKernel(KernelEmitter &e, Operation *anchor) {
+  auto op = dyn_cast<ConvOp>(anchor);
+  if (!op || !op.getChannelsLast() || !e.getConstantInput(op.getWeight()) ||
+      !e.getBuffer(op.getX()) ||
+      !isTileable({op.getX(), op.getWeight(), op.getBias()}))
+    return failure();
+  std::optional<ConvShape> shape = ConvShape::get(op);
+  EpilogueEmitter epilogue(e, op, op.getBias());
+  if (!shape || failed(epilogue.collect()))
+    return failure();
+  AffineExpr rows = product(e.b.getContext(), ArrayRef(shape->y).drop_back());
+  int64_t depth = shape->taps() * shape->channels, outputs = shape->outputs;
+  TileChoice tile = chooseTile(e, rows, outputs, depth);
+  e.pack(op.getWeight(),
+         effk::PanelAttr::get(e.b.getContext(), "oihw", shape->groups, depth,
+                              outputs, tile.width));
+  int64_t panelSize =
+      llvm::divideCeil(outputs, tile.width) * tile.width * depth;
+  effk::GemmDescription gemm;
+  setTile(e, gemm, tile);
+  gemm.a = e.getBuffer(op.getX());
+  gemm.b = e.getBuffer(op.getWeight());
+  gemm.c = e.getResultBuffer(0);
+  gemm.n = e.index(outputs);
+  gemm.cStride = e.size(shape->y.back());
+  describeRows(e, op, *shape, gemm);
+  AffineExpr tiles = countTiles(tile, rows, e.constExpr(outputs));
+  if (shape->groups == 1) {
+    gemm.epilogueInputs = epilogue.inputs(e.index(0), e.index(0), gemm.cStride);
+    e.setExtent(tiles);
+    createWhole(e, gemm, epilogue);
+    return success();
+  }
+  // One item is one group: all its tiles.
+  e.setExtent(e.constExpr(shape->groups));
+  Value base = gemm.rowBase ? gemm.rowBase : e.index(0);
+  gemm.lo = e.index(0);
+  gemm.hi = e.size(tiles);
+  e.parallelLoop([&](Value group) {
+    gemm.rowBase = e.add(base, e.mul(group, e.index(shape->channels)));
+    gemm.bBase = e.mul(group, e.index(panelSize));
+    gemm.cBase = e.mul(group, e.index(outputs));
+    gemm.epilogueInputs = epilogue.inputs(e.index(0), gemm.cBase, gemm.cStride);
+    effk::createGemm(
+        e.b, e.loc, gemm,
+        [&](OpBuilder &, Location, Value sum, Value, Value, ValueRange loaded) {
+          return epilogue.build(sum, loaded);
+        });
+  });
+  return success();
+}
+
+LogicalResult effc::emitMatmulKernel(KernelEmitter &e, Operation *anchor) {
+  auto op = dyn_cast<MatmulOp>(anchor);
+  if (!op || !isTileable({op.getA(), op.getB()}) || !e.getBuffer(op.getA()) ||
+      !e.getBuffer(op.getB()))
+    return failure();
+  Dims a = getDims(op.getA().getType()), c = getDims(op.getB().getType()),
+       y = getDims(op.getType());
+  EpilogueEmitter epilogue(e, op, Value());
+  if (failed(epilogue.collect()))
+    return failure();
+  MLIRContext *context = e.b.getContext();
+  AffineExpr rows = y[y.size() - 2], columns = y.back();
+  AffineExpr depth = a[a.size() - (op.getTransposeA() ? 2 : 1)];
+  TileChoice tile = chooseGemmTile(e.options.target, getConstant(rows),
+                                   getConstant(columns).value_or(64),
+                                   getConstant(depth).value_or(64));
+  Dims batch(y.begin(), y.end() - 2);
+  effk::GemmDescription gemm;
+  setTile(e, gemm, tile);
+  gemm.rowSizes = {e.size(rows)};
+  gemm.rowStrides = {e.size(depth)};
+  gemm.run = e.size(depth);
+  gemm.c = e.getResultBuffer(0);
+  gemm.cStride = gemm.n = e.size(columns);
+  gemm.lo = e.index(0);
+  gemm.hi = e.size(countTiles(tile, rows, columns));
+  Value aPacked, bPacked;
+  AffineExpr panels = simplify(columns.ceilDiv(tile.width));
+  if (op.getTransposeA())
+    aPacked = e.scratch(e.b.getF32Type(), simplify(rows * depth));
+  if (op.getTransposeB())
+    bPacked =
+        e.scratch(e.b.getF32Type(), simplify(panels * depth * tile.width));
+  e.setExtent(product(context, batch));
+  e.parallelLoop([&](Value item) {
+    Indices at = e.delinearize(item, batch);
+    auto base = [&](ArrayRef<AffineExpr> dims) {
+      Indices own;
+      ArrayRef<AffineExpr> outer = dims.drop_back(2);
+      for (size_t i = 0; i < outer.size(); ++i)
+        own.push_back(getConstant(outer[i]) == 1
+                          ? e.index(0)
+                          : at[at.size() - outer.size() + i]);
+      return e.mul(e.linearize(own, outer),
+                   e.size(product(context, dims.take_back(2))));
+    };
+    Value aBase = base(a), bBase = base(c);
+    gemm.a = e.getBuffer(op.getA());
+    gemm.rowBase = aBase;
+    if (aPacked) {
+      e.loop(e.size(rows), [&](Value m) {
+        e.loop(e.size(depth), [&](Value k) {
+          Value from = e.add(aBase, e.add(e.mul(k, e.size(rows)), m));
+          Value x =
+              memref::LoadOp::create(e.b, e.loc, e.getBuffer(op.getA()), from);
+          e.storeFlat(x, aPacked, e.add(e.mul(m, e.size(depth)), k));
+        });
+      });
+      gemm.a = aPacked;
+      gemm.rowBase = e.index(0);
+    }
+    gemm.b = e.getBuffer(op.getB());
+    gemm.bBase = bBase;
+    gemm.bStride = e.size(columns);
+    if (bPacked) {
+      packTransposed(e, e.getBuffer(op.getB()), bBase, e.size(depth), columns,
+                     depth, tile.width, bPacked);
+      gemm.b = bPacked;
+      gemm.bBase = e.index(0);
+      gemm.bStride = Value();
+    }
+    Value first = e.mul(item, e.size(rows));
+    gemm.cBase = e.mul(first, gemm.n);
+    gemm.epilogueInputs = epilogue.inputs(first, e.index(0), gemm.n);
+    effk::createGemm(
+        e.b, e.loc, gemm,
+        [&](OpBuilder &, Location, Value sum, Value, Value, ValueRange loaded) {
+          return epilogue.build(sum, loaded);
+        });
+  });
+  return success();
+}
+
+void effc::packTransposed(KernelEmitter &e, Value source, Value base,
+                          Value stride, AffineExpr columns, AffineExpr depth,
+                          int64_t width, Value panels) {
+  e.loop(e.size(simplify(columns.ceilDiv(width))), [&](Value panel) {
+    Value first = e.mul(panel, e.index(width));
+    Value target = e.mul(e.mul(panel, e.size(depth)), e.index(width));
+    Value count = e.minimum(e.index(width), e.sub(e.size(columns), first));
+    e.loop(e.size(depth), [&](Value k) {
+      Value row = e.add(target, e.mul(k, e.index(width)));
+      e.loop(count, [&](Value n) {
+        Value from = e.add(base, e.add(e.mul(e.add(first, n), stride), k));
+        e.storeFlat(memref::LoadOp::create(e.b, e.loc, source, from), panels,
+                    e.add(row, n));
+      });
+      e.loop(count, e.index(width), 1, [&](Value n) {
+        e.storeFlat(e.constant(e.b.getF32Type(), 0), panels, e.add(row, n));
+      });
+    });
+  });
+}

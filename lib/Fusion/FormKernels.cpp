@@ -1,0 +1,310 @@
+// Kernel formation. Groups are trees of single-use values, so a group can
+// always move down to its last op and no cycle can arise. A value with several
+// uses ends a group: recomputing it is never worth more than a buffer here.
+#include "Effk/EffkOps.h"
+#include "effc/Analysis/Epilogue.h"
+#include "effc/Fusion/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+using namespace mlir;
+using namespace effc;
+using namespace effc::eff;
+
+namespace effc {
+#define GEN_PASS_DEF_FORMKERNELS
+#include "effc/Fusion/Passes.h.inc"
+} // namespace effc
+
+namespace {
+
+bool isElementwise(Operation *op) { return isa<ElementwiseOpInterface>(op); }
+/// Ops that only rename elements: cheap to pull through.
+bool isMovement(Operation *op) {
+  return isa<BroadcastOp, SliceOp, TransposeOp, IotaOp, DimValuesOp, TileOp,
+             GatherOp, GatherElementsOp, GatherNDOp, RopeOp>(op);
+}
+bool isContraction(Operation *op) {
+  return isa<MatmulOp, LinearOp, ConvOp>(op);
+}
+/// Anchors that compute whole rows or reductions: elementwise ops before them
+/// cost nothing extra.
+bool isRowAnchor(Operation *op) {
+  return isa<SoftmaxOp, LayerNormOp, RMSNormOp, ReduceOp>(op);
+}
+bool isHostOp(Operation *op) {
+  return isa<ConstantOp, ReshapeOp, func::ReturnOp, effk::KernelOp>(op);
+}
+
+bool sameShape(Value a, Value c) {
+  return getDims(a.getType()) == getDims(c.getType());
+}
+
+/// Constants that become immediates.
+bool isSplat(Operation *op) {
+  auto constant = dyn_cast_if_present<ConstantOp>(op);
+  auto dense = constant ? dyn_cast<DenseElementsAttr>(constant.getValue())
+                        : DenseElementsAttr();
+  return dense && dense.isSplat();
+}
+
+/// One kernel in the making.
+struct Group {
+  SetVector<Operation *> ops;
+  Operation *root;
+  Operation *anchor = nullptr;
+
+  bool contains(Operation *op) const { return ops.contains(op); }
+};
+
+class Former {
+public:
+  explicit Former(func::FuncOp function) : function(function) {}
+
+  Group form(Operation *root, bool fuse) {
+    Group group;
+    group.root = root;
+    group.ops.insert(root);
+    if (!isElementwise(root) && !isMovement(root))
+      group.anchor = root;
+    if (!fuse || root->getNumResults() != 1)
+      return group;
+    if (isElementwise(root))
+      absorbAnchor(group);
+    absorbProducers(group);
+    return group;
+  }
+
+private:
+  /// A producer that only this group uses, in the same block.
+  Operation *soleProducer(const Group &group, Value value) const {
+    Operation *op = value.getDefiningOp();
+    if (!op || isHostOp(op) || op->getNumResults() != 1 ||
+        op->getBlock() != group.root->getBlock())
+      return nullptr;
+    if (!llvm::all_of(value.getUsers(),
+                      [&](Operation *user) { return group.contains(user); }))
+      return nullptr;
+    return op;
+  }
+
+  /// Whether everything outside that the path from an anchor to the root reads
+  /// can be loaded by a tiled epilogue.
+  static bool epilogueFits(const SetVector<Operation *> &path,
+                           Operation *anchor) {
+    Value result = anchor->getResult(0);
+    for (Operation *op : path)
+      for (Value operand : op->getOperands()) {
+        Operation *producer = operand.getDefiningOp();
+        if (operand == result || (producer && path.contains(producer)))
+          continue;
+        if (!classifyOperand(operand.getType(), result.getType()))
+          return false;
+      }
+    return true;
+  }
+
+  static int rank(Operation *op) {
+    if (isContraction(op))
+      return 3;
+    return isa<SoftmaxOp, LayerNormOp, RMSNormOp, GroupNormOp>(op) ? 2 : 1;
+  }
+
+  /// Looks upwards from the root through elementwise ops of the same shape for
+  /// an op worth being the anchor.
+  void absorbAnchor(Group &group) {
+    SetVector<Operation *> best;
+    Operation *bestAnchor = nullptr;
+    SetVector<Operation *> path;
+    std::function<void(Operation *)> search = [&](Operation *op) {
+      path.insert(op);
+      for (Value operand : op->getOperands()) {
+        Operation *producer = operand.getDefiningOp();
+        if (!producer || isHostOp(producer) || producer->getNumResults() != 1 ||
+            !operand.hasOneUse() ||
+            !sameShape(operand, group.root->getResult(0)))
+          continue;
+        if (isElementwise(producer)) {
+          search(producer);
+          continue;
+        }
+        bool candidate = isContraction(producer) || isRowAnchor(producer) ||
+                         isa<GroupNormOp, PoolOp>(producer);
+        if (!candidate || (bestAnchor && rank(bestAnchor) >= rank(producer)))
+          continue;
+        if (isContraction(producer) && !epilogueFits(path, producer))
+          continue;
+        bestAnchor = producer;
+        best = path;
+      }
+      path.remove(op);
+    };
+    search(group.root);
+    if (!bestAnchor)
+      return;
+    group.ops.insert(best.begin(), best.end());
+    group.ops.insert(bestAnchor);
+    group.anchor = bestAnchor;
+  }
+
+  /// Whether a producer may be computed inside the group for each of its uses
+  /// there.
+  bool canPull(const Group &group, Operation *op, Operation *user) const {
+    if (!isElementwise(op) && !isMovement(op))
+      return false;
+    if (isa<ConvOp, PoolOp, PoolIndicesOp, ResizeOp, MatmulOp, LinearOp,
+            AttentionOp, ScanOp, TopKOp, ScatterElementsOp, ScatterNDOp,
+            ConvTransposeOp, GroupNormOp, ArgReduceOp>(user))
+      return false;
+    // Parameters of a norm and indices of a gather are read often: only what is
+    // a view of memory may be pulled there.
+    if (isa<GatherOp, GatherElementsOp, GatherNDOp, RopeOp>(user) &&
+        !isMovement(op))
+      return false;
+    if (isRowAnchor(user) &&
+        (user->getOperand(0) != op->getResult(0) || !isElementwise(op)))
+      return false;
+    if (group.anchor && isContraction(group.anchor)) {
+      // Pulled into a tiled epilogue: all operands must be loadable there.
+      Type result = group.anchor->getResult(0).getType();
+      return isElementwise(op) && user != group.anchor &&
+             llvm::all_of(op->getOperands(),
+                          [&](Value operand) {
+                            return classifyOperand(operand.getType(), result)
+                                .has_value();
+                          }) &&
+             sameShape(op->getResult(0), group.anchor->getResult(0));
+    }
+    // Computing a small operand again for every element it broadcasts to is
+    // waste, unless it is free.
+    Value wide = isRowAnchor(user) ? user->getOperand(0) : user->getResult(0);
+    bool grows = getNumElements(op->getResult(0).getType()) !=
+                 getNumElements(wide.getType());
+    if (isMovement(op) &&
+        !isa<GatherOp, GatherElementsOp, GatherNDOp, RopeOp>(op))
+      return true;
+    return !grows || isa<IotaOp, DimValuesOp>(op) ||
+           isa<ConcatOp, PadOp, SliceOp>(user);
+  }
+
+  void absorbProducers(Group &group) {
+    // Ops are visited as they join, so chains are followed to their start.
+    for (size_t i = 0; i < group.ops.size(); ++i) {
+      Operation *user = group.ops[i];
+      for (Value operand : user->getOperands()) {
+        Operation *producer = soleProducer(group, operand);
+        if (producer && !group.contains(producer) &&
+            canPull(group, producer, user))
+          group.ops.insert(producer);
+      }
+    }
+  }
+
+  func::FuncOp function;
+};
+
+/// Moves the group into a kernel region in front of its root.
+effk::KernelOp outline(Group &group) {
+  Operation *root = group.root;
+  OpBuilder b(root);
+  SmallVector<Operation *> ops(group.ops.begin(), group.ops.end());
+  llvm::sort(ops,
+             [](Operation *x, Operation *y) { return x->isBeforeInBlock(y); });
+  SetVector<Value> inputs;
+  SmallVector<Location> locations;
+  for (Operation *op : ops) {
+    locations.push_back(op->getLoc());
+    for (Value operand : op->getOperands()) {
+      Operation *producer = operand.getDefiningOp();
+      if (!(producer && (group.contains(producer) || isSplat(producer))))
+        inputs.insert(operand);
+    }
+  }
+  Operation *named = group.anchor ? group.anchor : root;
+  auto kernel = effk::KernelOp::create(
+      b, b.getFusedLoc(locations), root->getResultTypes(), inputs.getArrayRef(),
+      named->getName().stripDialect());
+  Block *body = &kernel.getBody().emplaceBlock();
+  IRMapping mapping;
+  for (Value input : inputs)
+    mapping.map(input, body->addArgument(input.getType(), input.getLoc()));
+  b.setInsertionPointToStart(body);
+  for (Operation *op : ops) {
+    for (Value operand : op->getOperands())
+      if (Operation *producer = operand.getDefiningOp();
+          isSplat(producer) && !mapping.contains(operand))
+        b.clone(*producer, mapping);
+    b.clone(*op, mapping);
+  }
+  SmallVector<Value> yielded;
+  for (Value result : root->getResults())
+    yielded.push_back(mapping.lookup(result));
+  effk::YieldOp::create(b, root->getLoc(), yielded);
+  root->replaceAllUsesWith(kernel.getResults());
+  for (Operation *op : llvm::reverse(ops))
+    op->erase();
+  return kernel;
+}
+
+/// The value whose buffer a value shares.
+Value bufferOwner(Value value) {
+  while (auto reshape = value.getDefiningOp<ReshapeOp>())
+    value = reshape.getX();
+  return value;
+}
+
+/// Gives every returned value a kernel result of its own, by copies where
+/// needed.
+void separateResults(func::FuncOp function) {
+  auto ret = cast<func::ReturnOp>(function.getBody().front().getTerminator());
+  DenseSet<Value> taken;
+  for (OpOperand &operand : ret->getOpOperands()) {
+    Value owner = bufferOwner(operand.get());
+    if (owner.getDefiningOp<effk::KernelOp>() && taken.insert(owner).second)
+      continue;
+    OpBuilder b(ret);
+    Value value = operand.get();
+    Location loc = value.getLoc();
+    bool splat = isSplat(value.getDefiningOp());
+    auto kernel = effk::KernelOp::create(
+        b, loc, TypeRange{value.getType()},
+        splat ? ValueRange() : ValueRange(value), "copy");
+    Block *body = &kernel.getBody().emplaceBlock();
+    b.setInsertionPointToStart(body);
+    Value source = splat ? b.clone(*value.getDefiningOp())->getResult(0)
+                         : Value(body->addArgument(value.getType(), loc));
+    effk::YieldOp::create(b, loc, source);
+    operand.set(kernel.getResult(0));
+    taken.insert(kernel.getResult(0));
+  }
+}
+
+struct FormKernels : effc::impl::FormKernelsBase<FormKernels> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    if (function->hasAttr("effk.kernel") || function.isDeclaration())
+      return;
+    Former former(function);
+    Block &block = function.getBody().front();
+    // From the end: an op that no later group took is the root of its own.
+    Operation *op = &block.back();
+    while (op) {
+      Operation *previous = op->getPrevNode();
+      if (!isHostOp(op)) {
+        if (op->use_empty()) {
+          op->erase();
+        } else {
+          Group group = former.form(op, fuse);
+          numFused += group.ops.size() - 1;
+          effk::KernelOp kernel = outline(group);
+          previous = kernel->getPrevNode();
+        }
+      }
+      op = previous;
+    }
+    separateResults(function);
+  }
+};
+
+} // namespace

@@ -1,0 +1,107 @@
+// Order of the passes, stage by stage, with the reason where order matters.
+#include "effc/Pipeline/Stages.h"
+#include "effc/Conversion/Passes.h"
+#include "effc/Fusion/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace effc;
+
+static constexpr std::pair<Stage, StringLiteral> stageNames[] = {
+    {Stage::Import, "import"}, {Stage::Normalize, "normalize"},
+    {Stage::Raise, "raise"},   {Stage::Layout, "layout"},
+    {Stage::Fusion, "fusion"}, {Stage::Conversion, "conversion"}};
+
+ArrayRef<Stage> effc::getStages() {
+  static constexpr Stage stages[] = {Stage::Import, Stage::Normalize,
+                                     Stage::Raise,  Stage::Layout,
+                                     Stage::Fusion, Stage::Conversion};
+  return stages;
+}
+
+StringRef effc::getStageName(Stage stage) {
+  return stageNames[static_cast<size_t>(stage)].second;
+}
+
+std::optional<Stage> effc::parseStage(StringRef name) {
+  for (auto [stage, text] : stageNames)
+    if (name == text)
+      return stage;
+  return std::nullopt;
+}
+
+static void buildFusion(OpPassManager &pm, const PipelineOptions &options) {
+  FormKernelsOptions form;
+  form.fuse = !options.plain;
+  pm.addNestedPass<func::FuncOp>(createFormKernels(form));
+}
+
+static void buildConversion(OpPassManager &pm, const PipelineOptions &options) {
+  ConvertKernelsToLoopsOptions convert;
+  convert.plain = options.plain;
+  pm.addPass(createConvertKernelsToLoops(convert));
+  // Pulling elements repeats index arithmetic; cleaning it up here keeps the
+  // LLVM IR small.
+  pm.addNestedPass<func::FuncOp>(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  pm.addNestedPass<func::FuncOp>(createLoopInvariantCodeMotionPass());
+}
+
+void effc::buildStage(OpPassManager &pm, Stage stage,
+                      const PipelineOptions &options) {
+  switch (stage) {
+  case Stage::Import:
+  case Stage::Normalize:
+  case Stage::Raise:
+  case Stage::Layout:
+    return;
+  case Stage::Fusion:
+    return buildFusion(pm, options);
+  case Stage::Conversion:
+    return buildConversion(pm, options);
+  }
+}
+
+LogicalResult effc::runStages(ModuleOp module, const PipelineOptions &options) {
+  for (Stage stage : getStages()) {
+    if (stage > options.stopAfter)
+      break;
+    if (stage >= options.startAt && stage != Stage::Import) {
+      PassManager pm(module->getName());
+      pm.enableVerifier(options.verify);
+      if (options.configure)
+        options.configure(pm);
+      buildStage(pm, stage, options);
+      if (failed(pm.run(module)) || failed(checkGate(module, stage)))
+        return failure();
+    } else if (stage != Stage::Import || options.startAt > Stage::Normalize) {
+      continue;
+    }
+    if (options.afterStage && failed(options.afterStage(stage, module)))
+      return failure();
+  }
+  return success();
+}
+
+void effc::registerStagePipelines() {
+  for (Stage stage : getStages()) {
+    if (stage == Stage::Import)
+      continue;
+    for (bool plain : {false, true}) {
+      std::string name =
+          ("effc-" + getStageName(stage) + (plain ? "-stage-plain" : "-stage"))
+              .str();
+      PassPipelineRegistration<>(name,
+                                 ("The stage " + getStageName(stage) +
+                                  (plain ? " of the plain path" : ""))
+                                     .str(),
+                                 [stage, plain](OpPassManager &pm) {
+                                   PipelineOptions options;
+                                   options.plain = plain;
+                                   buildStage(pm, stage, options);
+                                 });
+    }
+  }
+}
