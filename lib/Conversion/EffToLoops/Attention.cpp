@@ -22,7 +22,7 @@ constexpr int64_t minRowsForTiles = 8;
 
 struct Attention {
   KernelEmitter &e;
-  AttentionOp op;
+  mutable AttentionOp op; // a handle: accessors are not const
   OpBuilder &b;
   bool last;
   Dims q, k, v;
