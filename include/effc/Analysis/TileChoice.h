@@ -1,5 +1,5 @@
-// Which register tile a matrix product uses, from its sizes and the target
-// alone.
+// Which register tile and which order of loops a matrix product uses, from its
+// sizes and the target alone: packing and code generation must agree on it.
 #ifndef EFFC_ANALYSIS_TILECHOICE_H
 #define EFFC_ANALYSIS_TILECHOICE_H
 
@@ -8,6 +8,7 @@
 
 namespace effc {
 
+/// The attributes `tile`, `rows_per_block` and `rows_outer` of effk.gemm.
 struct TileChoice {
   int64_t rows = 0; ///< rows of the register tile
   int64_t width =
@@ -17,8 +18,10 @@ struct TileChoice {
 };
 
 /// The tile for an f32 product of m x k by k x n; m is nothing when symbolic.
+/// `rowBytes` is what a row adds to the memory of A: less than 4 k for a
+/// convolution, whose pixels are shared by taps; 0 is 4 k.
 TileChoice chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
-                          int64_t n, int64_t k);
+                          int64_t n, int64_t k, int64_t rowBytes = 0);
 
 } // namespace effc
 
