@@ -130,31 +130,4 @@ LogicalResult importClip(NodeContext &ctx) {
   return ctx.setOutput(0, y);
 }
 
-/// Dropout of inference: the operand, and a mask that keeps everything.
-LogicalResult importDropout(NodeContext &ctx) {
-  if (failed(ctx.requireInputs(1, 3)))
-    return failure();
-  ctx.ignoreAttr("ratio");
-  ctx.ignoreAttr("seed");
-  Emitter e(ctx);
-  Value x = ctx.input(0);
-  if (Value mode = ctx.input(2)) {
-    std::optional<double> training = ctx.scalar(mode);
-    std::optional<double> ratio =
-        ctx.hasInput(1) ? ctx.scalar(ctx.input(1)) : 0.5;
-    bool keepsAll = training && (*training == 0 || (ratio && *ratio == 0));
-    if (!keepsAll)
-      return ctx.unsupported("training mode is on or not constant",
-                             "export the model for inference");
-  }
-  if (ctx.outputUsed(1)) {
-    // Before opset 10 the mask has the operand's type.
-    Type type =
-        ctx.opset() < 10 ? elementTypeOf(x) : Type(ctx.builder().getI1Type());
-    if (failed(ctx.setOutput(1, e.splat(type, e.dims(x), 1.0))))
-      return failure();
-  }
-  return ctx.setOutput(0, x);
-}
-
 } // namespace effc

@@ -1,4 +1,4 @@
-// Arithmetic, comparisons and conversions, all with multidirectional
+// Arithmetic and comparisons, all with multidirectional
 // broadcasting (ONNX Broadcasting.md).
 #include "Emitter.h"
 
@@ -147,40 +147,6 @@ LogicalResult importWhere(NodeContext &ctx) {
     return failure();
   return ctx.setOutput(0,
                        select(ctx, ctx.input(0), ctx.input(1), ctx.input(2)));
-}
-
-static LogicalResult convertResult(NodeContext &ctx, Type type) {
-  // Both matter only for float8 results, which no element type here is.
-  ctx.ignoreAttr("saturate");
-  ctx.ignoreAttr("round_mode");
-  if (!type)
-    return failure();
-  auto isSupported = [](Type type) {
-    if (auto floatType = dyn_cast<FloatType>(type))
-      return floatType.getWidth() >= 16;
-    unsigned width = type.getIntOrFloatBitWidth();
-    return width == 1 || width >= 8;
-  };
-  if (!isSupported(type) || !isSupported(elementTypeOf(ctx.input(0))))
-    return ctx.unsupported("conversion between types of which one has less "
-                           "than 8 bits or is a float8",
-                           "keep the tensor in an 8-bit integer or float16");
-  return ctx.setOutput(0, convertTo(ctx, ctx.input(0), type));
-}
-
-LogicalResult importCast(NodeContext &ctx) {
-  if (failed(ctx.requireInputs(1)))
-    return failure();
-  std::optional<int64_t> to = ctx.attrInt("to");
-  if (!to)
-    return ctx.error("attribute to is missing");
-  return convertResult(ctx, ctx.elementType(*to));
-}
-
-LogicalResult importCastLike(NodeContext &ctx) {
-  if (failed(ctx.requireInputs(2)))
-    return failure();
-  return convertResult(ctx, elementTypeOf(ctx.input(1)));
 }
 
 } // namespace effc
