@@ -6,6 +6,7 @@
 #include "effc/Fusion/Passes.h"
 #include "effc/Pipeline/Stages.h"
 #include "effc/Target/CPU/Passes.h"
+#include "effc/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -30,6 +31,7 @@ void registerAllPasses() {
   registerFusionPasses();
   registerEffcTargetCPUPasses();
   registerStagePipelines();
+  registerEffcTransformsPasses();
 }
 
 } // namespace effc

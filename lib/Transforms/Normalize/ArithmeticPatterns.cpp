@@ -1,0 +1,277 @@
+// One form for arithmetic with constants: recipes match additions and
+// multiplications with the constant on the right, relu and clip.
+#include "Eff/EffOps.h"
+#include "Patterns.h"
+#include "effc/Analysis/Constants.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace effc::eff;
+
+namespace effc {
+namespace {
+
+/// Constants with more elements stay as they are: a copy would cost more than
+/// the operation.
+constexpr int64_t maxElements = 1 << 20;
+
+Type elementTypeOf(Value value) {
+  return cast<RankedTensorType>(value.getType()).getElementType();
+}
+
+bool isConstant(Value value) {
+  return value.getDefiningOp<ConstantOp>() != nullptr;
+}
+
+/// A new constant with f of every element, or nothing when f refuses one.
+Value mapConstant(PatternRewriter &rewriter, Value constant,
+                  function_ref<std::optional<double>(double)> f) {
+  std::optional<ConstantReader> reader = ConstantReader::get(constant);
+  if (!reader || reader->size() > maxElements || reader->size() == 0)
+    return {};
+  ConstantBuilder result(reader->getType(), reader->isSplat());
+  for (int64_t i = 0, e = reader->isSplat() ? 1 : reader->size(); i < e; ++i) {
+    std::optional<double> value = f(reader->getNumber(i));
+    if (!value)
+      return {};
+    result.setNumber(i, *value);
+  }
+  return ConstantOp::create(rewriter, constant.getLoc(),
+                            result.finish("mapped"));
+}
+
+/// Moves a constant to the right of a commutative operation.
+struct ConstantToRight : OpRewritePattern<BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BinaryOp op,
+                                PatternRewriter &rewriter) const override {
+    switch (op.getKind()) {
+    case BinaryKind::Add:
+    case BinaryKind::Mul:
+    case BinaryKind::Max:
+    case BinaryKind::Min:
+    case BinaryKind::And:
+    case BinaryKind::Or:
+    case BinaryKind::Xor:
+      break;
+    default:
+      return rewriter.notifyMatchFailure(op, "not commutative");
+    }
+    if (!isConstant(op.getA()) || isConstant(op.getB()))
+      return rewriter.notifyMatchFailure(op, "no constant on the left only");
+    rewriter.replaceOpWithNewOp<BinaryOp>(op, op.getType(), op.getKind(),
+                                          op.getB(), op.getA());
+    return success();
+  }
+};
+
+/// Moves a constant to the right of a comparison.
+struct CompareConstantToRight : OpRewritePattern<CompareOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(CompareOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isConstant(op.getA()) || isConstant(op.getB()))
+      return rewriter.notifyMatchFailure(op, "no constant on the left only");
+    CompareKind kind = op.getKind();
+    switch (kind) {
+    case CompareKind::Lt:
+      kind = CompareKind::Gt;
+      break;
+    case CompareKind::Le:
+      kind = CompareKind::Ge;
+      break;
+    case CompareKind::Gt:
+      kind = CompareKind::Lt;
+      break;
+    case CompareKind::Ge:
+      kind = CompareKind::Le;
+      break;
+    default:
+      break;
+    }
+    rewriter.replaceOpWithNewOp<CompareOp>(op, op.getType(), kind, op.getB(),
+                                           op.getA());
+    return success();
+  }
+};
+
+/// x - c = x + (-c), x / c = x * (1 / c).
+struct InvertConstant : OpRewritePattern<BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BinaryOp op,
+                                PatternRewriter &rewriter) const override {
+    Type type = elementTypeOf(op);
+    bool isSub = op.getKind() == BinaryKind::Sub;
+    if (!isa<FloatType>(type) || (!isSub && op.getKind() != BinaryKind::Div))
+      return rewriter.notifyMatchFailure(op, "no difference or quotient");
+    // With 8 or 11 bits the second rounding would show.
+    bool exactOnly = type.isF16() || type.isBF16();
+    double limit = type.isF64() ? 0x1p1000 : 0x1p120;
+    if (exactOnly)
+      limit = 0x1p14;
+    auto invert = [&](double value) -> std::optional<double> {
+      if (isSub)
+        return -value;
+      int exponent = 0;
+      if (exactOnly && std::abs(std::frexp(value, &exponent)) != 0.5)
+        return std::nullopt;
+      double inverse = 1.0 / value;
+      if (!(std::abs(inverse) < limit) || !(std::abs(value) < limit))
+        return std::nullopt;
+      return inverse;
+    };
+    Value constant = mapConstant(rewriter, op.getB(), invert);
+    if (!constant)
+      return rewriter.notifyMatchFailure(op, "no constant with an inverse");
+    rewriter.replaceOpWithNewOp<BinaryOp>(
+        op, op.getType(), isSub ? BinaryKind::Add : BinaryKind::Mul, op.getA(),
+        constant);
+    return success();
+  }
+};
+
+/// x^2 = x * x, x^0.5 = sqrt(x), x^-1 = 1 / x.
+struct ReducePower : OpRewritePattern<BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BinaryOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getKind() != BinaryKind::Pow || op.getType() != op.getA().getType())
+      return rewriter.notifyMatchFailure(op, "no power of the result's shape");
+    std::optional<double> exponent = getScalarConstant(op.getB());
+    if (exponent == 2.0) {
+      rewriter.replaceOpWithNewOp<BinaryOp>(op, op.getType(), BinaryKind::Mul,
+                                            op.getA(), op.getA());
+      return success();
+    }
+    if (!isa<FloatType>(elementTypeOf(op)) ||
+        (exponent != 0.5 && exponent != -1.0))
+      return rewriter.notifyMatchFailure(op, "no short form of the power");
+    rewriter.replaceOpWithNewOp<UnaryOp>(
+        op, exponent == 0.5 ? UnaryKind::Sqrt : UnaryKind::Reciprocal,
+        op.getA());
+    return success();
+  }
+};
+
+/// 1 / x is a reciprocal.
+struct DivideOne : OpRewritePattern<BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BinaryOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getKind() != BinaryKind::Div ||
+        op.getType() != op.getB().getType() ||
+        !isa<FloatType>(elementTypeOf(op)) ||
+        getScalarConstant(op.getA()) != 1.0)
+      return rewriter.notifyMatchFailure(op, "does not divide one");
+    rewriter.replaceOpWithNewOp<UnaryOp>(op, UnaryKind::Reciprocal, op.getB());
+    return success();
+  }
+};
+
+/// (x * c) * d = x * (c * d), and sums likewise, for single numbers.
+struct ComposeScalars : OpRewritePattern<BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BinaryOp op,
+                                PatternRewriter &rewriter) const override {
+    bool isMul = op.getKind() == BinaryKind::Mul;
+    auto inner = op.getA().getDefiningOp<BinaryOp>();
+    if ((!isMul && op.getKind() != BinaryKind::Add) || !inner ||
+        inner.getKind() != op.getKind() || !inner->hasOneUse() ||
+        !isa<FloatType>(elementTypeOf(op)))
+      return rewriter.notifyMatchFailure(op, "no chain of one kind");
+    std::optional<double> c = getScalarConstant(inner.getB());
+    std::optional<double> d = getScalarConstant(op.getB());
+    if (!c || !d || inner.getA().getType() != op.getType())
+      return rewriter.notifyMatchFailure(op, "not two single numbers");
+    Location loc = rewriter.getFusedLoc({op.getLoc(), inner.getLoc()});
+    Value constant = createScalar(rewriter, loc, elementTypeOf(op),
+                                  isMul ? *c * *d : *c + *d);
+    auto result = BinaryOp::create(rewriter, loc, op.getType(), op.getKind(),
+                                   inner.getA(), constant);
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
+/// Maxima and minima with a number are relu or clip.
+struct BoundToClip : OpRewritePattern<BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BinaryOp op,
+                                PatternRewriter &rewriter) const override {
+    bool isMax = op.getKind() == BinaryKind::Max;
+    if ((!isMax && op.getKind() != BinaryKind::Min) ||
+        op.getA().getType() != op.getType())
+      return rewriter.notifyMatchFailure(op, "no bound of the result's shape");
+    std::optional<double> bound = getScalarConstant(op.getB());
+    // 64-bit integers do not fit the attribute.
+    if (!bound || std::isnan(*bound) ||
+        elementTypeOf(op).getIntOrFloatBitWidth() > 32)
+      return rewriter.notifyMatchFailure(op, "bound is no single number");
+    if (isMax && *bound == 0) {
+      rewriter.replaceOpWithNewOp<UnaryOp>(op, UnaryKind::Relu, op.getA());
+      return success();
+    }
+    FloatAttr attribute = rewriter.getF64FloatAttr(*bound);
+    rewriter.replaceOpWithNewOp<UnaryOp>(
+        op, op.getType(), UnaryKind::Clip, op.getA(),
+        isMax ? attribute : FloatAttr(), isMax ? FloatAttr() : attribute);
+    return success();
+  }
+};
+
+/// The bounds of a relu or clip.
+std::optional<std::pair<double, double>> getBounds(UnaryOp op) {
+  double infinity = std::numeric_limits<double>::infinity();
+  if (!op)
+    return std::nullopt;
+  if (op.getKind() == UnaryKind::Relu)
+    return std::pair(0.0, infinity);
+  if (op.getKind() != UnaryKind::Clip)
+    return std::nullopt;
+  auto bound = [](std::optional<APFloat> value, double otherwise) {
+    return value ? value->convertToDouble() : otherwise;
+  };
+  return std::pair(bound(op.getAlpha(), -infinity),
+                   bound(op.getBeta(), infinity));
+}
+
+/// Joins relus and clips that follow each other.
+struct ComposeClips : OpRewritePattern<UnaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(UnaryOp op,
+                                PatternRewriter &rewriter) const override {
+    auto inner = op.getX().getDefiningOp<UnaryOp>();
+    auto outerBounds = getBounds(op), innerBounds = getBounds(inner);
+    if (!outerBounds || !innerBounds || !inner->hasOneUse())
+      return rewriter.notifyMatchFailure(op, "no chain of bounds");
+    auto [low, high] = *outerBounds;
+    if (!(low <= high) || !(innerBounds->first <= innerBounds->second))
+      return rewriter.notifyMatchFailure(op, "bounds are out of order");
+    double newLow = std::min(std::max(innerBounds->first, low), high);
+    double newHigh = std::min(std::max(innerBounds->second, low), high);
+    Location loc = rewriter.getFusedLoc({op.getLoc(), inner.getLoc()});
+    if (newLow == 0 && std::isinf(newHigh)) {
+      rewriter.replaceOp(
+          op, UnaryOp::create(rewriter, loc, UnaryKind::Relu, inner.getX()));
+      return success();
+    }
+    auto bound = [&](double value) {
+      return std::isinf(value) ? FloatAttr() : rewriter.getF64FloatAttr(value);
+    };
+    rewriter.replaceOp(op, UnaryOp::create(rewriter, loc, op.getType(),
+                                           UnaryKind::Clip, inner.getX(),
+                                           bound(newLow), bound(newHigh)));
+    return success();
+  }
+};
+
+} // namespace
+
+void populateArithmeticPatterns(RewritePatternSet &patterns) {
+  patterns
+      .add<ConstantToRight, CompareConstantToRight, InvertConstant, ReducePower,
+           DivideOne, ComposeScalars, BoundToClip, ComposeClips>(
+          patterns.getContext());
+}
+
+} // namespace effc
