@@ -61,7 +61,15 @@ Value KernelEmitter::getYielded(unsigned number) {
 // ---- Index arithmetic ----
 
 Value KernelEmitter::index(int64_t value) {
-  return arith::ConstantIndexOp::create(b, loc, value);
+  // At the function's start, so that constants never tie other values to a
+  // loop (see hoisted()).
+  Value &constant = indexConstants[value];
+  if (!constant) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(&function.getBody().front());
+    constant = arith::ConstantIndexOp::create(b, loc, value);
+  }
+  return constant;
 }
 
 Value KernelEmitter::size(AffineExpr expr) {

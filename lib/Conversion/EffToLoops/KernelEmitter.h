@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include <functional>
+#include <map>
 
 namespace effc {
 
@@ -164,6 +165,7 @@ private:
   LaunchSizes sizes;
   llvm::SmallVector<mlir::AffineExpr> dims;
   llvm::DenseMap<mlir::AffineExpr, mlir::Value> dimValues;
+  std::map<int64_t, mlir::Value> indexConstants;
   llvm::DenseMap<mlir::Value, mlir::Value> buffers;
   llvm::SmallVector<mlir::Value> results;
   llvm::DenseMap<mlir::Value, ElementFn> bound;
