@@ -2,6 +2,7 @@
 #include "effc/Pipeline/Stages.h"
 #include "effc/Conversion/Passes.h"
 #include "effc/Fusion/Passes.h"
+#include "effc/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -32,6 +33,16 @@ std::optional<Stage> effc::parseStage(StringRef name) {
   return std::nullopt;
 }
 
+/// One form for what exporters write in many. The plain path keeps the model as
+/// it was written.
+static void buildNormalize(OpPassManager &pm, const PipelineOptions &options) {
+  // Equal constants and equal subgraphs first: patterns look for single uses.
+  pm.addNestedPass<func::FuncOp>(createCSEPass());
+  if (options.plain)
+    return;
+  pm.addNestedPass<func::FuncOp>(createCanonicalizeModel());
+}
+
 static void buildFusion(OpPassManager &pm, const PipelineOptions &options) {
   FormKernelsOptions form;
   form.fuse = !options.plain;
@@ -53,7 +64,9 @@ void effc::buildStage(OpPassManager &pm, Stage stage,
                       const PipelineOptions &options) {
   switch (stage) {
   case Stage::Import:
+    return;
   case Stage::Normalize:
+    return buildNormalize(pm, options);
   case Stage::Raise:
   case Stage::Layout:
     return;
