@@ -86,6 +86,8 @@ public:
 
   // Contents and sizes --------------------------------------------------------
 
+  /// Known contents of a small tensor, or null.
+  const ShapeValue *contents(mlir::Value value) const;
   /// Contents of a small integer tensor (row-major) when all are expressions
   /// over symbols.
   std::optional<eff::Dims> sizes(mlir::Value value) const;

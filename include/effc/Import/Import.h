@@ -1,0 +1,57 @@
+// ONNX model files to modules of the `eff` dialect. The result is one function
+// `main` whose arguments and results carry their ONNX names in `eff.name`;
+// sizes that are free are declared in its attribute `eff.symbols`
+// (docs/architecture.md).
+#ifndef EFFC_IMPORT_IMPORT_H
+#define EFFC_IMPORT_IMPORT_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace llvm {
+class raw_ostream;
+} // namespace llvm
+
+namespace effc {
+
+struct ImportOptions {
+  /// Values for named sizes (`--dim batch=8`).
+  std::vector<std::pair<std::string, int64_t>> dims;
+  /// Shapes of inputs (`--input-shape x=1x3x224x224`); -1 keeps a size as
+  /// declared.
+  std::vector<std::pair<std::string, std::vector<int64_t>>> inputShapes;
+  /// The outputs to keep, in this order; all when empty. What only other
+  /// outputs need is not imported.
+  std::vector<std::string> outputs;
+  /// A trusted folder for external data; links below it are followed. Empty:
+  /// the model's folder, and no link is followed.
+  std::string externalDataDir;
+  /// The largest value that a free size may take.
+  int64_t maxFreeSize = (int64_t(1) << 31) - 1;
+};
+
+/// Reads a model. On failure the module is null and diagnostics have been
+/// emitted. Constants of the module refer to the file's contents, which live as
+/// long as the context.
+mlir::OwningOpRef<mlir::ModuleOp> importOnnxFile(llvm::StringRef path,
+                                                 mlir::MLIRContext *context,
+                                                 const ImportOptions &options);
+
+/// The same for bytes in memory; `name` is used in messages, external data is
+/// looked for below `folder`.
+mlir::OwningOpRef<mlir::ModuleOp> importOnnxBytes(llvm::StringRef bytes,
+                                                  llvm::StringRef name,
+                                                  llvm::StringRef folder,
+                                                  mlir::MLIRContext *context,
+                                                  const ImportOptions &options);
+
+enum class SupportedOpsFormat { Markdown, Json };
+/// The operators that the importer takes, by domain.
+void printSupportedOps(llvm::raw_ostream &out, SupportedOpsFormat format);
+
+} // namespace effc
+
+#endif // EFFC_IMPORT_IMPORT_H

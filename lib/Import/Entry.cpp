@@ -1,0 +1,392 @@
+// The function `main` of a model: options, arguments with their sizes, outputs.
+#include "Importer.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+using namespace mlir;
+
+namespace effc {
+
+/// As many as `#eff.dims` can name.
+static constexpr size_t maxSymbols = 4096;
+static constexpr int64_t minOpset = 7, maxOpset = 28;
+
+/// Versions, names and counts; payloads are checked where they are read.
+LogicalResult Importer::checkModel() {
+  const onnx::ModelProto &model = file->model();
+  Location loc = FileLineColLoc::get(context, file->name(), 0, 0);
+  for (const onnx::OperatorSetIdProto &opset : model.opset_import()) {
+    std::string domain = opset.domain() == "ai.onnx" ? "" : opset.domain();
+    auto [it, isNew] = opsets.try_emplace(domain, opset.version());
+    if (!isNew && it->second != opset.version())
+      return error(loc) << "two versions of domain '" << domain
+                        << "' are imported: " << it->second << " and "
+                        << opset.version();
+  }
+  auto opset = opsets.find("");
+  bool usesDefaultDomain =
+      llvm::any_of(model.graph().node(), [](const onnx::NodeProto &node) {
+        return node.domain().empty() || node.domain() == "ai.onnx";
+      });
+  if (opset == opsets.end() && usesDefaultDomain)
+    return error(loc) << "the model imports no version of domain ai.onnx";
+  if (opset != opsets.end() && opset->second < minOpset) {
+    InFlightDiagnostic diagnostic = error(loc);
+    diagnostic << "opset " << opset->second << " is older than " << minOpset;
+    diagnostic.attachNote() << "onnx.version_converter can raise it";
+    return diagnostic;
+  }
+  if (opset != opsets.end() && opset->second > maxOpset)
+    return error(loc) << "opset " << opset->second << " is newer than "
+                      << maxOpset << ", the newest that is supported";
+  llvm::StringSet<> names;
+  for (const onnx::TensorProto &tensor : model.graph().initializer())
+    if (!names.insert(tensor.name()).second)
+      return error(loc) << "initializer '" << tensor.name()
+                        << "' is defined twice";
+  for (const onnx::FunctionProto &callee : model.functions())
+    functions[callee.domain() + "\n" + callee.name() + "\n" +
+              callee.overload()] = &callee;
+  return success();
+}
+
+LogicalResult Importer::selectOutputs() {
+  const onnx::GraphProto &graph = file->model().graph();
+  Location loc = FileLineColLoc::get(context, file->name(), 0, 0);
+  if (options.outputs.empty())
+    for (const onnx::ValueInfoProto &output : graph.output())
+      outputs.push_back(&output);
+  for (const std::string &name : options.outputs) {
+    auto it = llvm::find_if(graph.output(), [&](const auto &output) {
+      return output.name() == name;
+    });
+    if (it == graph.output().end())
+      return error(loc) << "option --output: the model has no output '" << name
+                        << "'";
+    outputs.push_back(&*it);
+  }
+  if (outputs.empty())
+    return error(loc) << "the graph has no output";
+  return success();
+}
+
+/// Resolves `--dim` and `--input-shape` to constants for symbols and dims.
+LogicalResult Importer::applyShapeOptions() {
+  Location loc = FileLineColLoc::get(context, file->name(), 0, 0);
+  for (const auto &[name, value] : options.dims) {
+    if (value < 0)
+      return error(loc) << "option --dim: size " << value << " of '" << name
+                        << "' is negative";
+    bool known = llvm::any_of(inputs, [&, &name = name](const auto *input) {
+      return llvm::any_of(
+          input->type().tensor_type().shape().dim(),
+          [&](const auto &dim) { return dim.dim_param() == name; });
+    });
+    if (!known)
+      return error(loc) << "option --dim: no input has a size named '" << name
+                        << "'";
+    symbols.define(name, eff::constDim(context, value));
+  }
+  for (const auto &[name, shape] : options.inputShapes) {
+    auto it = llvm::find_if(inputs, [&, &name = name](const auto *input) {
+      return input->name() == name;
+    });
+    if (it == inputs.end())
+      return error(loc) << "option --input-shape: the model has no input '"
+                        << name << "'";
+    const auto &declared = (*it)->type().tensor_type().shape();
+    if ((*it)->type().tensor_type().has_shape() &&
+        declared.dim_size() != int64_t(shape.size()))
+      return error(loc) << "option --input-shape: input '" << name
+                        << "' has rank " << declared.dim_size();
+    for (auto [axis, size] : llvm::enumerate(shape)) {
+      if (size < 0)
+        continue;
+      shapeOverrides[{name, axis}] = size;
+      if (int64_t(axis) < declared.dim_size() &&
+          !declared.dim(axis).dim_param().empty())
+        symbols.define(declared.dim(axis).dim_param(),
+                       eff::constDim(context, size));
+    }
+  }
+  return success();
+}
+
+/// Only the length of a past may be 0 (the first step of a decoder). Knowing
+/// that other sizes are not lets `x[-1:]` have extent 1.
+static int64_t minimumOf(StringRef symbol, StringRef input) {
+  auto mayBeEmpty = [](StringRef name) {
+    return name.contains_insensitive("past") ||
+           name.contains_insensitive("cache");
+  };
+  return mayBeEmpty(symbol) || (mayBeEmpty(input) && symbol.empty()) ? 0 : 1;
+}
+
+static bool isPlainName(StringRef text) {
+  return text.find_first_of("+-*/() ") == StringRef::npos;
+}
+
+AffineExpr Importer::importDim(const onnx::ValueInfoProto &input, int64_t index,
+                               int64_t axis) {
+  const auto &shape = input.type().tensor_type().shape();
+  std::optional<int64_t> declared;
+  StringRef param;
+  if (axis < shape.dim_size()) {
+    // Broken files write -1 for an unknown size.
+    if (shape.dim(axis).has_dim_value() && shape.dim(axis).dim_value() >= 0)
+      declared = shape.dim(axis).dim_value();
+    param = shape.dim(axis).dim_param();
+  }
+  auto chosen = shapeOverrides.find({input.name(), axis});
+  if (chosen != shapeOverrides.end()) {
+    if (declared && *declared != chosen->second) {
+      error(locationOfValue(input.name()))
+          << "option --input-shape: dim " << axis << " of input '"
+          << input.name() << "' is " << *declared << " in the model";
+      return {};
+    }
+    return eff::constDim(context, chosen->second);
+  }
+  if (declared)
+    return eff::constDim(context, *declared);
+  if (!param.empty()) {
+    if (AffineExpr known = symbols.lookup(param))
+      return known;
+    if (AffineExpr expression = symbols.parse(param))
+      return expression;
+    return symbols.declare(param, index, axis, minimumOf(param, input.name()));
+  }
+  std::string name = input.name() + "_dim" + std::to_string(axis);
+  while (symbols.lookup(name))
+    name += "_";
+  return symbols.declare(name, index, axis, minimumOf("", input.name()));
+}
+
+Type Importer::importArgument(const onnx::ValueInfoProto &input,
+                              int64_t index) {
+  Location loc = locationOfValue(input.name());
+  if (!input.type().has_tensor_type()) {
+    error(loc) << "input '" << input.name() << "' is not a tensor";
+    return {};
+  }
+  const auto &tensor = input.type().tensor_type();
+  Type elementType = getElementType(context, tensor.elem_type());
+  if (!elementType) {
+    error(loc) << "input '" << input.name() << "': element type "
+               << getDataTypeName(tensor.elem_type()) << " is not supported";
+    return {};
+  }
+  int64_t rank = tensor.shape().dim_size();
+  if (!tensor.has_shape()) {
+    auto it = llvm::find_if(options.inputShapes, [&](const auto &option) {
+      return option.first == input.name();
+    });
+    if (it == options.inputShapes.end()) {
+      InFlightDiagnostic diagnostic = error(loc);
+      diagnostic << "input '" << input.name() << "' has no declared rank";
+      diagnostic.attachNote() << "give its shape with --input-shape";
+      return {};
+    }
+    rank = it->second.size();
+  }
+  if (rank > 64) {
+    error(loc) << "input '" << input.name() << "' has rank " << rank
+               << ", more than 64";
+    return {};
+  }
+  eff::Dims dims;
+  for (int64_t axis = 0; axis < rank; ++axis) {
+    AffineExpr dim = importDim(input, index, axis);
+    if (!dim)
+      return {};
+    dims.push_back(dim);
+  }
+  return eff::makeTensorType(elementType, dims);
+}
+
+LogicalResult Importer::importArguments() {
+  const onnx::GraphProto &graph = file->model().graph();
+  Location loc = FileLineColLoc::get(context, file->name(), 0, 0);
+  llvm::StringSet<> names;
+  for (const onnx::ValueInfoProto &input : graph.input()) {
+    if (!names.insert(input.name()).second)
+      return error(loc) << "input '" << input.name() << "' is declared twice";
+    if (top.initializers.count(input.name())) {
+      // From IR 4 on this is a default that a caller may override.
+      if (file->model().ir_version() >= 4)
+        emitRemark(locationOfValue(input.name()))
+            << "input '" << input.name()
+            << "' has a default; it becomes a constant";
+      continue;
+    }
+    inputs.push_back(&input);
+  }
+  if (failed(applyShapeOptions()))
+    return failure();
+  // Plain names first, so that "past + 1" finds "past" wherever it stands.
+  for (auto [index, input] : llvm::enumerate(inputs))
+    for (auto [axis, dim] :
+         llvm::enumerate(input->type().tensor_type().shape().dim()))
+      if (!dim.dim_param().empty() && isPlainName(dim.dim_param()) &&
+          !symbols.lookup(dim.dim_param()) &&
+          !shapeOverrides.count({input->name(), int64_t(axis)}))
+        symbols.declare(dim.dim_param(), index, axis,
+                        minimumOf(dim.dim_param(), input->name()));
+  SmallVector<Type> types;
+  bool complete = true;
+  for (auto [index, input] : llvm::enumerate(inputs)) {
+    types.push_back(importArgument(*input, index));
+    complete &= bool(types.back());
+  }
+  if (!complete)
+    return failure();
+  if (symbols.size() > maxSymbols)
+    return error(loc) << "more than " << maxSymbols << " free sizes";
+  function = func::FuncOp::create(builder, loc, "main",
+                                  builder.getFunctionType(types, {}));
+  Block *block = function.addEntryBlock();
+  for (auto [index, input] : llvm::enumerate(inputs)) {
+    top.values[input->name()] = block->getArgument(index);
+    function.setArgAttr(index, "eff.name",
+                        builder.getStringAttr(input->name()));
+  }
+  builder.setInsertionPointToEnd(block);
+  return success();
+}
+
+LogicalResult Importer::checkDeclaredOutput(const onnx::ValueInfoProto &output,
+                                            Value value) {
+  const auto &declared = output.type().tensor_type();
+  auto type = cast<RankedTensorType>(value.getType());
+  Location loc = locationOfValue(output.name());
+  if (!output.type().has_tensor_type())
+    return success();
+  Type elementType = getElementType(context, declared.elem_type());
+  if (elementType && elementType != type.getElementType())
+    return error(loc) << "output '" << output.name() << "' is declared "
+                      << elementType << " and computed "
+                      << type.getElementType();
+  if (!declared.has_shape())
+    return success();
+  bool fits = declared.shape().dim_size() == type.getRank();
+  for (int64_t axis = 0; fits && axis < type.getRank(); ++axis) {
+    const auto &dim = declared.shape().dim(axis);
+    fits = !dim.has_dim_value() || dim.dim_value() < 0 ||
+           type.isDynamicDim(axis) || type.getDimSize(axis) == dim.dim_value();
+  }
+  if (fits)
+    return success();
+  std::string text;
+  for (const auto &dim : declared.shape().dim())
+    text += (text.empty() ? "" : "x") +
+            (dim.has_dim_value() ? std::to_string(dim.dim_value()) : "?");
+  return error(loc) << "output '" << output.name() << "' is declared " << text
+                    << " and computed " << type;
+}
+
+LogicalResult Importer::finishFunction() {
+  SmallVector<Value> results;
+  for (const onnx::ValueInfoProto *output : outputs) {
+    Value value = lookup(top, output->name());
+    // Its producer failed and was reported.
+    if (!value || failed(checkDeclaredOutput(*output, value)))
+      return failure();
+    results.push_back(value);
+  }
+  Location loc = function.getLoc();
+  func::ReturnOp::create(builder, loc, results);
+  function.setType(builder.getFunctionType(function.getArgumentTypes(),
+                                           ValueRange(results).getTypes()));
+  for (auto [index, output] : llvm::enumerate(outputs))
+    function.setResultAttr(index, "eff.name",
+                           builder.getStringAttr(output->name()));
+  // Users come after what they use, so one pass backwards removes all.
+  for (Operation &op :
+       llvm::make_early_inc_range(llvm::reverse(function.front())))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+  collectEqualities(
+      function, [&](Location loc, AffineExpr a, AffineExpr b, StringRef what) {
+        addCheck(a, b, getNodeName(loc) + ": " + what);
+      });
+  function->setAttr("eff.symbols", symbols.toAttr());
+  SmallVector<Attribute> checkList;
+  for (auto &[sizes, check] : checks)
+    checkList.push_back(check);
+  function->setAttr("eff.checks", builder.getArrayAttr(checkList));
+  return success();
+}
+
+OwningOpRef<ModuleOp> Importer::run() {
+  // Diagnostics that ops emit while they are built learn their operator here.
+  ScopedDiagnosticHandler annotate(context, [&](Diagnostic &diagnostic) {
+    if (currentOperator && diagnostic.getMetadata().empty())
+      diagnostic.getMetadata().push_back(DiagnosticArgument(currentOperator));
+    return failure();
+  });
+  Location loc = FileLineColLoc::get(context, file->name(), 0, 0);
+  OwningOpRef<ModuleOp> owner = ModuleOp::create(loc);
+  module = *owner;
+  builder.setInsertionPointToEnd(module.getBody());
+  const onnx::GraphProto &graph = file->model().graph();
+  addGraph(top, graph);
+  top.opsets = &opsets;
+  if (failed(checkModel()) || failed(selectOutputs()) ||
+      failed(importArguments()))
+    return {};
+  SmallVector<StringRef> names;
+  for (const onnx::ValueInfoProto *output : outputs)
+    names.push_back(output->name());
+  LogicalResult imported = importBody(top, graph.node(), names, loc);
+  flushUnsupported();
+  if (failed(imported) || numErrors)
+    return {};
+  if (failed(finishFunction()) || numErrors || failed(verify(module)))
+    return {};
+  return owner;
+}
+
+static OwningOpRef<ModuleOp> importBytes(ArrayRef<char> bytes, StringRef name,
+                                         StringRef folder, MLIRContext *context,
+                                         const ImportOptions &options) {
+  context->loadDialect<eff::EffDialect, func::FuncDialect>();
+  bool trusted = !options.externalDataDir.empty();
+  auto file = std::make_shared<ModelFile>(
+      name, trusted ? StringRef(options.externalDataDir) : folder, trusted);
+  std::string reason;
+  if (!file->parse(bytes, reason)) {
+    emitError(FileLineColLoc::get(context, name, 0, 0)) << reason;
+    return {};
+  }
+  return Importer(file, context, options).run();
+}
+
+static std::pair<StringRef, StringRef> splitPath(StringRef path) {
+  auto [folder, name] = path.rsplit('/');
+  return name.empty()
+             ? std::make_pair(StringRef(), path)
+             : std::make_pair(folder.empty() ? StringRef("/") : folder, name);
+}
+
+OwningOpRef<ModuleOp> importOnnxFile(StringRef path, MLIRContext *context,
+                                     const ImportOptions &options) {
+  auto [folder, name] = splitPath(path);
+  std::string reason;
+  std::shared_ptr<MappedFile> bytes = MappedFile::open(path, reason);
+  if (!bytes) {
+    emitError(FileLineColLoc::get(context, name, 0, 0))
+        << "cannot read '" << path << "': " << reason;
+    return {};
+  }
+  return importBytes(bytes->bytes(), name, folder, context, options);
+}
+
+OwningOpRef<ModuleOp> importOnnxBytes(StringRef bytes, StringRef name,
+                                      StringRef folder, MLIRContext *context,
+                                      const ImportOptions &options) {
+  return importBytes(ArrayRef<char>(bytes.data(), bytes.size()), name, folder,
+                     context, options);
+}
+
+} // namespace effc

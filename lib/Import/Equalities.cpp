@@ -1,0 +1,125 @@
+// Sizes that must be equal but are written differently: ONNX lets a model add
+// `total` to `past + seq`. Such pairs become run-time checks of the function.
+#include "Importer.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace effc {
+
+namespace {
+using Require = function_ref<void(Location, AffineExpr, AffineExpr, StringRef)>;
+
+/// Compares the sizes of one op's operands.
+class Collector {
+public:
+  Collector(Operation *op, Require require) : op(op), require(require) {}
+
+  void equal(AffineExpr a, AffineExpr b, StringRef what) {
+    if (!a || !b || a == b)
+      return;
+    if (!eff::getConstant(eff::simplify(a - b)))
+      require(op->getLoc(), a, b, what);
+  }
+
+  /// Every dim of `dims` is 1 or that of `result`, aligned at the end.
+  void broadcast(ArrayRef<AffineExpr> dims, ArrayRef<AffineExpr> result) {
+    if (dims.size() > result.size())
+      return;
+    for (auto [a, b] : llvm::zip(dims, result.take_back(dims.size())))
+      if (a && eff::getConstant(a) != 1)
+        equal(a, b, "operands do not broadcast");
+  }
+  void broadcast(Value operand, ArrayRef<AffineExpr> result) {
+    if (operand)
+      broadcast(eff::getDims(operand.getType()), result);
+  }
+
+  void matmul(eff::MatmulOp matmul);
+  void concat(eff::ConcatOp concat);
+  void attention(eff::AttentionOp attention);
+
+private:
+  Operation *op;
+  Require require;
+};
+} // namespace
+
+void Collector::matmul(eff::MatmulOp matmul) {
+  eff::Dims a = eff::getDims(matmul.getA().getType());
+  eff::Dims b = eff::getDims(matmul.getB().getType());
+  eff::Dims y = eff::getDims(matmul.getY().getType());
+  if (a.size() < 2 || b.size() < 2)
+    return;
+  equal(matmul.getTransposeA() ? a[a.size() - 2] : a.back(),
+        matmul.getTransposeB() ? b.back() : b[b.size() - 2],
+        "inner sizes of the matrix product differ");
+  ArrayRef<AffineExpr> batch = ArrayRef<AffineExpr>(y).drop_back(2);
+  broadcast(ArrayRef<AffineExpr>(a).drop_back(2), batch);
+  broadcast(ArrayRef<AffineExpr>(b).drop_back(2), batch);
+}
+
+void Collector::concat(eff::ConcatOp concat) {
+  eff::Dims first = eff::getDims(concat.getInputs().front().getType());
+  for (Value input : llvm::drop_begin(concat.getInputs())) {
+    eff::Dims dims = eff::getDims(input.getType());
+    for (size_t i = 0; i < std::min(first.size(), dims.size()); ++i)
+      if (int64_t(i) != int64_t(concat.getAxis()))
+        equal(first[i], dims[i], "sizes off the joined axis differ");
+  }
+}
+
+void Collector::attention(eff::AttentionOp attention) {
+  eff::Dims q = eff::getDims(attention.getQ().getType());
+  eff::Dims k = eff::getDims(attention.getK().getType());
+  eff::Dims v = eff::getDims(attention.getV().getType());
+  if (q.size() != 4 || k.size() != 4 || v.size() != 4)
+    return;
+  bool headsLast = attention.getHeadsLast();
+  int tokens = headsLast ? 1 : 2, heads = headsLast ? 2 : 1;
+  equal(q[0], k[0], "batch sizes of q and k differ");
+  equal(q[0], v[0], "batch sizes of q and v differ");
+  equal(k[tokens], v[tokens], "lengths of k and v differ");
+  equal(q[3], k[3], "head sizes of q and k differ");
+  eff::Dims scores = {q[0], q[heads], q[tokens], k[tokens]};
+  broadcast(attention.getMask(), scores);
+}
+
+void collectEqualities(func::FuncOp function, Require require) {
+  function.walk([&](Operation *op) {
+    Collector collect(op, require);
+    if (isa<eff::ElementwiseOpInterface>(op)) {
+      eff::Dims result = eff::getDims(op->getResult(0).getType());
+      for (Value operand : op->getOperands())
+        collect.broadcast(operand, result);
+      return;
+    }
+    llvm::TypeSwitch<Operation *>(op)
+        .Case([&](eff::MatmulOp op) { collect.matmul(op); })
+        .Case([&](eff::ConcatOp op) { collect.concat(op); })
+        .Case([&](eff::AttentionOp op) { collect.attention(op); })
+        .Case([&](eff::BroadcastOp op) {
+          collect.broadcast(op.getX(), eff::getDims(op.getY().getType()));
+        })
+        .Case([&](eff::ReshapeOp op) {
+          collect.equal(eff::getNumElements(op.getX().getType()),
+                        eff::getNumElements(op.getY().getType()),
+                        "the new shape has another number of elements");
+        })
+        .Case([&](eff::RopeOp op) {
+          eff::Dims half = eff::getDims(op.getX().getType());
+          half.back() =
+              eff::exactDiv(half.back(), eff::constDim(op.getContext(), 2));
+          collect.broadcast(op.getCos(), half);
+          collect.broadcast(op.getSin(), half);
+        })
+        .Case([&](eff::LinearOp op) {
+          eff::Dims weight = eff::getDims(op.getWeight().getType());
+          collect.equal(eff::getDims(op.getX().getType()).back(),
+                        op.getTransposeWeight() ? weight[1] : weight[0],
+                        "inner sizes of the matrix product differ");
+        });
+  });
+}
+
+} // namespace effc

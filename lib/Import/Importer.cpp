@@ -1,0 +1,369 @@
+// The walk over an ONNX graph: names to values, nodes to handlers, local
+// functions inlined. What cannot be imported poisons what reads it, so that one
+// run reports everything that is wrong or missing, each thing once.
+#include "Importer.h"
+#include "NodeContext.h"
+#include "OpTable.h"
+#include "mlir/IR/Diagnostics.h"
+
+using namespace mlir;
+
+namespace effc {
+
+/// Local functions may call local functions; calling twice each doubles the
+/// program at every level.
+static constexpr size_t maxCallDepth = 100;
+static constexpr int64_t maxInlinedNodes = 1000000;
+
+Importer::Importer(std::shared_ptr<ModelFile> file, MLIRContext *context,
+                   const ImportOptions &options)
+    : symbols(context, options.maxFreeSize), reader(context, file), file(file),
+      context(context), options(options), builder(context) {}
+
+InFlightDiagnostic Importer::error(Location loc) {
+  ++numErrors;
+  return emitError(loc);
+}
+
+Location Importer::locationOf(const ImportScope &scope,
+                              const onnx::NodeProto &node, int index) const {
+  std::string name = node.name().empty()
+                         ? node.op_type() + "#" + std::to_string(index)
+                         : node.name();
+  return NameLoc::get(StringAttr::get(context, scope.prefix + name),
+                      FileLineColLoc::get(context, file->name(), index, 0));
+}
+
+Location Importer::locationOfValue(StringRef name) const {
+  return NameLoc::get(StringAttr::get(context, name),
+                      FileLineColLoc::get(context, file->name(), 0, 0));
+}
+
+// Values
+// ------------------------------------------------------------------------
+
+Value Importer::makeConstant(Location loc, ElementsAttr value) {
+  OpBuilder::InsertionGuard guard(builder);
+  // All constants stand at the top, in the order of their first use.
+  if (lastConstant)
+    builder.setInsertionPointAfter(lastConstant);
+  else
+    builder.setInsertionPointToStart(&function.front());
+  auto op = eff::ConstantOp::create(
+      builder, loc, cast<RankedTensorType>(value.getType()), value);
+  lastConstant = op;
+  return op;
+}
+
+Value Importer::makeDimValues(Location loc, const ShapeValue &value) {
+  SmallVector<AffineExpr> exprs;
+  for (const ShapeElement &element : value.elements)
+    exprs.push_back(element.asSize(context));
+  return eff::DimValuesOp::create(
+      builder, loc, RankedTensorType::get(value.shape, value.elementType),
+      eff::DimsAttr::get(context, exprs));
+}
+
+Value Importer::lookup(ImportScope &scope, StringRef name) {
+  for (ImportScope *current = &scope; current; current = current->parent) {
+    if (Value value = current->values.lookup(name))
+      return value;
+    if (current->poisoned.contains(name))
+      return {};
+    const onnx::TensorProto *dense = current->initializers.lookup(name);
+    const onnx::SparseTensorProto *sparse =
+        current->sparseInitializers.lookup(name);
+    if (!dense && !sparse)
+      continue;
+    std::string reason;
+    ElementsAttr attr =
+        dense ? reader.read(*dense, reason) : reader.read(*sparse, reason);
+    if (!attr) {
+      error(locationOfValue(name))
+          << "initializer '" << name << "': " << reason;
+      current->poisoned.insert(name);
+      return {};
+    }
+    Value value = makeConstant(locationOfValue(name), attr);
+    current->values[name] = value;
+    return value;
+  }
+  return {};
+}
+
+bool Importer::isAbsent(const ImportScope &scope, StringRef name) const {
+  if (name.empty())
+    return true;
+  for (const ImportScope *s = &scope; s; s = s->parent)
+    if (s->absent.contains(name))
+      return true;
+  return false;
+}
+
+const onnx::TypeProto *Importer::declaredType(ImportScope &scope,
+                                              StringRef name) const {
+  return scope.declared.lookup(name);
+}
+
+const onnx::AttributeProto *
+Importer::resolve(ImportScope &scope, const onnx::AttributeProto &attribute) {
+  if (attribute.ref_attr_name().empty())
+    return &attribute;
+  return scope.attributes ? scope.attributes->lookup(attribute.ref_attr_name())
+                          : nullptr;
+}
+
+const ShapeValue *Importer::contents(Value value) {
+  auto it = knownContents.find(value);
+  if (it != knownContents.end())
+    return it->second.get();
+  std::optional<ShapeValue> contents;
+  if (auto constant = value.getDefiningOp<eff::ConstantOp>()) {
+    contents = readShapeValue(constant.getValue());
+  } else if (auto sizes = value.getDefiningOp<eff::DimValuesOp>()) {
+    auto type = cast<RankedTensorType>(value.getType());
+    contents = ShapeValue{
+        type.getElementType(), SmallVector<int64_t>(type.getShape()), {}};
+    for (AffineExpr size : sizes.getValues().getExprs())
+      contents->elements.push_back(ShapeElement::of(size));
+  }
+  if (!contents)
+    return nullptr;
+  auto owned = std::make_unique<ShapeValue>(std::move(*contents));
+  return knownContents.try_emplace(value, std::move(owned)).first->second.get();
+}
+
+void Importer::addCheck(AffineExpr a, AffineExpr b, const Twine &message) {
+  AffineExpr x = eff::simplify(a), y = eff::simplify(b);
+  if (x == y)
+    return;
+  auto sizes = eff::DimsAttr::get(context, {x, y});
+  auto swapped = eff::DimsAttr::get(context, {y, x});
+  if (checks.count(sizes) || checks.count(swapped))
+    return;
+  checks[sizes] =
+      eff::CheckAttr::get(context, sizes, StringAttr::get(context, message));
+}
+
+// Nodes
+// -------------------------------------------------------------------------
+
+void Importer::addGraph(ImportScope &scope, const onnx::GraphProto &graph) {
+  for (const auto &tensor : graph.initializer())
+    scope.initializers[tensor.name()] = &tensor;
+  for (const auto &tensor : graph.sparse_initializer())
+    scope.sparseInitializers[tensor.values().name()] = &tensor;
+  for (const auto &value : graph.value_info())
+    scope.declared[value.name()] = &value.type();
+  for (const auto &value : graph.output())
+    scope.declared[value.name()] = &value.type();
+}
+
+LogicalResult Importer::importBody(ImportScope &scope, const NodeList &nodes,
+                                   ArrayRef<StringRef> outputs, Location loc) {
+  auto isDefined = [&](StringRef name) {
+    for (ImportScope *s = &scope; s; s = s->parent)
+      if (s->values.count(name) || s->poisoned.contains(name) ||
+          s->absent.contains(name) || s->initializers.count(name) ||
+          s->sparseInitializers.count(name))
+        return true;
+    return false;
+  };
+  std::string reason;
+  std::optional<SmallVector<int>> order =
+      orderNodes(nodes, outputs, isDefined, reason);
+  if (!order)
+    return error(loc) << reason;
+  for (int index : *order)
+    importNode(scope, nodes[index], index);
+  return success();
+}
+
+void Importer::poison(ImportScope &scope, const onnx::NodeProto &node) {
+  for (const std::string &output : node.output())
+    if (!output.empty())
+      scope.poisoned.insert(output);
+}
+
+void Importer::bind(ImportScope &scope, const onnx::NodeProto &node,
+                    ArrayRef<Value> values) {
+  for (auto [name, value] : llvm::zip(node.output(), values)) {
+    if (name.empty())
+      continue;
+    if (value)
+      scope.values[name] = value;
+    else
+      scope.poisoned.insert(name);
+  }
+}
+
+void Importer::importNode(ImportScope &scope, const onnx::NodeProto &node,
+                          int index) {
+  Location loc = locationOf(scope, node, index);
+  // What a failed node makes is missing here; its failure has been reported.
+  for (const std::string &input : node.input())
+    if (!isAbsent(scope, input) && !lookup(scope, input))
+      return poison(scope, node);
+  Attribute outer = currentOperator;
+  std::string domain = node.domain() == "ai.onnx" ? "" : node.domain();
+  currentOperator = StringAttr::get(
+      context, (domain.empty() ? "" : domain + "::") + node.op_type() +
+                   ", opset " + std::to_string(scope.opsets->lookup(domain)));
+  dispatch(scope, node, loc);
+  currentOperator = outer;
+}
+
+/// Other versions of an operator that are supported, for the message.
+static std::string describeVersions(StringRef domain, StringRef opType) {
+  std::string text;
+  for (const OpRow &row : getOpTable())
+    if (row.domain == domain && row.opType == opType)
+      text += (text.empty() ? "" : ", ") + std::to_string(row.first) + " to " +
+              std::to_string(row.last);
+  return text;
+}
+
+void Importer::dispatch(ImportScope &scope, const onnx::NodeProto &node,
+                        Location loc) {
+  StringRef domain =
+      node.domain() == "ai.onnx" ? StringRef() : StringRef(node.domain());
+  auto version = scope.opsets->find(domain);
+  int64_t opset = version == scope.opsets->end() ? 1 : version->second;
+  const OpRow *row = findOp(domain, node.op_type(), opset);
+  if (!row) {
+    std::string key =
+        node.domain() + "\n" + node.op_type() + "\n" + node.overload();
+    if (const onnx::FunctionProto *callee = functions.lookup(key)) {
+      if (failed(inlineFunction(scope, node, *callee, loc)))
+        poison(scope, node);
+      return;
+    }
+    std::string versions = describeVersions(domain, node.op_type());
+    reportUnsupported(loc, domain, node.op_type(), opset,
+                      versions.empty() ? "the operator is not supported"
+                                       : "this version is not supported",
+                      versions.empty() ? "" : "versions " + versions + " are");
+    return poison(scope, node);
+  }
+  NodeContext ctx(*this, scope, node, opset, builder, loc);
+  std::optional<SmallVector<ShapeValue, 1>> values;
+  if (domain.empty())
+    values = evaluateShapeValues(ctx, symbols);
+  if (values && llvm::all_of(*values, [](const ShapeValue &value) {
+        return value.isKnown();
+      })) {
+    SmallVector<Value> results;
+    for (const ShapeValue &value : *values)
+      results.push_back(value.isConstant() ? makeConstant(loc, value.toAttr())
+                                           : makeDimValues(loc, value));
+    return bind(scope, node, results);
+  }
+  if (ctx.hasFailed() || failed(row->handler(ctx)) || ctx.hasFailed() ||
+      failed(ctx.checkAllAttributesUsed()))
+    return poison(scope, node);
+  for (auto [i, result] : llvm::enumerate(ctx.outputs()))
+    if (!result && ctx.outputUsed(i)) {
+      (void)ctx.unsupported("output " + Twine(i) + " is not supported");
+      return poison(scope, node);
+    }
+  bind(scope, node, ctx.outputs());
+  if (!values)
+    return;
+  // Partly known contents, or floats: the ops above compute them, and shape
+  // arithmetic that follows may still use what is known.
+  for (auto [value, result] : llvm::zip(*values, ctx.outputs()))
+    if (result && !value.isUnknown())
+      knownContents.try_emplace(result,
+                                std::make_unique<ShapeValue>(std::move(value)));
+}
+
+LogicalResult Importer::inlineFunction(ImportScope &scope,
+                                       const onnx::NodeProto &node,
+                                       const onnx::FunctionProto &callee,
+                                       Location loc) {
+  if (llvm::is_contained(callStack, &callee))
+    return error(loc) << "function '" << callee.name() << "' calls itself";
+  if (callStack.size() >= maxCallDepth)
+    return error(loc) << "functions call each other more than 100 deep";
+  numInlinedNodes += callee.node_size();
+  if (numInlinedNodes > maxInlinedNodes)
+    return error(loc) << "functions expand to more than " << maxInlinedNodes
+                      << " nodes";
+  if (node.input_size() > callee.input_size() ||
+      node.output_size() > callee.output_size())
+    return error(loc) << "more operands or results than function '"
+                      << callee.name() << "' has";
+
+  llvm::StringMap<const onnx::AttributeProto *> attributes;
+  for (const onnx::AttributeProto &attribute : callee.attribute_proto())
+    attributes[attribute.name()] = &attribute;
+  for (const onnx::AttributeProto &attribute : node.attribute())
+    if (const onnx::AttributeProto *actual = resolve(scope, attribute))
+      attributes[attribute.name()] = actual;
+  llvm::StringMap<int64_t> versions;
+  for (const onnx::OperatorSetIdProto &opset : callee.opset_import())
+    versions[opset.domain() == "ai.onnx" ? "" : opset.domain()] =
+        opset.version();
+
+  ImportScope body;
+  body.attributes = &attributes;
+  body.opsets = &versions;
+  body.prefix = (getNodeName(loc) + "/").str();
+  for (const auto &value : callee.value_info())
+    body.declared[value.name()] = &value.type();
+  for (auto [name, actual] : llvm::zip(callee.input(), node.input()))
+    if (!isAbsent(scope, actual))
+      body.values[name] = lookup(scope, actual);
+  // Inputs that the call leaves out read as "".
+  for (int i = 0; i < callee.input_size(); ++i)
+    if (i >= node.input_size() || isAbsent(scope, node.input(i)))
+      body.absent.insert(callee.input(i));
+
+  SmallVector<StringRef> names(callee.output().begin(),
+                               callee.output().begin() + node.output_size());
+  callStack.push_back(&callee);
+  LogicalResult imported = importBody(body, callee.node(), names, loc);
+  callStack.pop_back();
+  if (failed(imported))
+    return failure();
+  SmallVector<Value> results;
+  for (StringRef name : names)
+    results.push_back(lookup(body, name));
+  bind(scope, node, results);
+  return success();
+}
+
+void Importer::reportUnsupported(Location loc, StringRef domain,
+                                 StringRef opType, int64_t opset,
+                                 const Twine &reason, const Twine &remedy) {
+  std::string message = (domain.empty() ? "" : domain.str() + "::") +
+                        opType.str() + ", opset " + std::to_string(opset) +
+                        ": " + reason.str();
+  auto [it, isNew] = unsupportedIndex.try_emplace(message, unsupported.size());
+  if (isNew)
+    unsupported.push_back({loc, message, remedy.str(), {}, 0});
+  Unsupported &entry = unsupported[it->second];
+  if (entry.count++ && entry.nodes.size() < 8)
+    entry.nodes.push_back(getNodeName(loc).str());
+}
+
+/// One error for every operator and reason, with the other nodes in a note.
+void Importer::flushUnsupported() {
+  for (const Unsupported &entry : unsupported) {
+    auto [operatorName, reason] = StringRef(entry.message).split(": ");
+    currentOperator = StringAttr::get(context, operatorName);
+    InFlightDiagnostic diagnostic = error(entry.loc);
+    diagnostic << reason;
+    if (!entry.nodes.empty()) {
+      std::string nodes = llvm::join(entry.nodes, "', '");
+      diagnostic.attachNote()
+          << "also " << entry.count - 1 << " more: '" << nodes << "'"
+          << (entry.count > int64_t(entry.nodes.size()) + 1 ? ", ..." : "");
+    }
+    if (!entry.remedy.empty())
+      diagnostic.attachNote() << entry.remedy;
+  }
+  currentOperator = {};
+}
+
+} // namespace effc

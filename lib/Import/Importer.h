@@ -1,0 +1,142 @@
+// The walk over an ONNX graph. Handlers see it only through NodeContext.
+#ifndef EFFC_LIB_IMPORT_IMPORTER_H
+#define EFFC_LIB_IMPORT_IMPORTER_H
+
+#include "GraphOrder.h"
+#include "ModelFile.h"
+#include "ShapeValues.h"
+#include "SizeSymbols.h"
+#include "TensorData.h"
+#include "effc/Import/Import.h"
+#include "effc/Support/Diagnostics.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "onnx/onnx-ml.pb.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringSet.h"
+#include <map>
+
+namespace effc {
+
+/// Names of one graph body, and of those around it.
+struct ImportScope {
+  ImportScope *parent = nullptr;
+  llvm::StringMap<mlir::Value> values;
+  /// Names whose producer was not imported; what reads them is skipped.
+  llvm::StringSet<> poisoned;
+  /// Optional inputs that the call of a local function leaves out.
+  llvm::StringSet<> absent;
+  /// Not imported before somebody reads them.
+  llvm::StringMap<const onnx::TensorProto *> initializers;
+  llvm::StringMap<const onnx::SparseTensorProto *> sparseInitializers;
+  llvm::StringMap<const onnx::TypeProto *> declared;
+  /// Domain -> version, of the model or of a local function.
+  const llvm::StringMap<int64_t> *opsets = nullptr;
+  /// Attributes of the call, in the body of a local function.
+  const llvm::StringMap<const onnx::AttributeProto *> *attributes = nullptr;
+  /// Names of the calls around, each followed by '/'.
+  std::string prefix;
+};
+
+class Importer {
+public:
+  Importer(std::shared_ptr<ModelFile> file, mlir::MLIRContext *context,
+           const ImportOptions &options);
+
+  mlir::OwningOpRef<mlir::ModuleOp> run();
+
+  // For NodeContext -----------------------------------------------------------
+
+  /// Null when the name is unknown, poisoned or absent.
+  mlir::Value lookup(ImportScope &scope, llvm::StringRef name);
+  /// Nothing is passed for the name (see ImportScope::absent).
+  bool isAbsent(const ImportScope &scope, llvm::StringRef name) const;
+  const onnx::TypeProto *declaredType(ImportScope &scope,
+                                      llvm::StringRef name) const;
+  const onnx::AttributeProto *resolve(ImportScope &scope,
+                                      const onnx::AttributeProto &attribute);
+  /// Known contents of a value, or null.
+  const ShapeValue *contents(mlir::Value value);
+  mlir::LogicalResult importBody(ImportScope &scope, const NodeList &nodes,
+                                 llvm::ArrayRef<llvm::StringRef> outputs,
+                                 mlir::Location loc);
+  void addGraph(ImportScope &scope, const onnx::GraphProto &graph);
+  void addCheck(mlir::AffineExpr a, mlir::AffineExpr b,
+                const llvm::Twine &message);
+  void reportUnsupported(mlir::Location loc, llvm::StringRef domain,
+                         llvm::StringRef opType, int64_t opset,
+                         const llvm::Twine &reason, const llvm::Twine &remedy);
+  mlir::Value makeConstant(mlir::Location loc, mlir::ElementsAttr value);
+  mlir::Value makeDimValues(mlir::Location loc, const ShapeValue &value);
+  void countError() { ++numErrors; }
+
+  SizeSymbols symbols;
+  TensorReader reader;
+
+private:
+  struct Unsupported {
+    mlir::Location loc;
+    std::string message, remedy;
+    llvm::SmallVector<std::string> nodes;
+    int64_t count = 0;
+  };
+
+  mlir::LogicalResult checkModel();
+  mlir::LogicalResult selectOutputs();
+  mlir::LogicalResult applyShapeOptions();
+  mlir::LogicalResult importArguments();
+  mlir::Type importArgument(const onnx::ValueInfoProto &input, int64_t index);
+  mlir::AffineExpr importDim(const onnx::ValueInfoProto &input, int64_t index,
+                             int64_t axis);
+  mlir::LogicalResult finishFunction();
+  mlir::LogicalResult checkDeclaredOutput(const onnx::ValueInfoProto &output,
+                                          mlir::Value value);
+  void importNode(ImportScope &scope, const onnx::NodeProto &node, int index);
+  void dispatch(ImportScope &scope, const onnx::NodeProto &node,
+                mlir::Location loc);
+  void bind(ImportScope &scope, const onnx::NodeProto &node,
+            llvm::ArrayRef<mlir::Value> values);
+  void poison(ImportScope &scope, const onnx::NodeProto &node);
+  mlir::LogicalResult inlineFunction(ImportScope &scope,
+                                     const onnx::NodeProto &node,
+                                     const onnx::FunctionProto &function,
+                                     mlir::Location loc);
+  mlir::Location locationOf(const ImportScope &scope,
+                            const onnx::NodeProto &node, int index) const;
+  mlir::Location locationOfValue(llvm::StringRef name) const;
+  void flushUnsupported();
+  mlir::InFlightDiagnostic error(mlir::Location loc);
+
+  std::shared_ptr<ModelFile> file;
+  mlir::MLIRContext *context;
+  const ImportOptions &options;
+  mlir::OpBuilder builder;
+  mlir::ModuleOp module;
+  mlir::func::FuncOp function;
+  mlir::Operation *lastConstant = nullptr;
+  ImportScope top;
+  llvm::StringMap<int64_t> opsets;
+  llvm::StringMap<const onnx::FunctionProto *> functions;
+  llvm::SmallVector<const onnx::ValueInfoProto *> inputs, outputs;
+  llvm::DenseMap<mlir::Value, std::unique_ptr<ShapeValue>> knownContents;
+  llvm::SmallVector<const onnx::FunctionProto *> callStack;
+  llvm::MapVector<mlir::Attribute, mlir::Attribute> checks;
+  llvm::StringMap<size_t> unsupportedIndex;
+  std::vector<Unsupported> unsupported;
+  std::map<std::pair<std::string, int64_t>, int64_t> shapeOverrides;
+  int64_t numInlinedNodes = 0;
+  int64_t numErrors = 0;
+  /// "Conv, opset 13" while a node is imported; goes into its diagnostics.
+  mlir::Attribute currentOperator;
+};
+
+/// Adds an entry to `checks` for sizes that elementwise operations, matrix
+/// products and concatenations need equal.
+void collectEqualities(
+    mlir::func::FuncOp function,
+    llvm::function_ref<void(mlir::Location, mlir::AffineExpr, mlir::AffineExpr,
+                            llvm::StringRef)>
+        require);
+
+} // namespace effc
+
+#endif // EFFC_LIB_IMPORT_IMPORTER_H

@@ -1,0 +1,486 @@
+// NodeContext: checked access to one node, and building of ops that reports
+// instead of aborting.
+#include "NodeContext.h"
+#include "Importer.h"
+#include "mlir/IR/Verifier.h"
+
+using namespace mlir;
+using onnx::AttributeProto;
+
+namespace effc {
+
+NodeContext::NodeContext(Importer &importer, ImportScope &scope,
+                         const onnx::NodeProto &node, int64_t opset,
+                         OpBuilder &builder, Location loc)
+    : importer(importer), scope(scope), node(node), opsetVersion(opset),
+      b(builder), location(loc), results(node.output_size()),
+      usedAttributes(node.attribute_size()) {}
+
+StringRef NodeContext::opType() const { return node.op_type(); }
+
+StringRef NodeContext::domain() const {
+  return node.domain() == "ai.onnx" ? StringRef() : StringRef(node.domain());
+}
+
+unsigned NodeContext::numInputs() const { return node.input_size(); }
+
+Value NodeContext::input(unsigned index) const {
+  if (index >= numInputs() || node.input(index).empty())
+    return {};
+  return importer.lookup(scope, node.input(index));
+}
+
+LogicalResult NodeContext::requireInputs(unsigned count,
+                                         std::optional<unsigned> max) {
+  for (unsigned i = 0; i < count; ++i)
+    if (!hasInput(i))
+      return error("input " + Twine(i) + " is missing");
+  for (unsigned i = max.value_or(count); i < numInputs(); ++i)
+    if (hasInput(i))
+      return error("too many inputs (" + Twine(numInputs()) + ")");
+  return success();
+}
+
+unsigned NodeContext::numOutputs() const { return node.output_size(); }
+
+bool NodeContext::outputUsed(unsigned index) const {
+  return index < numOutputs() && !node.output(index).empty();
+}
+
+LogicalResult NodeContext::setOutput(unsigned index, Value value) {
+  if (!value) {
+    // Whoever made the null value has reported, unless an input was absent.
+    return failed ? failure() : error("a required input is missing");
+  }
+  if (index < results.size())
+    results[index] = value;
+  return success();
+}
+
+Type NodeContext::declaredElementType(unsigned output) const {
+  if (!outputUsed(output))
+    return {};
+  const onnx::TypeProto *type =
+      importer.declaredType(scope, node.output(output));
+  if (!type || !type->has_tensor_type())
+    return {};
+  return getElementType(context(), type->tensor_type().elem_type());
+}
+
+std::optional<eff::Dims> NodeContext::declaredDims(unsigned output) const {
+  if (!outputUsed(output))
+    return std::nullopt;
+  const onnx::TypeProto *type =
+      importer.declaredType(scope, node.output(output));
+  if (!type || !type->has_tensor_type() || !type->tensor_type().has_shape())
+    return std::nullopt;
+  eff::Dims dims;
+  for (const auto &dim : type->tensor_type().shape().dim()) {
+    AffineExpr size;
+    if (dim.has_dim_value() && dim.dim_value() >= 0)
+      size = eff::constDim(context(), dim.dim_value());
+    else if (dim.has_dim_param() && !dim.dim_param().empty()) {
+      size = importer.symbols.lookup(dim.dim_param());
+      if (!size)
+        size = importer.symbols.parse(dim.dim_param());
+    }
+    dims.push_back(size);
+  }
+  return dims;
+}
+
+// Attributes
+// --------------------------------------------------------------------
+
+bool NodeContext::hasAttr(StringRef name) const {
+  for (const AttributeProto &attribute : node.attribute())
+    if (StringRef(attribute.name()) == name)
+      return importer.resolve(scope, attribute) != nullptr;
+  return false;
+}
+
+const AttributeProto *NodeContext::find(StringRef name) {
+  for (auto [index, attribute] : llvm::enumerate(node.attribute()))
+    if (StringRef(attribute.name()) == name) {
+      usedAttributes.set(index);
+      return importer.resolve(scope, attribute);
+    }
+  return nullptr;
+}
+
+/// The type that an attribute has by its fields, for IR versions that did not
+/// yet write the type.
+static int typeOf(const AttributeProto &attribute) {
+  if (attribute.type() != AttributeProto::UNDEFINED)
+    return attribute.type();
+  if (attribute.has_i())
+    return AttributeProto::INT;
+  if (attribute.has_f())
+    return AttributeProto::FLOAT;
+  if (attribute.has_s())
+    return AttributeProto::STRING;
+  if (attribute.has_t())
+    return AttributeProto::TENSOR;
+  if (attribute.has_g())
+    return AttributeProto::GRAPH;
+  if (attribute.ints_size())
+    return AttributeProto::INTS;
+  if (attribute.floats_size())
+    return AttributeProto::FLOATS;
+  return attribute.strings_size() ? AttributeProto::STRINGS
+                                  : AttributeProto::UNDEFINED;
+}
+
+const AttributeProto *NodeContext::find(StringRef name, int type,
+                                        StringRef typeName) {
+  const AttributeProto *attribute = find(name);
+  if (!attribute)
+    return nullptr;
+  int actual = typeOf(*attribute);
+  bool emptyList =
+      actual == AttributeProto::UNDEFINED &&
+      (type == AttributeProto::INTS || type == AttributeProto::FLOATS ||
+       type == AttributeProto::STRINGS);
+  if (actual == type || emptyList)
+    return attribute;
+  (void)error("attribute '" + name + "' is not of type " + typeName);
+  return nullptr;
+}
+
+std::optional<int64_t> NodeContext::attrInt(StringRef name) {
+  const AttributeProto *attribute = find(name, AttributeProto::INT, "int");
+  return attribute ? std::optional<int64_t>(attribute->i()) : std::nullopt;
+}
+
+int64_t NodeContext::attrInt(StringRef name, int64_t fallback) {
+  return attrInt(name).value_or(fallback);
+}
+
+bool NodeContext::attrBool(StringRef name, bool fallback) {
+  return attrInt(name, fallback) != 0;
+}
+
+std::optional<double> NodeContext::attrFloat(StringRef name) {
+  const AttributeProto *attribute = find(name, AttributeProto::FLOAT, "float");
+  return attribute ? std::optional<double>(attribute->f()) : std::nullopt;
+}
+
+double NodeContext::attrFloat(StringRef name, double fallback) {
+  return attrFloat(name).value_or(fallback);
+}
+
+std::optional<std::string> NodeContext::attrString(StringRef name) {
+  const AttributeProto *attribute =
+      find(name, AttributeProto::STRING, "string");
+  return attribute ? std::optional<std::string>(attribute->s()) : std::nullopt;
+}
+
+std::string NodeContext::attrString(StringRef name, StringRef fallback) {
+  return attrString(name).value_or(fallback.str());
+}
+
+std::optional<SmallVector<int64_t>> NodeContext::attrInts(StringRef name) {
+  const AttributeProto *attribute = find(name, AttributeProto::INTS, "ints");
+  if (!attribute)
+    return std::nullopt;
+  return SmallVector<int64_t>(attribute->ints().begin(),
+                              attribute->ints().end());
+}
+
+SmallVector<int64_t> NodeContext::attrInts(StringRef name,
+                                           ArrayRef<int64_t> fallback) {
+  return attrInts(name).value_or(SmallVector<int64_t>(fallback));
+}
+
+std::optional<SmallVector<double>> NodeContext::attrFloats(StringRef name) {
+  const AttributeProto *attribute =
+      find(name, AttributeProto::FLOATS, "floats");
+  if (!attribute)
+    return std::nullopt;
+  return SmallVector<double>(attribute->floats().begin(),
+                             attribute->floats().end());
+}
+
+std::optional<SmallVector<std::string>>
+NodeContext::attrStrings(StringRef name) {
+  const AttributeProto *attribute =
+      find(name, AttributeProto::STRINGS, "strings");
+  if (!attribute)
+    return std::nullopt;
+  return SmallVector<std::string>(attribute->strings().begin(),
+                                  attribute->strings().end());
+}
+
+ElementsAttr NodeContext::attrTensor(StringRef name) {
+  const AttributeProto *attribute = find(name);
+  if (!attribute)
+    return {};
+  std::string reason;
+  ElementsAttr value;
+  if (typeOf(*attribute) == AttributeProto::TENSOR)
+    value = importer.reader.read(attribute->t(), reason);
+  else if (typeOf(*attribute) == AttributeProto::SPARSE_TENSOR)
+    value = importer.reader.read(attribute->sparse_tensor(), reason);
+  else
+    reason = "it is not of type tensor";
+  if (!value)
+    (void)error("attribute '" + name + "': " + reason);
+  return value;
+}
+
+const onnx::GraphProto *NodeContext::attrGraph(StringRef name) {
+  const AttributeProto *attribute = find(name, AttributeProto::GRAPH, "graph");
+  return attribute ? &attribute->g() : nullptr;
+}
+
+void NodeContext::ignoreAttr(StringRef name) { (void)find(name); }
+
+Type NodeContext::elementType(int64_t onnxDataType) {
+  Type type = onnxDataType < 0 || onnxDataType > 255
+                  ? Type()
+                  : getElementType(context(), onnxDataType);
+  if (!type)
+    (void)unsupported("element type " +
+                      getDataTypeName(onnxDataType < 0 || onnxDataType > 255
+                                          ? -1
+                                          : int(onnxDataType)));
+  return type;
+}
+
+LogicalResult NodeContext::checkAllAttributesUsed() {
+  // Written by old exporters, without meaning for inference.
+  static constexpr StringRef harmless[] = {"consumed_inputs", "doc_string",
+                                           "__backend"};
+  for (auto [index, attribute] : llvm::enumerate(node.attribute()))
+    if (!usedAttributes.test(index) &&
+        !llvm::is_contained(harmless, StringRef(attribute.name())))
+      return error("unknown attribute '" + Twine(attribute.name()) + "'");
+  return success();
+}
+
+// Contents
+// ----------------------------------------------------------------------
+
+const ShapeValue *NodeContext::contents(Value value) const {
+  return value ? importer.contents(value) : nullptr;
+}
+
+std::optional<eff::Dims> NodeContext::sizes(Value value) const {
+  const ShapeValue *contents = value ? importer.contents(value) : nullptr;
+  if (!contents || !isa<IntegerType>(contents->elementType))
+    return std::nullopt;
+  eff::Dims dims;
+  for (const ShapeElement &element : contents->elements) {
+    dims.push_back(element.asSize(context()));
+    if (!dims.back())
+      return std::nullopt;
+  }
+  return dims;
+}
+
+std::optional<SmallVector<int64_t>> NodeContext::constants(Value value) const {
+  const ShapeValue *contents = value ? importer.contents(value) : nullptr;
+  if (!contents)
+    return std::nullopt;
+  SmallVector<int64_t> values;
+  for (const ShapeElement &element : contents->elements) {
+    if (element.kind != ShapeElement::Int)
+      return std::nullopt;
+    values.push_back(element.integer);
+  }
+  return values;
+}
+
+std::optional<SmallVector<double>> NodeContext::floats(Value value) const {
+  const ShapeValue *contents = value ? importer.contents(value) : nullptr;
+  if (!contents)
+    return std::nullopt;
+  SmallVector<double> values;
+  for (const ShapeElement &element : contents->elements) {
+    if (!element.isConstant())
+      return std::nullopt;
+    values.push_back(element.asDouble());
+  }
+  return values;
+}
+
+std::optional<double> NodeContext::scalar(Value value) const {
+  std::optional<SmallVector<double>> values = floats(value);
+  if (!values || values->size() != 1)
+    return std::nullopt;
+  return values->front();
+}
+
+std::optional<AffineExpr> NodeContext::scalarSize(Value value) const {
+  std::optional<eff::Dims> values = sizes(value);
+  if (!values || values->size() != 1)
+    return std::nullopt;
+  return values->front();
+}
+
+AffineExpr NodeContext::minSize(AffineExpr a, AffineExpr b) {
+  return importer.symbols.min(a, b);
+}
+AffineExpr NodeContext::maxSize(AffineExpr a, AffineExpr b) {
+  return importer.symbols.max(a, b);
+}
+std::pair<int64_t, int64_t> NodeContext::bounds(AffineExpr size) const {
+  return importer.symbols.bounds(size);
+}
+
+LogicalResult NodeContext::requireEqual(AffineExpr x, AffineExpr y,
+                                        const Twine &what) {
+  AffineExpr difference = eff::simplify(x - y);
+  if (std::optional<int64_t> constant = eff::getConstant(difference)) {
+    if (*constant == 0)
+      return success();
+    return error(what + ": " + eff::toString(x) + " and " + eff::toString(y) +
+                 " must be equal");
+  }
+  importer.addCheck(x, y, getNodeName(location) + ": " + what);
+  return success();
+}
+
+// Building
+// ----------------------------------------------------------------------
+
+static bool hasNegativeDim(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && llvm::any_of(tensor.getShape(), [](int64_t size) {
+           return size < 0 && !ShapedType::isDynamic(size);
+         });
+}
+
+Operation *NodeContext::insert(OperationState &state, bool infer) {
+  // A null operand: the step that should have made it has reported.
+  if (llvm::is_contained(state.operands, Value())) {
+    if (!failed)
+      (void)error("a required input is missing");
+    return nullptr;
+  }
+  if (infer) {
+    std::optional<RegisteredOperationName> info =
+        state.name.getRegisteredInfo();
+    auto *interface =
+        info ? info->getInterface<InferTypeOpInterface>() : nullptr;
+    SmallVector<Type> types;
+    if (!interface || mlir::failed(interface->inferReturnTypes(
+                          context(), location, state.operands,
+                          state.attributes.getDictionary(context()),
+                          state.getRawProperties(), state.regions, types))) {
+      if (!failed)
+        (void)error("operands of " + state.name.getStringRef() + " do not fit");
+      return nullptr;
+    }
+    state.types.assign(types.begin(), types.end());
+  }
+  if (llvm::any_of(state.types, hasNegativeDim)) {
+    (void)error("a size of the result would be negative");
+    return nullptr;
+  }
+  Operation *op = b.create(state);
+  if (mlir::failed(verify(op))) {
+    // The verifier's own diagnostic names the node already.
+    failed = true;
+    importer.countError();
+    op->erase();
+    return nullptr;
+  }
+  return op;
+}
+
+Value NodeContext::finish(OperationState &state, bool infer) {
+  Operation *op = insert(state, infer);
+  return op ? op->getResult(0) : Value();
+}
+
+Value NodeContext::constant(ElementsAttr value) {
+  return value ? importer.makeConstant(location, value) : Value();
+}
+
+Value NodeContext::splat(Type elementType, double value,
+                         ArrayRef<int64_t> shape) {
+  auto type = RankedTensorType::get(shape, elementType);
+  if (hasNegativeDim(type)) {
+    (void)error("a size of the result would be negative");
+    return {};
+  }
+  Attribute element;
+  if (auto floatType = dyn_cast<FloatType>(elementType))
+    element = FloatAttr::get(floatType, value);
+  else
+    element = IntegerAttr::get(
+        elementType, APInt(elementType.getIntOrFloatBitWidth(), int64_t(value),
+                           /*isSigned=*/true, /*implicitTrunc=*/true));
+  return constant(DenseElementsAttr::get(type, element));
+}
+
+Value NodeContext::constantI64(ArrayRef<int64_t> values) {
+  auto type = RankedTensorType::get(values.size(), b.getI64Type());
+  return constant(DenseElementsAttr::get(type, values));
+}
+
+Value NodeContext::dimValues(ArrayRef<AffineExpr> values, Type elementType,
+                             ArrayRef<int64_t> shape) {
+  ShapeValue contents{elementType, SmallVector<int64_t>(shape), {}};
+  for (AffineExpr value : values)
+    contents.elements.push_back(ShapeElement::of(value));
+  if (contents.isConstant())
+    return constant(contents.toAttr());
+  return importer.makeDimValues(location, contents);
+}
+
+// Failure
+// -----------------------------------------------------------------------
+
+LogicalResult NodeContext::error(const Twine &reason, const Twine &remedy) {
+  failed = true;
+  importer.countError();
+  InFlightDiagnostic diagnostic = emitError(location) << reason;
+  std::string text = remedy.str();
+  if (!text.empty())
+    diagnostic.attachNote() << text;
+  return failure();
+}
+
+LogicalResult NodeContext::unsupported(const Twine &reason,
+                                       const Twine &remedy) {
+  failed = true;
+  reportedUnsupported = true;
+  importer.reportUnsupported(location, domain(), opType(), opsetVersion, reason,
+                             remedy);
+  return failure();
+}
+
+void NodeContext::warning(const Twine &message) {
+  emitWarning(location) << message;
+}
+
+LogicalResult NodeContext::inlineGraph(const onnx::GraphProto &graph,
+                                       SmallVectorImpl<Value> &values) {
+  ImportScope body;
+  body.parent = &scope;
+  body.opsets = scope.opsets;
+  body.attributes = scope.attributes;
+  body.prefix = (getNodeName(location) + "/").str();
+  importer.addGraph(body, graph);
+  SmallVector<StringRef> names;
+  for (const onnx::ValueInfoProto &output : graph.output())
+    names.push_back(output.name());
+  if (mlir::failed(importer.importBody(body, graph.node(), names, location))) {
+    failed = true;
+    return failure();
+  }
+  for (StringRef name : names) {
+    Value value = importer.lookup(body, name);
+    if (!value) {
+      // Something inside was reported.
+      failed = true;
+      return failure();
+    }
+    values.push_back(value);
+  }
+  return success();
+}
+
+} // namespace effc

@@ -1,0 +1,154 @@
+// Symbols of sizes and interval arithmetic over them.
+#include "SizeSymbols.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace effc {
+
+/// Bounds saturate here, far from overflow of sums.
+static constexpr int64_t unbounded = int64_t(1) << 60;
+
+static int64_t clampBound(__int128 value) {
+  if (value > unbounded)
+    return unbounded;
+  return value < -unbounded ? -unbounded : int64_t(value);
+}
+
+/// Sums and differences of products: "a + 2*b - 1".
+AffineExpr SizeSymbols::parse(StringRef text) const {
+  AffineExpr sum = eff::constDim(context, 0);
+  StringRef rest = text.trim();
+  bool negative = rest.consume_front("-");
+  while (true) {
+    size_t end = rest.find_first_of("+-");
+    AffineExpr product = eff::constDim(context, negative ? -1 : 1);
+    SmallVector<StringRef> factors;
+    rest.take_front(end).split(factors, '*');
+    for (StringRef factor : factors) {
+      factor = factor.trim();
+      int64_t constant;
+      if (AffineExpr known = named.lookup(factor))
+        product = product * known;
+      else if (!factor.getAsInteger(10, constant) &&
+               std::abs(constant) < unbounded)
+        product = product * constant;
+      else
+        return {};
+    }
+    sum = sum + product;
+    if (end == StringRef::npos)
+      return eff::simplify(sum);
+    negative = rest[end] == '-';
+    rest = rest.drop_front(end + 1);
+  }
+}
+
+AffineExpr SizeSymbols::declare(StringRef name, int64_t input, int64_t axis,
+                                int64_t min) {
+  AffineExpr symbol = getAffineSymbolExpr(entries.size(), context);
+  entries.push_back(eff::SymbolAttr::get(
+      context, StringAttr::get(context, name), input, axis, min, maxFreeSize));
+  ranges.emplace_back(min, maxFreeSize);
+  named[name] = symbol;
+  return symbol;
+}
+
+AffineExpr SizeSymbols::derive(StringRef kind, AffineExpr a, AffineExpr b) {
+  // Equal requests share a symbol, in either order of the operands.
+  auto sizes = eff::DimsAttr::get(context, {a, b});
+  auto swapped = eff::DimsAttr::get(context, {b, a});
+  for (auto [index, entry] : llvm::enumerate(entries))
+    if (auto derived = dyn_cast<eff::DerivedSymbolAttr>(entry))
+      if (derived.getKind() == kind &&
+          (derived.getSizes() == sizes || derived.getSizes() == swapped))
+        return getAffineSymbolExpr(index, context);
+  AffineExpr symbol = getAffineSymbolExpr(entries.size(), context);
+  entries.push_back(eff::DerivedSymbolAttr::get(context, kind, sizes));
+  auto [minA, maxA] = bounds(a);
+  auto [minB, maxB] = bounds(b);
+  if (kind == "min")
+    ranges.emplace_back(std::min(minA, minB), std::min(maxA, maxB));
+  else
+    ranges.emplace_back(std::max(minA, minB), std::max(maxA, maxB));
+  return symbol;
+}
+
+AffineExpr SizeSymbols::min(AffineExpr a, AffineExpr b) {
+  a = eff::simplify(a);
+  b = eff::simplify(b);
+  auto [low, high] = bounds(eff::simplify(a - b));
+  if (high <= 0)
+    return a;
+  return low >= 0 ? b : derive("min", a, b);
+}
+
+AffineExpr SizeSymbols::max(AffineExpr a, AffineExpr b) {
+  a = eff::simplify(a);
+  b = eff::simplify(b);
+  auto [low, high] = bounds(eff::simplify(a - b));
+  if (low >= 0)
+    return a;
+  return high <= 0 ? b : derive("max", a, b);
+}
+
+static std::pair<int64_t, int64_t>
+productBounds(std::pair<int64_t, int64_t> a, std::pair<int64_t, int64_t> b) {
+  __int128 products[] = {
+      __int128(a.first) * b.first, __int128(a.first) * b.second,
+      __int128(a.second) * b.first, __int128(a.second) * b.second};
+  return {clampBound(*std::min_element(products, products + 4)),
+          clampBound(*std::max_element(products, products + 4))};
+}
+
+/// Division by a divisor of at least 1; rounding is monotonous in both.
+static std::pair<int64_t, int64_t> quotientBounds(std::pair<int64_t, int64_t> a,
+                                                  std::pair<int64_t, int64_t> b,
+                                                  bool ceil) {
+  auto divide = [&](int64_t x, int64_t y) {
+    return ceil ? llvm::divideCeilSigned(x, y) : llvm::divideFloorSigned(x, y);
+  };
+  int64_t least = std::max<int64_t>(b.first, 1);
+  int64_t most = std::max<int64_t>(b.second, 1);
+  int64_t low = std::min(divide(a.first, least), divide(a.first, most));
+  int64_t high = std::max(divide(a.second, least), divide(a.second, most));
+  // What was cut off at the bound is not known to be smaller after division.
+  if (a.first <= -unbounded)
+    low = -unbounded;
+  if (a.second >= unbounded)
+    high = unbounded;
+  return {low, high};
+}
+
+std::pair<int64_t, int64_t> SizeSymbols::bounds(AffineExpr size) const {
+  if (auto constant = eff::getConstant(size))
+    return {clampBound(*constant), clampBound(*constant)};
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(size))
+    return symbol.getPosition() < ranges.size()
+               ? ranges[symbol.getPosition()]
+               : std::make_pair(-unbounded, unbounded);
+  auto binary = dyn_cast<AffineBinaryOpExpr>(size);
+  if (!binary)
+    return {-unbounded, unbounded};
+  auto a = bounds(binary.getLHS()), b = bounds(binary.getRHS());
+  switch (binary.getKind()) {
+  case AffineExprKind::Add:
+    return {clampBound(__int128(a.first) + b.first),
+            clampBound(__int128(a.second) + b.second)};
+  case AffineExprKind::Mul:
+    return productBounds(a, b);
+  case AffineExprKind::FloorDiv:
+    return quotientBounds(a, b, /*ceil=*/false);
+  case AffineExprKind::CeilDiv:
+    return quotientBounds(a, b, /*ceil=*/true);
+  case AffineExprKind::Mod: {
+    int64_t high = std::max<int64_t>(b.second, 1) - 1;
+    return {0, a.first >= 0 ? std::min(a.second, high) : high};
+  }
+  default:
+    return {-unbounded, unbounded};
+  }
+}
+
+} // namespace effc

@@ -1,0 +1,127 @@
+// Text and JSON forms of diagnostics (see Diagnostics.h).
+#include "effc/Support/Diagnostics.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/Location.h"
+#include "llvm/Support/JSON.h"
+
+using namespace mlir;
+
+namespace effc {
+
+StringRef getNodeName(Location loc) {
+  StringRef name;
+  loc->walk([&](Location inner) {
+    if (auto named = dyn_cast<NameLoc>(inner)) {
+      name = named.getName();
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return name;
+}
+
+StringRef getModelName(Location loc) {
+  StringRef name;
+  loc->walk([&](Location inner) {
+    if (auto file = dyn_cast<FileLineColLoc>(inner)) {
+      name = file.getFilename();
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return name;
+}
+
+static StringRef getOperator(Diagnostic &diagnostic) {
+  for (const DiagnosticArgument &argument : diagnostic.getMetadata())
+    if (argument.getKind() ==
+        DiagnosticArgument::DiagnosticArgumentKind::Attribute)
+      if (auto text = dyn_cast<StringAttr>(argument.getAsAttribute()))
+        return text.getValue();
+  return "";
+}
+
+static StringRef getSeverityName(DiagnosticSeverity severity) {
+  switch (severity) {
+  case DiagnosticSeverity::Error:
+    return "error";
+  case DiagnosticSeverity::Warning:
+    return "warning";
+  case DiagnosticSeverity::Remark:
+    return "remark";
+  case DiagnosticSeverity::Note:
+    return "note";
+  }
+  return "note";
+}
+
+DiagnosticPrinter::DiagnosticPrinter(MLIRContext *context,
+                                     llvm::raw_ostream &out,
+                                     DiagnosticsFormat format)
+    : ScopedDiagnosticHandler(context), out(out), format(format) {
+  setHandler([this](Diagnostic &diagnostic) {
+    print(diagnostic);
+    return success();
+  });
+}
+
+void DiagnosticPrinter::print(Diagnostic &diagnostic) {
+  switch (diagnostic.getSeverity()) {
+  case DiagnosticSeverity::Error:
+    ++errors;
+    break;
+  case DiagnosticSeverity::Warning:
+    ++warnings;
+    break;
+  case DiagnosticSeverity::Remark:
+    if (!showRemarks)
+      return;
+    break;
+  case DiagnosticSeverity::Note:
+    break;
+  }
+  if (format == DiagnosticsFormat::Json)
+    printJson(diagnostic);
+  else
+    printText(diagnostic);
+  out.flush();
+}
+
+void DiagnosticPrinter::printText(Diagnostic &diagnostic) {
+  Location loc = diagnostic.getLocation();
+  StringRef model = getModelName(loc);
+  if (model.empty())
+    model = "effc";
+  out << model << ": " << getSeverityName(diagnostic.getSeverity()) << ": ";
+  StringRef node = getNodeName(loc), onnxOperator = getOperator(diagnostic);
+  if (!node.empty())
+    out << "node '" << node << "'";
+  if (!onnxOperator.empty())
+    out << (node.empty() ? "(" : " (") << onnxOperator << ")";
+  if (!node.empty() || !onnxOperator.empty())
+    out << ": ";
+  out << diagnostic << "\n";
+  for (Diagnostic &note : diagnostic.getNotes())
+    out << model << ": note: " << note << "\n";
+}
+
+void DiagnosticPrinter::printJson(Diagnostic &diagnostic) {
+  Location loc = diagnostic.getLocation();
+  llvm::json::OStream json(out);
+  // Names in a model are bytes; JSON takes UTF-8 only.
+  auto text = [](StringRef raw) { return llvm::json::fixUTF8(raw); };
+  json.object([&] {
+    json.attribute("severity", getSeverityName(diagnostic.getSeverity()));
+    json.attribute("file", text(getModelName(loc)));
+    json.attribute("node", text(getNodeName(loc)));
+    json.attribute("operator", text(getOperator(diagnostic)));
+    json.attribute("message", text(diagnostic.str()));
+    json.attributeArray("notes", [&] {
+      for (Diagnostic &note : diagnostic.getNotes())
+        json.value(text(note.str()));
+    });
+  });
+  out << "\n";
+}
+
+} // namespace effc
