@@ -375,6 +375,57 @@ LogicalResult importRange(NodeContext &ctx) {
 // The rest
 // ----------------------------------------------------------------------------
 
+/// Inference mode: the operand, and a mask that drops nothing.
+LogicalResult importDropout(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(1, 3)))
+    return failure();
+  for (StringRef name : {"ratio", "seed", "is_test"})
+    ctx.ignoreAttr(name);
+  if (Value training = ctx.input(2)) {
+    std::optional<double> mode = ctx.scalar(training);
+    std::optional<double> ratio =
+        ctx.hasInput(1) ? ctx.scalar(ctx.input(1)) : 0.5;
+    if (mode != 0.0 && ratio != 0.0)
+      return ctx.unsupported("training mode");
+  }
+  Value x = ctx.input(0);
+  if (failed(ctx.setOutput(0, x)))
+    return failure();
+  if (!ctx.outputUsed(1))
+    return success();
+  // Before opset 10 the mask had the operand's type.
+  Type type = ctx.opset() < 10 ? elementTypeOf(x) : ctx.builder().getI1Type();
+  return ctx.setOutput(
+      1, broadcastTo(ctx, ctx.splat(type, 1), eff::getDims(x.getType())));
+}
+
+static LogicalResult importConversion(NodeContext &ctx, Type type) {
+  Value x = ctx.input(0);
+  if (!type)
+    return failure();
+  // Both only matter for 8-bit floats, whose conversion follows the default.
+  bool saturate = ctx.attrBool("saturate", true);
+  ctx.ignoreAttr("round_mode");
+  if (!saturate && isa<FloatType>(type) && type.getIntOrFloatBitWidth() == 8)
+    return ctx.unsupported("conversion to 8-bit floats without saturation");
+  return ctx.setOutput(0, convertTo(ctx, x, type));
+}
+
+LogicalResult importCast(NodeContext &ctx) {
+  std::optional<int64_t> to = ctx.attrInt("to");
+  if (failed(ctx.requireInputs(1)))
+    return failure();
+  if (!to)
+    return ctx.hasFailed() ? failure() : ctx.error("attribute 'to' is missing");
+  return importConversion(ctx, ctx.elementType(*to));
+}
+
+LogicalResult importCastLike(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2)))
+    return failure();
+  return importConversion(ctx, elementTypeOf(ctx.input(1)));
+}
+
 /// Only branches that sizes decide: the taken one becomes part of the graph.
 LogicalResult importIf(NodeContext &ctx) {
   const onnx::GraphProto *thenBranch = ctx.attrGraph("then_branch");
