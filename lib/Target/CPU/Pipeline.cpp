@@ -15,19 +15,22 @@ void effc::buildCPUPipeline(OpPassManager &pm, eff::TargetAttr target,
                             bool plain) {
   pm.addPass(createLowerTiles());
   pm.addPass(memref::createExpandStridedMetadataPass());
-  // Machines without bf16 arithmetic round in integers; LLVM would call a
-  // library function.
+  LowerMathOptions lowerMath;
+  lowerMath.plain = plain;
+  pm.addPass(createLowerMath(lowerMath));
+  // Half types are for storage: arithmetic on them is done in f32, and rounding
+  // to bf16 in integers, for which LLVM would call a library function.
+  arith::ArithEmulateUnsupportedFloatsOptions emulate;
+  emulate.sourceTypeStrs = {"bf16", "f16"};
+  emulate.targetTypeStr = "f32";
+  pm.addPass(arith::createArithEmulateUnsupportedFloats(emulate));
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
   pm.addNestedPass<func::FuncOp>(arith::createArithExpandOpsPass(expand));
   pm.addPass(createLowerKernelABI());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertVectorToLLVMPass());
-  // log1p as log(1 + x) loses all digits near 0.
-  ConvertMathToLLVMPassOptions math;
-  math.approximateLog1p = false;
-  pm.addPass(createConvertMathToLLVMPass(math));
-  pm.addPass(createConvertMathToLibmPass());
+  pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createArithToLLVMConversionPass());
   pm.addPass(createConvertIndexToLLVMPass());
   pm.addPass(createFinalizeMemRefToLLVMConversionPass());

@@ -42,4 +42,17 @@ def LowerTiles : Pass<"effk-lower-tiles", "::mlir::ModuleOp"> {
   let statistics = [Statistic<"numTiles", "num-tiles", "Tile ops lowered">];
 }
 
+def LowerMath : Pass<"effk-lower-math", "::mlir::ModuleOp"> {
+  let summary = "Lower functions of math to arithmetic or to libm";
+  let description = [{
+    exp, log, tanh, erf, sin, cos, pow and their relatives on f32 (half types by way of f32), scalars or vectors, become
+    polynomials without branches, within 3e-7 of the exact result and right at infinities and NaN; powers with a
+    constant exponent that a product or root gives become that. With `plain`, and for f64, they become calls of libm.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::math::MathDialect",
+                           "::mlir::LLVM::LLVMDialect", "::mlir::vector::VectorDialect"];
+  let options = [Option<"plain", "plain", "bool", "false", "Call libm for everything">];
+  let statistics = [Statistic<"numExpanded", "num-expanded", "Functions expanded to arithmetic">];
+}
+
 #endif // EFFC_TARGET_CPU_PASSES_TD
