@@ -309,8 +309,12 @@ Value KernelEmitter::scratch(Type elementType, AffineExpr count) {
   // Every buffer starts on a cache line.
   sizes.scratch = eff::simplify(offset + (count * bytes).ceilDiv(64) * 64);
   OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(&function.getBody().front());
   Value at = size(offset), length = size(count);
+  // Behind the constants, which are always put first.
+  Block &entry = function.getBody().front();
+  b.setInsertionPoint(&entry, llvm::find_if(entry, [](Operation &op) {
+    return !isa<arith::ConstantOp>(op);
+  }));
   return memref::ViewOp::create(
       b, loc,
       MemRefType::get({ShapedType::kDynamic}, getStorageType(elementType)),
