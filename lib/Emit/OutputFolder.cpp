@@ -31,7 +31,9 @@ LogicalResult OutputFolder::makeFolders() {
        at = path::parent_path(at))
     missing.push_back(at.str());
   for (const std::string &name : llvm::reverse(missing)) {
-    if (std::error_code code = fs::create_directory(name))
+    // As mkdir does; LLVM's default denies others.
+    if (std::error_code code = fs::create_directory(
+            name, /*IgnoreExisting=*/true, fs::perms::all_all))
       return fail("cannot create the output folder", name, code);
     madeFolders.push_back(name);
   }
@@ -47,7 +49,7 @@ LogicalResult OutputFolder::open() {
   if (failed(makeFolders()))
     return failure();
   SmallString<256> pattern(folder);
-  path::append(pattern, ".effc-XXXXXX");
+  path::append(pattern, ".effc-" + std::to_string(getpid()) + "-XXXXXX");
   std::string name = pattern.str().str();
   if (!mkdtemp(name.data()))
     return fail("cannot write to the output folder", folder,

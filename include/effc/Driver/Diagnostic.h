@@ -1,0 +1,36 @@
+// What a user is told: one record per message, with notes that say the remedy.
+// Plain C++, so that tools need no header of MLIR.
+#ifndef EFFC_DRIVER_DIAGNOSTIC_H
+#define EFFC_DRIVER_DIAGNOSTIC_H
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace effc {
+
+enum class Severity { Note, Remark, Warning, Error };
+
+struct Diagnostic {
+  Severity severity = Severity::Error;
+  /// The file at fault, empty when it is none.
+  std::string file;
+  /// The ONNX node at fault, empty when the message names it or there is none.
+  std::string node;
+  std::string message;
+  std::vector<Diagnostic> notes;
+};
+
+using DiagnosticCallback = std::function<void(const Diagnostic &)>;
+
+const char *getSeverityName(Severity severity);
+
+/// "vit.onnx: error: node 'attn': ..." and a line for each note.
+std::string formatText(const Diagnostic &diagnostic, bool color);
+
+/// One line of JSON.
+std::string formatJson(const Diagnostic &diagnostic);
+
+} // namespace effc
+
+#endif // EFFC_DRIVER_DIAGNOSTIC_H

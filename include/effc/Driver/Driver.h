@@ -1,0 +1,128 @@
+// compile(options): a model file to a library, or diagnostics. The one entry
+// for tools, tests and the C API; plain C++, without MLIR.
+#ifndef EFFC_DRIVER_DRIVER_H
+#define EFFC_DRIVER_DRIVER_H
+
+#include "effc/Driver/Diagnostic.h"
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace effc {
+
+/// `--dim NAME=...`: one value, a range, or several entry points.
+struct DimOption {
+  std::string name;
+  /// Fixed values; more than one makes an entry point for each.
+  std::vector<int64_t> values;
+  /// Bounds of a size that stays free ("1..512").
+  std::optional<std::pair<int64_t, int64_t>> range;
+  /// Also an entry point for any size ("1,128,*").
+  bool general = false;
+};
+
+struct CompileOptions {
+  /// An .onnx file, or an .mlir file of --save-stages with `startAt`.
+  std::string model;
+  std::string outputDir;
+  /// Empty: made of the model's file name.
+  std::string name;
+  bool staticLibrary = false;
+  bool separateWeights = false;
+  std::string cpu = "native";
+  /// 0 to 3.
+  unsigned optLevel = 3;
+  /// Simple loops, one kernel an operation: the oracle.
+  bool plain = false;
+  /// Every float computed and stored as double; with `plain`.
+  bool computeF64 = false;
+  /// No reordering beyond what a sum needs.
+  bool exact = false;
+  std::vector<DimOption> dims;
+  std::vector<std::pair<std::string, std::vector<int64_t>>> inputShapes;
+  std::vector<std::string> outputNames;
+  std::string externalDataDir;
+  /// 0: one per core. The bytes do not depend on it.
+  unsigned compileThreads = 0;
+  /// A folder for the IR after each stage.
+  std::string saveStages;
+  std::string stopAfter, startAt;
+  /// MLIR's verifier after every pass.
+  bool verifyEach = false;
+  /// Options that change the result, for the certificate.
+  std::vector<std::string> commandLine;
+
+  DiagnosticCallback onDiagnostic;
+  /// Called when a stage begins: name, number from 1, number of stages.
+  std::function<void(const std::string &, unsigned, unsigned)> onStage;
+};
+
+struct StageTime {
+  std::string stage;
+  double seconds;
+};
+
+struct CompileResult {
+  /// 0 done, 1 the model or the options are at fault, 70 effc is.
+  int exitCode = 0;
+  /// Written files, the library first.
+  std::vector<std::string> files;
+  uint64_t libraryBytes = 0;
+  std::vector<StageTime> stages;
+  /// The module as text, weights left out: with `stopAfter` and without
+  /// `saveStages`.
+  std::string ir;
+  /// What to attach to a bug report, when effc is at fault.
+  std::string reproducer;
+};
+
+CompileResult compile(const CompileOptions &options);
+
+/// The stages that `stopAfter` and `startAt` take, in order.
+std::vector<std::string> getStageNames();
+
+/// The values of `--cpu`.
+std::vector<std::string> listCPUs();
+
+/// What `effc check` finds out without generating code.
+struct CheckOptions {
+  std::string model;
+  std::vector<DimOption> dims;
+  std::vector<std::pair<std::string, std::vector<int64_t>>> inputShapes;
+  std::string externalDataDir;
+  DiagnosticCallback onDiagnostic;
+};
+
+struct CheckNode {
+  std::string name;
+  std::string op;
+  /// Absent while sizes are free.
+  std::optional<int64_t> flops, bytes;
+};
+
+struct CheckResult {
+  int exitCode = 0;
+  /// As certificates describe them: JSON of inputs, outputs and sizes.
+  std::string signature;
+  std::vector<CheckNode> nodes;
+  uint64_t weightBytes = 0;
+  uint64_t numConstants = 0;
+  /// Raised idioms (attention, norm, ...) and how often they occur.
+  std::vector<std::pair<std::string, unsigned>> idioms;
+  /// Share of flops in operations that have integer forms, in [0, 1].
+  double quantizableShare = 0;
+};
+
+CheckResult check(const CheckOptions &options);
+
+/// The operators that effc takes, as a Markdown or JSON table.
+std::string describeSupportedOps(bool json);
+
+const char *getVersion();
+
+} // namespace effc
+
+#endif // EFFC_DRIVER_DRIVER_H

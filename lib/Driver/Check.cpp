@@ -1,0 +1,186 @@
+// What a model holds, found without generating code: import and the stages up
+// to raise, then a walk over the operations.
+#include "Compilation.h"
+#include "Eff/Dims.h"
+#include "Eff/EffOps.h"
+#include "effc/Import/Import.h"
+#include "effc/InitAll.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/Support/Path.h"
+#include <nlohmann/json.hpp>
+
+using namespace mlir;
+using Json = nlohmann::ordered_json;
+
+namespace effc {
+
+static uint64_t getBytes(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || !tensor.hasStaticShape() ||
+      !tensor.getElementType().isIntOrFloat())
+    return 0;
+  return llvm::divideCeil(
+      tensor.getNumElements() * tensor.getElementTypeBitWidth(), 8);
+}
+
+/// Bytes of all operands and results; nothing while a size is free.
+static std::optional<int64_t> getTraffic(Operation *op) {
+  int64_t bytes = 0;
+  auto add = [&](TypeRange types) {
+    return llvm::all_of(types, [&](Type type) {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      bytes += getBytes(type);
+      return !tensor || tensor.hasStaticShape();
+    });
+  };
+  bool known = add(op->getOperandTypes()) && add(op->getResultTypes());
+  return known ? std::optional(bytes) : std::nullopt;
+}
+
+static std::string getNodeName(Location loc) {
+  if (auto name = dyn_cast<NameLoc>(loc))
+    return name.getName().str();
+  if (auto fused = dyn_cast<FusedLoc>(loc)) {
+    SmallVector<std::string> names;
+    for (Location part : fused.getLocations())
+      if (std::string name = getNodeName(part);
+          !name.empty() && !llvm::is_contained(names, name))
+        names.push_back(name);
+    return llvm::join(names, ",");
+  }
+  return "";
+}
+
+/// Single operations that exporters spell as many.
+static bool isIdiom(Operation *op) {
+  StringRef name = op->getName().stripDialect();
+  return name == "attention" || name == "norm" || name == "rope" ||
+         name == "softmax" || name == "gelu";
+}
+
+static bool isContraction(Operation *op) {
+  StringRef name = op->getName().stripDialect();
+  return name == "matmul" || name == "linear" || name == "conv" ||
+         name == "conv_transpose" || name == "einsum";
+}
+
+namespace {
+
+class Checker {
+public:
+  Checker(func::FuncOp main, CheckResult &result)
+      : main(main), result(result) {}
+
+  void run() {
+    double contractions = 0, total = 0;
+    llvm::MapVector<StringRef, unsigned> idioms;
+    for (Operation &op : main.getBody().front()) {
+      if (isa<func::ReturnOp>(op))
+        continue;
+      if (auto constant = dyn_cast<eff::ConstantOp>(op)) {
+        result.weightBytes += getBytes(constant.getType());
+        ++result.numConstants;
+        continue;
+      }
+      CheckNode node = describe(&op);
+      double flops = node.flops.value_or(0);
+      total += flops;
+      if (isContraction(&op))
+        contractions += flops;
+      if (isIdiom(&op))
+        ++idioms[op.getName().stripDialect()];
+      result.nodes.push_back(std::move(node));
+    }
+    for (auto [name, count] : idioms)
+      result.idioms.emplace_back(name.str(), count);
+    result.quantizableShare = total > 0 ? contractions / total : 0;
+    result.signature = describeSignature();
+  }
+
+private:
+  CheckNode describe(Operation *op) {
+    CheckNode node;
+    node.name = getNodeName(op->getLoc());
+    node.op = op->getName().getStringRef().str();
+    if (auto cost = dyn_cast<eff::CostOpInterface>(op))
+      node.flops = eff::getConstant(cost.getFlops());
+    node.bytes = getTraffic(op);
+    return node;
+  }
+
+  Json describeTensor(Type type, DictionaryAttr attrs, unsigned index) {
+    std::string name = "#" + std::to_string(index);
+    if (auto attr = attrs ? attrs.getAs<StringAttr>("eff.name") : StringAttr())
+      name = attr.str();
+    Json shape = Json::array();
+    for (AffineExpr size : eff::getDims(type)) {
+      if (auto constant = eff::getConstant(size))
+        shape.push_back(*constant);
+      else
+        shape.push_back(size ? replaceNames(eff::toString(size)) : "?");
+    }
+    std::string element;
+    llvm::raw_string_ostream(element) << getElementTypeOrSelf(type);
+    return {{"name", name}, {"type", element}, {"shape", shape}};
+  }
+
+  /// s0, s1, ... by the names of the symbols.
+  std::string replaceNames(StringRef text) {
+    auto symbols = main->getAttrOfType<ArrayAttr>("eff.symbols");
+    std::string result;
+    while (!text.empty()) {
+      StringRef rest = text;
+      unsigned index;
+      if (symbols && rest.consume_front("s") &&
+          !rest.consumeInteger(10, index) && index < symbols.size()) {
+        if (auto symbol = dyn_cast<eff::SymbolAttr>(symbols[index])) {
+          result += symbol.getName().str();
+          text = rest;
+          continue;
+        }
+      }
+      result += text.front();
+      text = text.drop_front();
+    }
+    return result;
+  }
+
+  std::string describeSignature() {
+    Json inputs = Json::array(), outputs = Json::array();
+    for (auto [index, type] : llvm::enumerate(main.getArgumentTypes()))
+      inputs.push_back(describeTensor(type, main.getArgAttrDict(index), index));
+    for (auto [index, type] : llvm::enumerate(main.getResultTypes()))
+      outputs.push_back(
+          describeTensor(type, main.getResultAttrDict(index), index));
+    return Json({{"inputs", inputs}, {"outputs", outputs}})
+        .dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+
+  func::FuncOp main;
+  CheckResult &result;
+};
+
+} // namespace
+
+CheckResult check(const CheckOptions &options) {
+  CheckResult result;
+  CompileOptions compileOptions;
+  compileOptions.model = options.model;
+  compileOptions.dims = options.dims;
+  compileOptions.inputShapes = options.inputShapes;
+  compileOptions.externalDataDir = options.externalDataDir;
+  compileOptions.onDiagnostic = options.onDiagnostic;
+  compileOptions.stopAfter = "raise";
+  CompileResult compiled;
+  Compilation compilation(compileOptions, compiled);
+  compilation.onStop = [&](ModuleOp module) {
+    if (auto main = module.lookupSymbol<func::FuncOp>("main"))
+      Checker(main, result).run();
+  };
+  compilation.run();
+  result.exitCode = compiled.exitCode;
+  return result;
+}
+
+} // namespace effc

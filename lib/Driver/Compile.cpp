@@ -1,0 +1,249 @@
+// A compilation: import, stages, object code, library; each step timed and
+// announced. What fails before the stages is the model's or the options' fault,
+// what fails in them is effc's.
+#include "Compilation.h"
+#include "effc/Emit/Emit.h"
+#include "effc/InitAll.h"
+#include "effc/Target/CPU/CPUTarget.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/ThreadPool.h"
+
+using namespace mlir;
+
+namespace effc {
+
+//===----------------------------------------------------------------------===//
+// Stages
+//===----------------------------------------------------------------------===//
+
+static constexpr llvm::StringLiteral kCodegenStage = "codegen";
+static constexpr llvm::StringLiteral kEmitStage = "emit";
+
+std::vector<std::string> getStageNames() {
+  std::vector<std::string> names;
+  for (Stage stage : getStages())
+    names.push_back(getStageName(stage).str());
+  return names;
+}
+
+std::vector<std::string> listCPUs() {
+  std::vector<std::string> names;
+  for (StringRef name : getCPUNames())
+    names.push_back(name.str());
+  return names;
+}
+
+const char *getVersion() { return EFFC_VERSION; }
+
+Compilation::Compilation(const CompileOptions &options, CompileResult &result)
+    : options(options), result(result) {
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  registerCPUTarget(registry);
+  // Parallel passes would make the order of messages depend on the machine;
+  // kernels are compiled in parallel by the target.
+  context =
+      std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+  context->loadAllAvailableDialects();
+  diagnostics = std::make_unique<DiagnosticCollector>(context.get(),
+                                                      options.onDiagnostic);
+}
+
+void Compilation::beginStage(StringRef name) {
+  endStage();
+  ++stageNumber;
+  stageStart = std::chrono::steady_clock::now();
+  result.stages.push_back({name.str(), 0});
+  if (options.onStage)
+    options.onStage(name.str(), stageNumber, getStages().size() + 2);
+}
+
+void Compilation::endStage() {
+  if (result.stages.empty())
+    return;
+  std::chrono::duration<double> elapsed =
+      std::chrono::steady_clock::now() - stageStart;
+  result.stages.back().seconds = elapsed.count();
+}
+
+InFlightDiagnostic Compilation::error() {
+  return emitError(FileLineColLoc::get(context.get(), getModelFile(), 0, 0));
+}
+
+std::string Compilation::getModelFile() const {
+  return llvm::sys::path::filename(options.model).str();
+}
+
+//===----------------------------------------------------------------------===//
+// IR
+//===----------------------------------------------------------------------===//
+
+/// Weights beyond this are left out of saved stages, which then cannot be
+/// resumed but can be read.
+static constexpr int64_t kMaxPrintedBytes = 64 << 20;
+
+LogicalResult Compilation::saveStage(Stage stage, ModuleOp module) {
+  if (options.saveStages.empty())
+    return success();
+  if (std::error_code code =
+          llvm::sys::fs::create_directories(options.saveStages))
+    return error() << "cannot create '" << options.saveStages
+                   << "': " << code.message();
+  std::string file = options.saveStages + "/" +
+                     std::to_string(static_cast<unsigned>(stage) + 1) + "-" +
+                     getStageName(stage).str() + ".mlir";
+  std::error_code code;
+  llvm::raw_fd_ostream os(file, code);
+  if (!code) {
+    OpPrintingFlags flags;
+    flags.enableDebugInfo().elideLargeResourceString(2 * kMaxPrintedBytes);
+    module.print(os, flags);
+    os.close();
+    code = os.error();
+    os.clear_error();
+  }
+  if (code)
+    return error() << "cannot write '" << file << "': " << code.message();
+  return success();
+}
+
+LogicalResult Compilation::runPipeline(ModuleOp module) {
+  PipelineOptions pipeline;
+  pipeline.plain = options.plain;
+  pipeline.f64 = options.computeF64;
+  pipeline.verify = options.verifyEach;
+  if (startAt)
+    pipeline.startAt = *startAt;
+  if (stopAfter)
+    pipeline.stopAfter = *stopAfter;
+  pipeline.afterStage = [&](Stage stage, ModuleOp current) {
+    if (failed(saveStage(stage, current)))
+      return failure();
+    Stage next = static_cast<Stage>(static_cast<unsigned>(stage) + 1);
+    if (stage < pipeline.stopAfter)
+      beginStage(getStageName(next));
+    return success();
+  };
+  if (startAt && *startAt != Stage::Import)
+    beginStage(getStageName(*startAt));
+  return runStages(module, pipeline);
+}
+
+//===----------------------------------------------------------------------===//
+// The whole
+//===----------------------------------------------------------------------===//
+
+bool Compilation::checkOptions() {
+  auto parse = [&](const std::string &text, const char *option,
+                   std::optional<Stage> &stage) {
+    if (text.empty())
+      return true;
+    stage = parseStage(text);
+    if (stage)
+      return true;
+    error() << option << "=" << text << ": expected one of "
+            << llvm::join(getStageNames(), ", ");
+    return false;
+  };
+  if (!parse(options.stopAfter, "--stop-after", stopAfter) ||
+      !parse(options.startAt, "--start-at", startAt))
+    return false;
+  if (options.computeF64 && !options.plain) {
+    error() << "--compute=f64 needs --plain";
+    return false;
+  }
+  name = options.name;
+  if (name.empty())
+    name = makeModelName(llvm::sys::path::stem(options.model));
+  if (!isModelName(name)) {
+    InFlightDiagnostic message = error();
+    message << "--name=" << name
+            << ": expected a C identifier that is no keyword";
+    message.attachNote() << "pass --name=" << makeModelName(name);
+    return false;
+  }
+  return true;
+}
+
+LogicalResult Compilation::generate(ModuleOp module) {
+  beginStage(kCodegenStage);
+  auto target = module->getAttrOfType<eff::TargetAttr>("eff.target");
+  EmitOptions codegen;
+  codegen.optLevel = options.optLevel;
+  codegen.plain = options.plain;
+  codegen.compileThreads = options.compileThreads;
+  codegen.symbolPrefix = kKernelSymbolPrefix.str();
+  FailureOr<ObjectFiles> objects = emitObject(module, target, codegen);
+  if (failed(objects))
+    return failure();
+
+  beginStage(kEmitStage);
+  std::vector<KernelObject> kernels;
+  for (std::unique_ptr<llvm::MemoryBuffer> &object : *objects)
+    kernels.push_back({"kernels", std::move(object)});
+  LibraryOptions library;
+  library.name = name;
+  library.outputDir = options.outputDir;
+  library.staticLibrary = options.staticLibrary;
+  library.separateWeights = options.separateWeights;
+  library.target = target.getName().str();
+  library.triple = "x86_64-unknown-linux-gnu";
+  library.cpuFeatures = getRequiredFeatures(target);
+  library.certificate = makeCertificateInfo();
+  FailureOr<LibraryResult> written =
+      emitLibrary(module, std::move(kernels), library);
+  if (failed(written)) {
+    // Files that cannot be written are not effc's fault.
+    if (!diagnostics->hasInternalError())
+      result.exitCode = 1;
+    return failure();
+  }
+  result.files = written->files;
+  result.libraryBytes = written->libraryBytes;
+  return success();
+}
+
+void Compilation::run() {
+  result.exitCode = 1;
+  if (!checkOptions())
+    return;
+  beginStage(getStageName(Stage::Import));
+  FailureOr<eff::TargetAttr> target = resolveCPU(
+      options.cpu, FileLineColLoc::get(context.get(), getModelFile(), 0, 0));
+  if (failed(target))
+    return;
+  OwningOpRef<ModuleOp> module = readModel();
+  if (!module) {
+    if (diagnostics->hasInternalError())
+      reportFault(nullptr);
+    return;
+  }
+  (*module)->setAttr("eff.target", *target);
+  result.exitCode = 70;
+  if (failed(runPipeline(*module)) ||
+      (!stopAfter && failed(generate(*module)))) {
+    if (result.exitCode == 70)
+      reportFault(*module);
+    return;
+  }
+  endStage();
+  if (stopAfter && onStop) {
+    onStop(*module);
+  } else if (stopAfter && options.saveStages.empty()) {
+    llvm::raw_string_ostream os(result.ir);
+    OpPrintingFlags flags;
+    flags.elideLargeResourceString(1024).elideLargeElementsAttrs(64);
+    module->print(os, flags);
+  }
+  result.exitCode = 0;
+}
+
+CompileResult compile(const CompileOptions &options) {
+  CompileResult result;
+  Compilation(options, result).run();
+  return result;
+}
+
+} // namespace effc

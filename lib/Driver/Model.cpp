@@ -1,0 +1,165 @@
+// Where a compilation begins: the model's file, its options for sizes, and what
+// the certificate says of it.
+#include "Compilation.h"
+#include "Eff/EffOps.h"
+#include "effc/Import/Import.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SHA256.h"
+
+using namespace mlir;
+
+namespace effc {
+
+OwningOpRef<ModuleOp> Compilation::readModel() {
+  bool isText = StringRef(options.model).ends_with(".mlir");
+  if (isText != startAt.has_value()) {
+    InFlightDiagnostic message = error();
+    message << (isText ? "a saved stage needs --start-at"
+                       : "--start-at needs a file of --save-stages");
+    message.attachNote() << "2-normalize.mlir continues with --start-at=raise";
+    return {};
+  }
+  if (!llvm::sys::fs::exists(options.model)) {
+    error() << "no such file: '" << options.model << "'";
+    return {};
+  }
+  if (!isText)
+    return importModel();
+  return parseSourceFile<ModuleOp>(options.model, context.get());
+}
+
+OwningOpRef<ModuleOp> Compilation::importModel() {
+  ImportOptions import;
+  for (const DimOption &dim : options.dims) {
+    if (dim.values.size() > 1 || (dim.general && !dim.values.empty())) {
+      error() << "--dim " << dim.name
+              << ": several values need several entry points, which this "
+                 "version does not make";
+      return {};
+    }
+    if (!dim.values.empty())
+      import.dims.emplace_back(dim.name, dim.values.front());
+  }
+  import.inputShapes = options.inputShapes;
+  import.outputs = options.outputNames;
+  import.externalDataDir = options.externalDataDir;
+  OwningOpRef<ModuleOp> module =
+      importOnnxFile(options.model, context.get(), import);
+  if (module && failed(boundSymbols(*module)))
+    return {};
+  return module;
+}
+
+LogicalResult Compilation::boundSymbols(ModuleOp module) {
+  for (const DimOption &dim : options.dims) {
+    if (!dim.range)
+      continue;
+    bool found = false;
+    for (auto function : module.getOps<func::FuncOp>()) {
+      auto symbols = function->getAttrOfType<ArrayAttr>("eff.symbols");
+      if (!symbols)
+        continue;
+      SmallVector<Attribute> bounded;
+      for (Attribute attr : symbols) {
+        auto symbol = dyn_cast<eff::SymbolAttr>(attr);
+        if (symbol && symbol.getName() == dim.name) {
+          found = true;
+          attr = eff::SymbolAttr::get(context.get(), symbol.getName(),
+                                      symbol.getInput(), symbol.getAxis(),
+                                      dim.range->first, dim.range->second);
+        }
+        bounded.push_back(attr);
+      }
+      function->setAttr("eff.symbols", ArrayAttr::get(context.get(), bounded));
+    }
+    if (!found)
+      return error() << "--dim " << dim.name << ": no input has a free size '"
+                     << dim.name << "'";
+  }
+  return success();
+}
+
+/// Lower-case hexadecimal; empty when the file cannot be read.
+static std::string hashFile(StringRef file) {
+  auto buffer = llvm::MemoryBuffer::getFile(file, /*IsText=*/false,
+                                            /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return "";
+  llvm::SHA256 hash;
+  hash.update((*buffer)->getBuffer());
+  return llvm::toHex(hash.final(), /*LowerCase=*/true);
+}
+
+CertificateInfo Compilation::makeCertificateInfo() {
+  CertificateInfo info;
+  info.compilerVersion = getVersion();
+  info.modelFile = getModelFile();
+  info.modelSha256 = hashFile(options.model);
+  info.options = options.commandLine;
+  for (Stage stage : getStages())
+    info.passes.emplace_back(getStageName(stage).str(), "");
+  for (const Diagnostic &diagnostic : diagnostics->getAll())
+    if (diagnostic.severity == Severity::Warning)
+      info.notes.push_back(diagnostic.message);
+  return info;
+}
+
+void Compilation::reportFault(ModuleOp module) {
+  result.exitCode = 70;
+  int file;
+  SmallString<128> path;
+  Diagnostic record;
+  if (llvm::sys::fs::createTemporaryFile("effc-" + name, "mlir", file, path)) {
+    record.message = "internal error: no reproducer could be written";
+    diagnostics->report(std::move(record));
+    return;
+  }
+  llvm::raw_fd_ostream os(file, /*shouldClose=*/true);
+  os << "// effc " << getVersion() << " failed in stage "
+     << result.stages.back().stage << "\n// options:";
+  for (const std::string &option : options.commandLine)
+    os << " " << option;
+  os << "\n// model: " << getModelFile() << "\n";
+  for (const Diagnostic &diagnostic : diagnostics->getAll()) {
+    SmallVector<StringRef> lines;
+    std::string text = formatText(diagnostic, /*color=*/false);
+    StringRef(text).split(lines, '\n', -1, /*KeepEmpty=*/false);
+    for (StringRef line : lines)
+      os << "// " << line << "\n";
+  }
+  if (module) {
+    // Weights are the user's and large; shapes reproduce most faults.
+    OpPrintingFlags flags;
+    flags.enableDebugInfo().elideLargeElementsAttrs(64);
+    flags.elideLargeResourceString(1024).printGenericOpForm();
+    module.print(os, flags);
+  }
+  os.close();
+  os.clear_error();
+  result.reproducer = path.str().str();
+  record.file = getModelFile();
+  record.message = "internal error in stage " + result.stages.back().stage +
+                   ": this is a fault of effc, not of the model";
+  Diagnostic note;
+  note.severity = Severity::Note;
+  note.message = "please report it with '" + result.reproducer +
+                 "', which holds the program without its weights; --plain may "
+                 "get you on until it is mended";
+  record.notes.push_back(std::move(note));
+  diagnostics->report(std::move(record));
+}
+
+std::string describeSupportedOps(bool json) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  printSupportedOps(os, json ? SupportedOpsFormat::Json
+                             : SupportedOpsFormat::Markdown);
+  return text;
+}
+
+} // namespace effc
