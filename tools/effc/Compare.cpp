@@ -1,0 +1,168 @@
+// The reference is a file, or a build of simple loops made on the spot.
+#include "Compare.h"
+#include "effc/Driver/Driver.h"
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+
+namespace effc::tool {
+
+void CompareOptions::addOptions(CLI::App &verb) {
+  verb.add_option("--compare", reference,
+                  "Compare with F.npz, or with simple loops: plain");
+  verb.add_option("--model", model, "The model, for --compare=plain");
+  verb.add_option("--rtol", relative, "Relative tolerance of --compare")
+      ->check(CLI::NonNegativeNumber);
+  verb.add_option("--atol", absolute, "Absolute tolerance of --compare")
+      ->check(CLI::NonNegativeNumber);
+}
+
+static std::string describeShape(const std::vector<int64_t> &shape) {
+  std::string text;
+  for (int64_t size : shape)
+    text += (text.empty() ? "" : ", ") + std::to_string(size);
+  return "[" + text + "]";
+}
+
+namespace {
+
+struct Difference {
+  double largest = 0, sum = 0;
+  size_t count = 0, beyond = 0, first = 0;
+};
+
+} // namespace
+
+static Difference measure(const NpyArray &got, const NpyArray &expected,
+                          const CompareOptions &options) {
+  Difference result;
+  result.count = getNumElements(got);
+  for (size_t i = 0; i < result.count; ++i) {
+    double a = getElement(got, i), b = getElement(expected, i);
+    if (a == b || (std::isnan(a) && std::isnan(b)))
+      continue;
+    double difference = std::fabs(a - b);
+    // Also true for a NaN or infinity on one side.
+    if (!(difference <= options.absolute + options.relative * std::fabs(b)) &&
+        result.beyond++ == 0)
+      result.first = i;
+    if (!(difference <= result.largest))
+      result.largest = difference;
+    result.sum += difference;
+  }
+  return result;
+}
+
+static bool compareOne(const std::string &name, const NpyArray &got,
+                       const NpyArray &expected,
+                       const CompareOptions &options) {
+  if (got.dtype != expected.dtype || got.shape != expected.shape) {
+    std::printf("%-24s %s %s, the reference has %s %s\n", name.c_str(),
+                effrt_dtype_name(got.dtype), describeShape(got.shape).c_str(),
+                effrt_dtype_name(expected.dtype),
+                describeShape(expected.shape).c_str());
+    return false;
+  }
+  Difference result = measure(got, expected, options);
+  std::printf("%-24s max error %.3g, mean %.3g", name.c_str(), result.largest,
+              result.count ? result.sum / result.count : 0.0);
+  if (result.beyond)
+    std::printf(", %zu of %zu beyond tolerance, first at %zu: %.9g instead of "
+                "%.9g",
+                result.beyond, result.count, result.first,
+                getElement(got, result.first),
+                getElement(expected, result.first));
+  std::printf("\n");
+  return result.beyond == 0;
+}
+
+static int compareWith(const NpzArrays &outputs, const NpzArrays &references,
+                       const CompareOptions &options, const Console &console) {
+  bool same = true;
+  size_t compared = 0;
+  for (const auto &[name, got] : outputs) {
+    auto reference = std::find_if(
+        references.begin(), references.end(),
+        [&, &name = name](const auto &r) { return r.first == name; });
+    if (reference == references.end()) {
+      console.warn("output '" + name + "' is not in the reference");
+      continue;
+    }
+    ++compared;
+    same &= compareOne(name, got, reference->second, options);
+  }
+  if (compared == 0)
+    return console.fail("no output of the model is in the reference");
+  if (same)
+    return ExitDone;
+  return console.fail("outputs differ from the reference",
+                      "tolerances are --rtol and --atol; --compare=plain "
+                      "--model=MODEL.onnx tells whether the optimised build "
+                      "differs from simple loops");
+}
+
+static int compareWithPlain(NpzArrays &inputs, const NpzArrays &outputs,
+                            const CompareOptions &options,
+                            const Console &console) {
+  if (options.model.empty())
+    return console.fail("--compare=plain needs the model",
+                        "pass --model=MODEL.onnx");
+  std::string pattern =
+      (std::filesystem::temp_directory_path() / "effc-plain-XXXXXX").string();
+  if (!mkdtemp(pattern.data()))
+    return console.fail("cannot write to '" + pattern + "'");
+  CompileOptions compileOptions;
+  compileOptions.model = options.model;
+  compileOptions.outputDir = pattern;
+  compileOptions.name = "plain_build";
+  compileOptions.plain = true;
+  // The same sizes as in the run, in case the library was made for them.
+  for (const auto &[name, array] : inputs)
+    compileOptions.inputShapes.emplace_back(name, array.shape);
+  compileOptions.onDiagnostic = [&](const Diagnostic &diagnostic) {
+    console.report(diagnostic);
+  };
+  CompileResult compiled = compile(compileOptions);
+  int code = compiled.exitCode;
+  if (code == 0) {
+    auto plain = Library::open(compiled.files.front(), 1, console);
+    auto expected = plain ? runOnce(*plain, inputs, console) : std::nullopt;
+    code = expected ? compareWith(outputs, *expected, options, console)
+                    : int(ExitFault);
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(pattern, ignored);
+  return code;
+}
+
+int compareOutputs(NpzArrays &inputs, const NpzArrays &outputs,
+                   const CompareOptions &options, const Console &console) {
+  if (options.reference == "plain")
+    return compareWithPlain(inputs, outputs, options, console);
+  std::string error;
+  auto references = readNpz(options.reference, error);
+  if (!references)
+    return console.fail(error);
+  return compareWith(outputs, *references, options, console);
+}
+
+void printSummary(const NpzArrays &outputs) {
+  for (const auto &[name, array] : outputs) {
+    size_t count = getNumElements(array);
+    double low = INFINITY, high = -INFINITY, sum = 0;
+    for (size_t i = 0; i < count; ++i) {
+      double value = getElement(array, i);
+      low = std::min(low, value);
+      high = std::max(high, value);
+      sum += value;
+    }
+    std::printf("%s: %s %s", name.c_str(), effrt_dtype_name(array.dtype),
+                describeShape(array.shape).c_str());
+    if (count)
+      std::printf(", min %.6g, max %.6g, mean %.6g", low, high, sum / count);
+    std::printf("\n");
+  }
+}
+
+} // namespace effc::tool

@@ -1,0 +1,104 @@
+// Messages go to standard error, results to standard output or files.
+#include "Console.h"
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <unistd.h>
+
+namespace effc::tool {
+
+void Console::addOptions(CLI::App &app) {
+  app.add_flag("-q,--quiet", quiet, "No progress, errors only");
+  app.add_flag("-v,--verbose", verbosity, "More detail; twice for all of it");
+  app.add_option("--color", color, "auto, always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
+  app.add_option("--diagnostics", diagnostics, "text or json")
+      ->check(CLI::IsMember({"text", "json"}));
+}
+
+bool Console::useColor() const {
+  if (color != "auto")
+    return color == "always";
+  const char *off = std::getenv("NO_COLOR");
+  return isatty(STDERR_FILENO) && !(off && *off);
+}
+
+bool Console::showBar() const {
+  return !quiet && diagnostics == "text" && isatty(STDERR_FILENO);
+}
+
+void Console::report(const Diagnostic &diagnostic) const {
+  if (quiet && diagnostic.severity != Severity::Error)
+    return;
+  if (diagnostic.severity == Severity::Remark && verbosity == 0)
+    return;
+  std::string text = diagnostics == "json" ? formatJson(diagnostic)
+                                           : formatText(diagnostic, useColor());
+  std::fputs(text.c_str(), stderr);
+}
+
+int Console::fail(const std::string &message, const std::string &remedy) const {
+  Diagnostic diagnostic;
+  diagnostic.message = message;
+  if (!remedy.empty()) {
+    Diagnostic note;
+    note.severity = Severity::Note;
+    note.message = remedy;
+    diagnostic.notes.push_back(note);
+  }
+  report(diagnostic);
+  return ExitFault;
+}
+
+void Console::warn(const std::string &message) const {
+  Diagnostic diagnostic;
+  diagnostic.severity = Severity::Warning;
+  diagnostic.message = message;
+  report(diagnostic);
+}
+
+void Console::progress(const std::string &line) const {
+  if (!quiet && diagnostics == "text")
+    std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+std::pair<std::string, std::string> splitPair(const std::string &text,
+                                              const std::string &option) {
+  // ONNX names may hold '='; values never do.
+  size_t at = text.rfind('=');
+  if (at == std::string::npos || at == 0 || at + 1 == text.size())
+    throw CLI::ValidationError(option, "'" + text + "': expected NAME=VALUE");
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
+int64_t parseInteger(const std::string &text, const std::string &option) {
+  errno = 0;
+  char *end = nullptr;
+  long long value = std::strtoll(text.c_str(), &end, 10);
+  if (text.empty() || *end != 0 || errno != 0)
+    throw CLI::ValidationError(option, "'" + text + "': expected an integer");
+  return value;
+}
+
+std::string format(const char *text, ...) {
+  va_list arguments, again;
+  va_start(arguments, text);
+  va_copy(again, arguments);
+  int length = std::vsnprintf(nullptr, 0, text, arguments);
+  va_end(arguments);
+  std::string result(length > 0 ? length : 0, '\0');
+  std::vsnprintf(result.data(), result.size() + 1, text, again);
+  va_end(again);
+  return result;
+}
+
+std::string formatBytes(uint64_t bytes) {
+  static const char *const units[] = {"bytes", "KB", "MB", "GB"};
+  double value = static_cast<double>(bytes);
+  int unit = 0;
+  for (; unit < 3 && value >= 1000; ++unit)
+    value /= 1000;
+  return format(unit == 0 ? "%.0f %s" : "%.2f %s", value, units[unit]);
+}
+
+} // namespace effc::tool

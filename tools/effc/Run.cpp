@@ -1,0 +1,96 @@
+// effc run: one run of a compiled library, with comparison.
+#include "Compare.h"
+#include "Profile.h"
+#include "Tensors.h"
+
+namespace effc::tool {
+
+namespace {
+
+struct RunVerb {
+  explicit RunVerb(Console &console) : console(console) {}
+
+  Console &console;
+  std::string library;
+  InputOptions inputs;
+  std::string allOutputs;
+  std::vector<std::string> singleOutputs;
+  int threads = 0;
+  bool profile = false;
+  CompareOptions compare;
+
+  int run();
+  bool writeOutputs(const NpzArrays &outputs);
+};
+
+} // namespace
+
+bool RunVerb::writeOutputs(const NpzArrays &outputs) {
+  std::string error;
+  if (!allOutputs.empty() && !writeNpz(allOutputs, outputs, error)) {
+    console.fail(error);
+    return false;
+  }
+  for (const std::string &text : singleOutputs) {
+    auto [name, path] = splitPair(text, "--output");
+    bool found = false;
+    for (const auto &[key, array] : outputs) {
+      if (key != name)
+        continue;
+      found = true;
+      if (!writeNpy(path, array, error)) {
+        console.fail(error);
+        return false;
+      }
+    }
+    if (!found) {
+      console.fail("'" + name + "' is no output of the model",
+                   "effc inspect " + library + " lists them");
+      return false;
+    }
+  }
+  return true;
+}
+
+int RunVerb::run() {
+  auto opened = Library::open(library, threads, console);
+  if (!opened)
+    return ExitFault;
+  auto arrays = loadInputs(*opened, inputs, console);
+  if (!arrays)
+    return ExitFault;
+  if (profile)
+    (void)effrt_session_set_profiling(opened->session, 1);
+  auto outputs = runOnce(*opened, *arrays, console);
+  if (!outputs || !writeOutputs(*outputs))
+    return ExitFault;
+  if (allOutputs.empty() && singleOutputs.empty() && !compare.isOn())
+    printSummary(*outputs);
+  if (profile)
+    printProfile(*opened, 20);
+  if (compare.isOn())
+    return compareOutputs(*arrays, *outputs, compare, console);
+  return ExitDone;
+}
+
+void addRun(CLI::App &app, Console &console, Action &action) {
+  CLI::App *verb = app.add_subcommand("run", "Run a compiled library once");
+  auto state = std::make_shared<RunVerb>(console);
+  verb->add_option("LIB", state->library, "The compiled library")->required();
+  state->inputs.addOptions(*verb);
+  verb->add_option("--outputs", state->allOutputs, "Write all outputs: F.npz");
+  verb->add_option("--output", state->singleOutputs,
+                   "Write one output: NAME=F.npy")
+      ->take_all();
+  verb->add_option("--threads", state->threads, "Threads; 0: one per core")
+      ->envname("EFFC_THREADS")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_flag("--profile", state->profile, "Print the time of each kernel");
+  state->compare.addOptions(*verb);
+  verb->footer("Example: effc run out/libmodel.so --input image=cat.npy "
+               "--output logits=logits.npy");
+  verb->callback(
+      [state, &action] { action = [state] { return state->run(); }; });
+}
+
+} // namespace effc::tool

@@ -1,0 +1,372 @@
+// Opens libraries, gathers inputs from files or at random, runs.
+#include "Tensors.h"
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <random>
+
+namespace effc::tool {
+
+//===----------------------------------------------------------------------===//
+// Libraries
+//===----------------------------------------------------------------------===//
+
+template <typename T, typename Getter>
+static std::vector<T> describeAll(uint32_t count, Getter get) {
+  std::vector<T> result(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    result[i].struct_size = sizeof(T);
+    (void)get(i, &result[i]);
+  }
+  return result;
+}
+
+std::unique_ptr<Library> Library::open(const std::string &path, int threads,
+                                       const Console &console) {
+  auto start = std::chrono::steady_clock::now();
+  std::unique_ptr<Library> library(new Library);
+  effrt_message message = {};
+  if (effrt_model_open(path.c_str(), nullptr, &library->model, &message)) {
+    console.fail(message.text);
+    return nullptr;
+  }
+  effrt_session_options options = {};
+  options.struct_size = sizeof(options);
+  options.num_threads = threads;
+  if (effrt_session_create(library->model, &options, &library->session,
+                           &message)) {
+    console.fail(message.text);
+    return nullptr;
+  }
+  std::chrono::duration<double, std::milli> elapsed =
+      std::chrono::steady_clock::now() - start;
+  library->openMs = elapsed.count();
+
+  library->info.struct_size = sizeof(library->info);
+  (void)effrt_model_describe(library->model, &library->info);
+  library->general = library->info.num_programs - 1;
+  effrt_program_info program = {};
+  program.struct_size = sizeof(program);
+  const effrt_model *model = library->model;
+  uint32_t general = library->general;
+  (void)effrt_model_program(model, general, &program);
+  library->inputs = describeAll<effrt_tensor_info>(
+      program.num_inputs, [&](uint32_t i, auto *out) {
+        return effrt_model_input(model, general, i, out);
+      });
+  library->outputs = describeAll<effrt_tensor_info>(
+      program.num_outputs, [&](uint32_t i, auto *out) {
+        return effrt_model_output(model, general, i, out);
+      });
+  library->symbols = describeAll<effrt_symbol_info>(
+      program.num_symbols, [&](uint32_t i, auto *out) {
+        return effrt_model_symbol(model, general, i, out);
+      });
+  return library;
+}
+
+Library::~Library() {
+  effrt_session_destroy(session);
+  effrt_model_close(model);
+}
+
+//===----------------------------------------------------------------------===//
+// Inputs
+//===----------------------------------------------------------------------===//
+
+void InputOptions::addOptions(CLI::App &verb) {
+  verb.add_option("--inputs", all, "All inputs: F.npz, or random:SEED");
+  verb.add_option("--input", single,
+                  "One input: NAME=F.npy, NAME=F.pb or NAME=random:SEED")
+      ->take_all();
+  verb.add_option("--dim", dims, "A free size for random inputs: batch=8")
+      ->take_all();
+}
+
+size_t getNumElements(const NpyArray &array) {
+  size_t count = 1;
+  for (int64_t size : array.shape)
+    count *= static_cast<size_t>(size);
+  return count;
+}
+
+static float halfToFloat(uint16_t bits) {
+  int exponent = bits >> 10 & 31, mantissa = bits & 1023;
+  float value = exponent == 31 ? (mantissa ? NAN : INFINITY)
+                : exponent     ? std::ldexp(1024.0f + mantissa, exponent - 25)
+                               : std::ldexp(float(mantissa), -24);
+  return bits & 0x8000 ? -value : value;
+}
+
+template <typename T> static double load(const NpyArray &array, size_t index) {
+  T value;
+  std::memcpy(&value, array.data.data() + index * sizeof(T), sizeof(T));
+  return static_cast<double>(value);
+}
+
+double getElement(const NpyArray &array, size_t index) {
+  switch (array.dtype) {
+  case EFFRT_DTYPE_F32:
+    return load<float>(array, index);
+  case EFFRT_DTYPE_F64:
+    return load<double>(array, index);
+  case EFFRT_DTYPE_U8:
+  case EFFRT_DTYPE_BOOL:
+    return load<uint8_t>(array, index);
+  case EFFRT_DTYPE_I8:
+    return load<int8_t>(array, index);
+  case EFFRT_DTYPE_U16:
+    return load<uint16_t>(array, index);
+  case EFFRT_DTYPE_I16:
+    return load<int16_t>(array, index);
+  case EFFRT_DTYPE_U32:
+    return load<uint32_t>(array, index);
+  case EFFRT_DTYPE_I32:
+    return load<int32_t>(array, index);
+  case EFFRT_DTYPE_U64:
+    return load<uint64_t>(array, index);
+  case EFFRT_DTYPE_F16:
+    return halfToFloat(static_cast<uint16_t>(load<uint16_t>(array, index)));
+  case EFFRT_DTYPE_BF16: {
+    uint32_t bits = static_cast<uint32_t>(load<uint16_t>(array, index)) << 16;
+    float value;
+    std::memcpy(&value, &bits, sizeof(value));
+    return value;
+  }
+  default:
+    return load<int64_t>(array, index);
+  }
+}
+
+template <typename T>
+static void store(NpyArray &array, size_t index, T value) {
+  std::memcpy(array.data.data() + index * sizeof(T), &value, sizeof(T));
+}
+
+/// Floats in [-1, 1), integers and bools 0 or 1: safe as indices and masks.
+static void fillRandom(NpyArray &array, std::mt19937_64 &random) {
+  size_t count = getNumElements(array), size = npyElementSize(array.dtype);
+  array.data.assign(count * size, 0);
+  for (size_t i = 0; i < count; ++i) {
+    uint64_t bits = random();
+    float unit = static_cast<float>(bits >> 40) * 0x1p-23f - 1.0f;
+    uint32_t unitBits;
+    std::memcpy(&unitBits, &unit, sizeof(unit));
+    switch (array.dtype) {
+    case EFFRT_DTYPE_F32:
+      store(array, i, unit);
+      break;
+    case EFFRT_DTYPE_F64:
+      store(array, i, static_cast<double>(unit));
+      break;
+    case EFFRT_DTYPE_BF16:
+      store(array, i, static_cast<uint16_t>(unitBits >> 16));
+      break;
+    case EFFRT_DTYPE_F16:
+      // Exponent 15 - 1: [0.5, 1), with either sign.
+      store(array, i, static_cast<uint16_t>((bits & 0x83ff) | 14 << 10));
+      break;
+    default:
+      array.data[i * size] = bits >> 63;
+    }
+  }
+}
+
+/// The values of the free sizes for random inputs.
+static std::map<std::string, int64_t> chooseSizes(const Library &library,
+                                                  const InputOptions &options) {
+  std::map<std::string, int64_t> sizes;
+  for (const effrt_symbol_info &symbol : library.symbols)
+    sizes[symbol.name] = std::max<int64_t>(1, symbol.min);
+  for (const std::string &text : options.dims) {
+    auto [name, value] = splitPair(text, "--dim");
+    if (!sizes.count(name))
+      throw CLI::ValidationError("--dim",
+                                 "'" + name + "' is no free size of the model");
+    sizes[name] = parseInteger(value, "--dim");
+  }
+  return sizes;
+}
+
+static std::optional<NpyArray>
+makeRandom(const Library &library, size_t index, const std::string &seed,
+           const std::map<std::string, int64_t> &sizes, std::string &error) {
+  const effrt_tensor_info &info = library.inputs[index];
+  NpyArray array;
+  array.dtype = info.dtype;
+  for (uint32_t axis = 0; axis < info.rank; ++axis) {
+    int64_t size = info.dims[axis];
+    auto it = sizes.find(info.dim_texts[axis]);
+    if (size < 0 && it == sizes.end()) {
+      error = std::string("input '") + info.name + "' has the size '" +
+              info.dim_texts[axis] + "', which random cannot choose";
+      return std::nullopt;
+    }
+    array.shape.push_back(size < 0 ? it->second : size);
+  }
+  std::mt19937_64 random(parseInteger(seed, "random") * 1000003 + index);
+  fillRandom(array, random);
+  return array;
+}
+
+static bool endsWith(const std::string &text, const char *end) {
+  size_t size = std::strlen(end);
+  return text.size() >= size &&
+         text.compare(text.size() - size, size, end) == 0;
+}
+
+static bool takeRandom(const std::string &source, std::string &seed) {
+  if (source.rfind("random:", 0) != 0)
+    return false;
+  seed = source.substr(7);
+  return true;
+}
+
+namespace {
+
+/// Collects what the options name, then puts it into the model's order.
+class InputLoader {
+public:
+  InputLoader(const Library &library, const InputOptions &options)
+      : library(library), options(options),
+        sizes(chooseSizes(library, options)) {}
+
+  bool load(std::string &error) {
+    std::string seed;
+    if (takeRandom(options.all, seed)) {
+      for (size_t i = 0; i < library.inputs.size(); ++i)
+        if (!addRandom(i, seed, error))
+          return false;
+    } else if (!options.all.empty()) {
+      auto arrays = readNpz(options.all, error);
+      if (!arrays)
+        return false;
+      for (auto &[name, array] : *arrays)
+        found[name] = std::move(array);
+    }
+    for (const std::string &text : options.single)
+      if (!addSingle(text, error))
+        return false;
+    return true;
+  }
+
+  std::map<std::string, NpyArray> found;
+
+private:
+  bool addRandom(size_t index, const std::string &seed, std::string &error) {
+    auto array = makeRandom(library, index, seed, sizes, error);
+    if (array)
+      found[library.inputs[index].name] = std::move(*array);
+    return array.has_value();
+  }
+
+  bool addSingle(const std::string &text, std::string &error) {
+    auto [name, source] = splitPair(text, "--input");
+    std::string seed;
+    if (takeRandom(source, seed)) {
+      for (size_t i = 0; i < library.inputs.size(); ++i)
+        if (library.inputs[i].name == name)
+          return addRandom(i, seed, error);
+      found[name] = {};
+      return true;
+    }
+    auto array = endsWith(source, ".pb") ? readTensorProto(source, error)
+                                         : readNpy(source, error);
+    if (array)
+      found[name] = std::move(*array);
+    return array.has_value();
+  }
+
+  const Library &library;
+  const InputOptions &options;
+  std::map<std::string, int64_t> sizes;
+};
+
+} // namespace
+
+static std::string describe(const effrt_tensor_info &info) {
+  std::string text = std::string(effrt_dtype_name(info.dtype)) + " [";
+  for (uint32_t i = 0; i < info.rank; ++i)
+    text += (i ? ", " : "") + std::string(info.dim_texts[i]);
+  return text + "]";
+}
+
+std::optional<NpzArrays> loadInputs(const Library &library,
+                                    const InputOptions &options,
+                                    const Console &console) {
+  InputLoader loader(library, options);
+  std::string error;
+  if (!loader.load(error)) {
+    console.fail(error);
+    return std::nullopt;
+  }
+  NpzArrays result;
+  for (const effrt_tensor_info &input : library.inputs) {
+    auto it = loader.found.find(input.name);
+    if (it == loader.found.end()) {
+      console.fail(std::string("input '") + input.name + "' (" +
+                       describe(input) + ") is missing",
+                   std::string("pass --inputs=F.npz with a key '") +
+                       input.name + "', --input " + input.name +
+                       "=F.npy, or --inputs=random:0 to try the library");
+      return std::nullopt;
+    }
+    result.emplace_back(input.name, std::move(it->second));
+    loader.found.erase(it);
+  }
+  for (const auto &[name, array] : loader.found)
+    console.warn("'" + name + "' is no input of the model and is ignored");
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Runs
+//===----------------------------------------------------------------------===//
+
+bool Bindings::bind(Library &library, NpzArrays &arrays,
+                    const Console &console) {
+  inputs.clear();
+  for (auto &[name, array] : arrays) {
+    effrt_tensor tensor = {};
+    tensor.data = array.data.data();
+    tensor.dtype = array.dtype;
+    tensor.rank = array.shape.size();
+    tensor.shape = array.shape.data();
+    tensor.bytes = array.data.size();
+    inputs.push_back(tensor);
+  }
+  outputs.assign(library.outputs.size(), {});
+  if (effrt_session_resolve(library.session, EFFRT_PROGRAM_ANY, inputs.data(),
+                            inputs.size(), outputs.data(), outputs.size())) {
+    console.fail(effrt_session_error(library.session));
+    return false;
+  }
+  results.clear();
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    NpyArray array;
+    array.dtype = outputs[i].dtype;
+    array.shape.assign(outputs[i].shape, outputs[i].shape + outputs[i].rank);
+    array.data.resize(outputs[i].bytes);
+    results.emplace_back(library.outputs[i].name, std::move(array));
+    // The shapes belong to the session and go with its next call.
+    outputs[i].shape = nullptr;
+    outputs[i].dtype = 0;
+    outputs[i].data = results.back().second.data.data();
+  }
+  return true;
+}
+
+std::optional<NpzArrays> runOnce(Library &library, NpzArrays &inputs,
+                                 const Console &console) {
+  Bindings bindings;
+  if (!bindings.bind(library, inputs, console))
+    return std::nullopt;
+  if (bindings.run(library)) {
+    console.fail(effrt_session_error(library.session));
+    return std::nullopt;
+  }
+  return std::move(bindings.results);
+}
+
+} // namespace effc::tool

@@ -1,0 +1,77 @@
+// Inputs and outputs of a compiled library as named arrays.
+#ifndef EFFC_TOOLS_EFFC_TENSORS_H
+#define EFFC_TOOLS_EFFC_TENSORS_H
+
+#include "Console.h"
+#include "effc/Support/Npy.h"
+#include "effrt/effrt.h"
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace effc::tool {
+
+/// Reads ONNX's TensorProto in wire format, as the backend tests store data.
+std::optional<NpyArray> readTensorProto(const std::string &path,
+                                        std::string &error);
+
+/// A model opened by path with one session.
+class Library {
+public:
+  /// Null and a reported error when it cannot be opened.
+  static std::unique_ptr<Library> open(const std::string &path, int threads,
+                                       const Console &console);
+  ~Library();
+
+  effrt_model *model = nullptr;
+  effrt_session *session = nullptr;
+  effrt_model_info info = {};
+  /// The general entry point, whose names all others share.
+  uint32_t general = 0;
+  std::vector<effrt_tensor_info> inputs, outputs;
+  std::vector<effrt_symbol_info> symbols;
+  double openMs = 0;
+
+private:
+  Library() = default;
+};
+
+/// Where inputs come from, as --inputs, --input and --dim say.
+struct InputOptions {
+  std::string all;
+  std::vector<std::string> single;
+  std::vector<std::string> dims;
+  void addOptions(CLI::App &verb);
+};
+
+/// Inputs in the order of the model, or nothing after a reported error.
+std::optional<NpzArrays> loadInputs(const Library &library,
+                                    const InputOptions &options,
+                                    const Console &console);
+
+/// Inputs and outputs in the form that a run takes.
+class Bindings {
+public:
+  /// Resolves shapes and takes memory; false after a reported error.
+  bool bind(Library &library, NpzArrays &inputs, const Console &console);
+  effrt_status run(Library &library) {
+    return effrt_session_run(library.session, EFFRT_PROGRAM_ANY, inputs.data(),
+                             inputs.size(), outputs.data(), outputs.size());
+  }
+
+  std::vector<effrt_tensor> inputs, outputs;
+  NpzArrays results;
+};
+
+/// Runs once; the outputs, or nothing after a reported error.
+std::optional<NpzArrays> runOnce(Library &library, NpzArrays &inputs,
+                                 const Console &console);
+
+/// Any element as a number; 64-bit integers may lose their last bits.
+double getElement(const NpyArray &array, size_t index);
+size_t getNumElements(const NpyArray &array);
+
+} // namespace effc::tool
+
+#endif // EFFC_TOOLS_EFFC_TENSORS_H
