@@ -65,6 +65,36 @@ struct Scalar {
   }
 };
 
+/// Activations that multiply x by a gate between 0 and 1.
+Value emitGate(Scalar &s, UnaryKind kind, Value x, double alpha) {
+  switch (kind) {
+  case UnaryKind::HardSwish:
+    return s.mul(
+        x, s.clamp(s.add(s.mul(x, s.like(x, 1.0 / 6)), s.like(x, 0.5)), 0, 1));
+  case UnaryKind::Mish:
+    return s.mul(x, math::TanhOp::create(s.b, s.loc, s.softplus(x)));
+  case UnaryKind::Silu:
+    return s.mul(x, s.sigmoid(x));
+  case UnaryKind::QuickGelu:
+    return s.mul(x, s.sigmoid(s.mul(s.like(x, alpha), x)));
+  case UnaryKind::Gelu: {
+    Value erf = math::ErfOp::create(
+        s.b, s.loc, s.mul(x, s.like(x, 0.70710678118654752440)));
+    return s.mul(s.mul(x, s.like(x, 0.5)), s.add(s.like(x, 1), erf));
+  }
+  case UnaryKind::GeluTanh: {
+    // 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): arXiv 1606.08415.
+    Value cube = s.mul(s.mul(x, x), x);
+    Value inner = s.mul(s.like(x, 0.79788456080286535588),
+                        s.add(x, s.mul(s.like(x, 0.044715), cube)));
+    Value tanh = math::TanhOp::create(s.b, s.loc, inner);
+    return s.mul(s.mul(x, s.like(x, 0.5)), s.add(s.like(x, 1), tanh));
+  }
+  default:
+    return {};
+  }
+}
+
 Value emitFloatActivation(Scalar &s, UnaryKind kind, Value x, double alpha,
                           double beta) {
   Value zero = s.like(x, 0);
@@ -99,33 +129,44 @@ Value emitFloatActivation(Scalar &s, UnaryKind kind, Value x, double alpha,
     return s.sigmoid(x);
   case UnaryKind::HardSigmoid:
     return s.clamp(s.add(s.mul(x, s.like(x, alpha)), s.like(x, beta)), 0, 1);
-  case UnaryKind::HardSwish:
-    return s.mul(
-        x, s.clamp(s.add(s.mul(x, s.like(x, 1.0 / 6)), s.like(x, 0.5)), 0, 1));
-  case UnaryKind::Mish:
-    return s.mul(x, math::TanhOp::create(s.b, s.loc, s.softplus(x)));
-  case UnaryKind::Silu:
-    return s.mul(x, s.sigmoid(x));
-  case UnaryKind::QuickGelu:
-    return s.mul(x, s.sigmoid(s.mul(s.like(x, alpha), x)));
-  case UnaryKind::Gelu: {
-    Value erf = math::ErfOp::create(
-        s.b, s.loc, s.mul(x, s.like(x, 0.70710678118654752440)));
-    return s.mul(s.mul(x, s.like(x, 0.5)), s.add(s.like(x, 1), erf));
-  }
-  case UnaryKind::GeluTanh: {
-    // 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): arXiv 1606.08415.
-    Value cube = s.mul(s.mul(x, x), x);
-    Value inner = s.mul(s.like(x, 0.79788456080286535588),
-                        s.add(x, s.mul(s.like(x, 0.044715), cube)));
-    Value tanh = math::TanhOp::create(s.b, s.loc, inner);
-    return s.mul(s.mul(x, s.like(x, 0.5)), s.add(s.like(x, 1), tanh));
-  }
   case UnaryKind::Clip:
     return s.clamp(x, alpha, beta);
   default:
-    return {};
+    return emitGate(s, kind, x, alpha);
   }
+}
+
+template <typename Op> Value createUnary(Scalar &s, Value x) {
+  return Op::create(s.b, s.loc, x);
+}
+
+/// The functions that are one op of the math dialect; null for the others.
+Value (*getMathFunction(UnaryKind kind))(Scalar &, Value) {
+  using Entry = std::pair<UnaryKind, Value (*)(Scalar &, Value)>;
+  static const Entry functions[] = {
+      {UnaryKind::Log, createUnary<math::LogOp>},
+      {UnaryKind::Sqrt, createUnary<math::SqrtOp>},
+      {UnaryKind::Sin, createUnary<math::SinOp>},
+      {UnaryKind::Cos, createUnary<math::CosOp>},
+      {UnaryKind::Tan, createUnary<math::TanOp>},
+      {UnaryKind::Asin, createUnary<math::AsinOp>},
+      {UnaryKind::Acos, createUnary<math::AcosOp>},
+      {UnaryKind::Atan, createUnary<math::AtanOp>},
+      {UnaryKind::Sinh, createUnary<math::SinhOp>},
+      {UnaryKind::Cosh, createUnary<math::CoshOp>},
+      {UnaryKind::Asinh, createUnary<math::AsinhOp>},
+      {UnaryKind::Acosh, createUnary<math::AcoshOp>},
+      {UnaryKind::Atanh, createUnary<math::AtanhOp>},
+      {UnaryKind::Tanh, createUnary<math::TanhOp>},
+      {UnaryKind::Erf, createUnary<math::ErfOp>},
+      {UnaryKind::Ceil, createUnary<math::CeilOp>},
+      {UnaryKind::Floor, createUnary<math::FloorOp>},
+      {UnaryKind::Round, createUnary<math::RoundEvenOp>},
+  };
+  for (const Entry &entry : functions)
+    if (entry.first == kind)
+      return entry.second;
+  return nullptr;
 }
 
 Value emitFloatMath(Scalar &s, UnaryKind kind, Value x, double alpha,
@@ -135,6 +176,8 @@ Value emitFloatMath(Scalar &s, UnaryKind kind, Value x, double alpha,
   auto is = [&](arith::CmpFPredicate p, Value y) -> Value {
     return arith::CmpFOp::create(b, loc, p, x, y);
   };
+  if (auto *function = getMathFunction(kind))
+    return function(s, x);
   switch (kind) {
   case UnaryKind::Abs:
     return s.abs(x);
@@ -142,44 +185,8 @@ Value emitFloatMath(Scalar &s, UnaryKind kind, Value x, double alpha,
     return s.neg(x);
   case UnaryKind::Exp:
     return s.exp(x);
-  case UnaryKind::Log:
-    return math::LogOp::create(b, loc, x);
-  case UnaryKind::Sqrt:
-    return math::SqrtOp::create(b, loc, x);
   case UnaryKind::Reciprocal:
     return s.div(s.like(x, 1), x);
-  case UnaryKind::Sin:
-    return math::SinOp::create(b, loc, x);
-  case UnaryKind::Cos:
-    return math::CosOp::create(b, loc, x);
-  case UnaryKind::Tan:
-    return math::TanOp::create(b, loc, x);
-  case UnaryKind::Asin:
-    return math::AsinOp::create(b, loc, x);
-  case UnaryKind::Acos:
-    return math::AcosOp::create(b, loc, x);
-  case UnaryKind::Atan:
-    return math::AtanOp::create(b, loc, x);
-  case UnaryKind::Sinh:
-    return math::SinhOp::create(b, loc, x);
-  case UnaryKind::Cosh:
-    return math::CoshOp::create(b, loc, x);
-  case UnaryKind::Asinh:
-    return math::AsinhOp::create(b, loc, x);
-  case UnaryKind::Acosh:
-    return math::AcoshOp::create(b, loc, x);
-  case UnaryKind::Atanh:
-    return math::AtanhOp::create(b, loc, x);
-  case UnaryKind::Tanh:
-    return math::TanhOp::create(b, loc, x);
-  case UnaryKind::Erf:
-    return math::ErfOp::create(b, loc, x);
-  case UnaryKind::Ceil:
-    return math::CeilOp::create(b, loc, x);
-  case UnaryKind::Floor:
-    return math::FloorOp::create(b, loc, x);
-  case UnaryKind::Round:
-    return math::RoundEvenOp::create(b, loc, x);
   case UnaryKind::Sign: {
     Value above = is(arith::CmpFPredicate::OGT, s.like(x, 0));
     Value below = is(arith::CmpFPredicate::OLT, s.like(x, 0));
@@ -318,18 +325,18 @@ Value emitIntegerPow(KernelEmitter &e, Value x, Value y) {
   Location loc = e.loc;
   unsigned width = x.getType().getIntOrFloatBitWidth();
   Value one = e.constant(x.getType(), 1), zero = e.constant(x.getType(), 0);
-  auto result = e.reduceLoop(
-      e.index(0), e.index(width), ValueRange{one, x, y},
-      [&](Value, ValueRange args) {
-        Value bit = arith::AndIOp::create(b, loc, args[2], one);
-        Value odd =
-            arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, bit, zero);
-        Value product = arith::MulIOp::create(b, loc, args[0], args[1]);
-        Value next = arith::SelectOp::create(b, loc, odd, product, args[0]);
-        Value square = arith::MulIOp::create(b, loc, args[1], args[1]);
-        Value rest = arith::ShRUIOp::create(b, loc, args[2], one);
-        return SmallVector<Value>{next, square, rest};
-      });
+  auto step = [&](Value, ValueRange args) {
+    Value bit = arith::AndIOp::create(b, loc, args[2], one);
+    Value odd =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, bit, zero);
+    Value product = arith::MulIOp::create(b, loc, args[0], args[1]);
+    Value next = arith::SelectOp::create(b, loc, odd, product, args[0]);
+    Value square = arith::MulIOp::create(b, loc, args[1], args[1]);
+    Value rest = arith::ShRUIOp::create(b, loc, args[2], one);
+    return SmallVector<Value>{next, square, rest};
+  };
+  auto result =
+      e.reduceLoop(e.index(0), e.index(width), ValueRange{one, x, y}, step);
   Value negative =
       arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, y, zero);
   Value isOne = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, one);
@@ -344,6 +351,22 @@ Value emitIntegerPow(KernelEmitter &e, Value x, Value y) {
       b, loc, isOne, one,
       arith::SelectOp::create(b, loc, isMinusOne, sign, zero));
   return arith::SelectOp::create(b, loc, negative, small, result[0]);
+}
+
+/// Shifting by the width or more gives 0 instead of poison.
+Value emitShift(KernelEmitter &e, BinaryKind kind, Value x, Value y) {
+  OpBuilder &b = e.b;
+  Location loc = e.loc;
+  Value width = e.constant(y.getType(), y.getType().getIntOrFloatBitWidth());
+  Value inside =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, y, width);
+  Value amount =
+      arith::SelectOp::create(b, loc, inside, y, e.constant(y.getType(), 0));
+  Value shifted = kind == BinaryKind::ShiftLeft
+                      ? arith::ShLIOp::create(b, loc, x, amount).getResult()
+                      : arith::ShRUIOp::create(b, loc, x, amount).getResult();
+  return arith::SelectOp::create(b, loc, inside, shifted,
+                                 e.constant(x.getType(), 0));
 }
 
 Value emitIntegerBinary(KernelEmitter &e, BinaryKind kind, Value x, Value y,
@@ -384,19 +407,8 @@ Value emitIntegerBinary(KernelEmitter &e, BinaryKind kind, Value x, Value y,
                                    arith::MulIOp::create(b, loc, x, y), x);
   }
   case BinaryKind::ShiftLeft:
-  case BinaryKind::ShiftRight: {
-    // Shifting by the width or more gives 0 instead of poison.
-    Value width = e.constant(y.getType(), y.getType().getIntOrFloatBitWidth());
-    Value inside =
-        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, y, width);
-    Value amount =
-        arith::SelectOp::create(b, loc, inside, y, e.constant(y.getType(), 0));
-    Value shifted = kind == BinaryKind::ShiftLeft
-                        ? arith::ShLIOp::create(b, loc, x, amount).getResult()
-                        : arith::ShRUIOp::create(b, loc, x, amount).getResult();
-    return arith::SelectOp::create(b, loc, inside, shifted,
-                                   e.constant(x.getType(), 0));
-  }
+  case BinaryKind::ShiftRight:
+    return emitShift(e, kind, x, y);
   }
   return {};
 }
