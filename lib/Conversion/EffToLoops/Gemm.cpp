@@ -123,17 +123,22 @@ AffineExpr countTiles(const TileChoice &tile, AffineExpr rows,
                   rows.ceilDiv(tile.rowsPerBlock));
 }
 
+void createTiles(KernelEmitter &e, const effk::GemmDescription &gemm,
+                 EpilogueEmitter &epilogue) {
+  effk::createGemm(
+      e.b, e.loc, gemm,
+      [&](OpBuilder &, Location, Value sum, Value, Value, ValueRange loaded) {
+        return epilogue.build(sum, loaded);
+      });
+}
+
 /// Runs the tiles of one product that fall into the launch's [lo, hi).
 void createWhole(KernelEmitter &e, effk::GemmDescription &gemm,
                  EpilogueEmitter &epilogue) {
   Block &entry = e.getFunction().getBody().front();
   gemm.lo = entry.getArgument(entry.getNumArguments() - 3);
   gemm.hi = entry.getArgument(entry.getNumArguments() - 2);
-  effk::createGemm(
-      e.b, e.loc, gemm,
-      [&](OpBuilder &, Location, Value sum, Value, Value, ValueRange loaded) {
-        return epilogue.build(sum, loaded);
-      });
+  createTiles(e, gemm, epilogue);
 }
 
 /// The sizes of a convolution by name; NHWC.
@@ -298,95 +303,120 @@ LogicalResult effc::emitConvKernel(KernelEmitter &e, Operation *anchor) {
     gemm.bBase = e.mul(group, e.index(panelSize));
     gemm.cBase = e.mul(group, e.index(outputs));
     gemm.epilogueInputs = epilogue.inputs(e.index(0), gemm.cBase, gemm.cStride);
-    effk::createGemm(
-        e.b, e.loc, gemm,
-        [&](OpBuilder &, Location, Value sum, Value, Value, ValueRange loaded) {
-          return epilogue.build(sum, loaded);
-        });
+    createTiles(e, gemm, epilogue);
   });
   return success();
 }
+
+namespace {
+
+/// A batch of matrix products. Transposed operands are copied into scratch,
+/// product by product.
+struct BatchedMatmul {
+  KernelEmitter &e;
+  MatmulOp op;
+  Dims a, b, batch;
+  AffineExpr rows, columns, depth;
+  TileChoice tile;
+  effk::GemmDescription gemm;
+  Value aPacked, bPacked;
+
+  BatchedMatmul(KernelEmitter &e, MatmulOp op)
+      : e(e), op(op), a(getDims(op.getA().getType())),
+        b(getDims(op.getB().getType())), batch(getDims(op.getType())) {
+    columns = batch.pop_back_val();
+    rows = batch.pop_back_val();
+    depth = a[a.size() - (op.getTransposeA() ? 2 : 1)];
+    tile = chooseGemmTile(e.options.target, getConstant(rows),
+                          getConstant(columns).value_or(64),
+                          getConstant(depth).value_or(64));
+  }
+
+  /// What is the same for every product.
+  void describe() {
+    setTile(e, gemm, tile);
+    gemm.rowSizes = {e.size(rows)};
+    gemm.rowStrides = {e.size(depth)};
+    gemm.run = e.size(depth);
+    gemm.c = e.getResultBuffer(0);
+    gemm.cStride = gemm.n = e.size(columns);
+    gemm.lo = e.index(0);
+    gemm.hi = e.size(countTiles(tile, rows, columns));
+    AffineExpr panels = simplify(columns.ceilDiv(tile.width));
+    if (op.getTransposeA())
+      aPacked = e.scratch(e.b.getF32Type(), simplify(rows * depth));
+    if (op.getTransposeB())
+      bPacked =
+          e.scratch(e.b.getF32Type(), simplify(panels * depth * tile.width));
+  }
+
+  /// Where the operand's matrix of this product begins; dims of 1 broadcast.
+  Value base(ArrayRef<AffineExpr> dims, ArrayRef<Value> at) {
+    Indices own;
+    ArrayRef<AffineExpr> outer = dims.drop_back(2);
+    for (size_t i = 0; i < outer.size(); ++i)
+      own.push_back(getConstant(outer[i]) == 1
+                        ? e.index(0)
+                        : at[at.size() - outer.size() + i]);
+    return e.mul(e.linearize(own, outer),
+                 e.size(product(e.b.getContext(), dims.take_back(2))));
+  }
+
+  void setA(Value base) {
+    gemm.a = e.getBuffer(op.getA());
+    gemm.rowBase = base;
+    if (!aPacked)
+      return;
+    e.loop(e.size(rows), [&](Value m) {
+      e.loop(e.size(depth), [&](Value k) {
+        Value from = e.add(base, e.add(e.mul(k, e.size(rows)), m));
+        Value x = memref::LoadOp::create(e.b, e.loc, gemm.a, from);
+        e.storeFlat(x, aPacked, e.add(e.mul(m, e.size(depth)), k));
+      });
+    });
+    gemm.a = aPacked;
+    gemm.rowBase = e.index(0);
+  }
+
+  void setB(Value base) {
+    gemm.b = e.getBuffer(op.getB());
+    gemm.bBase = base;
+    gemm.bStride = e.size(columns);
+    if (!bPacked)
+      return;
+    packTransposed(e, gemm.b, base, e.size(depth), columns, depth, tile.width,
+                   bPacked);
+    gemm.b = bPacked;
+    gemm.bBase = e.index(0);
+    gemm.bStride = Value();
+  }
+
+  void emitProduct(Value item, EpilogueEmitter &epilogue) {
+    Indices at = e.delinearize(item, batch);
+    Value aBase = base(a, at), bBase = base(b, at);
+    setA(aBase);
+    setB(bBase);
+    Value first = e.mul(item, e.size(rows));
+    gemm.cBase = e.mul(first, gemm.n);
+    gemm.epilogueInputs = epilogue.inputs(first, e.index(0), gemm.n);
+    createTiles(e, gemm, epilogue);
+  }
+};
+
+} // namespace
 
 LogicalResult effc::emitMatmulKernel(KernelEmitter &e, Operation *anchor) {
   auto op = dyn_cast<MatmulOp>(anchor);
   if (!op || !isTileable({op.getA(), op.getB()}) || !e.getBuffer(op.getA()) ||
       !e.getBuffer(op.getB()))
     return failure();
-  Dims a = getDims(op.getA().getType()), c = getDims(op.getB().getType()),
-       y = getDims(op.getType());
   EpilogueEmitter epilogue(e, op, Value());
   if (failed(epilogue.collect()))
     return failure();
-  MLIRContext *context = e.b.getContext();
-  AffineExpr rows = y[y.size() - 2], columns = y.back();
-  AffineExpr depth = a[a.size() - (op.getTransposeA() ? 2 : 1)];
-  TileChoice tile = chooseGemmTile(e.options.target, getConstant(rows),
-                                   getConstant(columns).value_or(64),
-                                   getConstant(depth).value_or(64));
-  Dims batch(y.begin(), y.end() - 2);
-  effk::GemmDescription gemm;
-  setTile(e, gemm, tile);
-  gemm.rowSizes = {e.size(rows)};
-  gemm.rowStrides = {e.size(depth)};
-  gemm.run = e.size(depth);
-  gemm.c = e.getResultBuffer(0);
-  gemm.cStride = gemm.n = e.size(columns);
-  gemm.lo = e.index(0);
-  gemm.hi = e.size(countTiles(tile, rows, columns));
-  Value aPacked, bPacked;
-  AffineExpr panels = simplify(columns.ceilDiv(tile.width));
-  if (op.getTransposeA())
-    aPacked = e.scratch(e.b.getF32Type(), simplify(rows * depth));
-  if (op.getTransposeB())
-    bPacked =
-        e.scratch(e.b.getF32Type(), simplify(panels * depth * tile.width));
-  e.setExtent(product(context, batch));
-  e.parallelLoop([&](Value item) {
-    Indices at = e.delinearize(item, batch);
-    auto base = [&](ArrayRef<AffineExpr> dims) {
-      Indices own;
-      ArrayRef<AffineExpr> outer = dims.drop_back(2);
-      for (size_t i = 0; i < outer.size(); ++i)
-        own.push_back(getConstant(outer[i]) == 1
-                          ? e.index(0)
-                          : at[at.size() - outer.size() + i]);
-      return e.mul(e.linearize(own, outer),
-                   e.size(product(context, dims.take_back(2))));
-    };
-    Value aBase = base(a), bBase = base(c);
-    gemm.a = e.getBuffer(op.getA());
-    gemm.rowBase = aBase;
-    if (aPacked) {
-      e.loop(e.size(rows), [&](Value m) {
-        e.loop(e.size(depth), [&](Value k) {
-          Value from = e.add(aBase, e.add(e.mul(k, e.size(rows)), m));
-          Value x =
-              memref::LoadOp::create(e.b, e.loc, e.getBuffer(op.getA()), from);
-          e.storeFlat(x, aPacked, e.add(e.mul(m, e.size(depth)), k));
-        });
-      });
-      gemm.a = aPacked;
-      gemm.rowBase = e.index(0);
-    }
-    gemm.b = e.getBuffer(op.getB());
-    gemm.bBase = bBase;
-    gemm.bStride = e.size(columns);
-    if (bPacked) {
-      packTransposed(e, e.getBuffer(op.getB()), bBase, e.size(depth), columns,
-                     depth, tile.width, bPacked);
-      gemm.b = bPacked;
-      gemm.bBase = e.index(0);
-      gemm.bStride = Value();
-    }
-    Value first = e.mul(item, e.size(rows));
-    gemm.cBase = e.mul(first, gemm.n);
-    gemm.epilogueInputs = epilogue.inputs(first, e.index(0), gemm.n);
-    effk::createGemm(
-        e.b, e.loc, gemm,
-        [&](OpBuilder &, Location, Value sum, Value, Value, ValueRange loaded) {
-          return epilogue.build(sum, loaded);
-        });
-  });
+  BatchedMatmul matmul(e, op);
+  matmul.describe();
+  e.setExtent(product(e.b.getContext(), matmul.batch));
+  e.parallelLoop([&](Value item) { matmul.emitProduct(item, epilogue); });
   return success();
 }
 
