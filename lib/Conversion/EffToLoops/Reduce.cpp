@@ -243,14 +243,13 @@ Value emitArgReduce(KernelEmitter &e, ArgReduceOp op, ArrayRef<Value> indices) {
     return arith::CmpIOp::create(b, loc, isMax ? max : min, x, best);
   };
   Value zero = e.index(0);
-  auto result =
-      e.reduceLoop(e.index(1), e.size(axes.extents[0]),
-                   ValueRange{at(zero), zero}, [&](Value i, ValueRange a) {
-                     Value x = at(i), wins = better(x, a[0]);
-                     return SmallVector<Value>{
-                         arith::SelectOp::create(b, loc, wins, x, a[0]),
-                         arith::SelectOp::create(b, loc, wins, i, a[1])};
-                   });
+  auto step = [&](Value i, ValueRange a) {
+    Value x = at(i), wins = better(x, a[0]);
+    return SmallVector<Value>{arith::SelectOp::create(b, loc, wins, x, a[0]),
+                              arith::SelectOp::create(b, loc, wins, i, a[1])};
+  };
+  auto result = e.reduceLoop(e.index(1), e.size(axes.extents[0]),
+                             ValueRange{at(zero), zero}, step);
   return arith::IndexCastOp::create(b, loc, b.getI64Type(), result[1]);
 }
 

@@ -189,28 +189,28 @@ Value emitPoolIndices(KernelEmitter &e, PoolIndicesOp op,
   };
   Type type = accumulatorType(e, op.getX());
   Value none = e.index(-1), start = e.constant(type, 0);
-  Value best = windows.reduce(
-      indices.drop_front(2), ValueRange{start, none},
-      [&](ArrayRef<Value> spatial, ValueRange a) {
-        Value x = at(spatial);
-        Value first = e.compare(arith::CmpIPredicate::eq, a[1], none);
-        bool isUnsigned = isUnsignedType(
-            cast<RankedTensorType>(op.getX().getType()).getElementType());
-        Value greater =
-            isa<FloatType>(type)
-                ? arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::OGT, x,
-                                        a[0])
-                      .getResult()
-                : arith::CmpIOp::create(b, e.loc,
-                                        isUnsigned ? arith::CmpIPredicate::ugt
-                                                   : arith::CmpIPredicate::sgt,
-                                        x, a[0])
-                      .getResult();
-        Value wins = arith::OrIOp::create(b, e.loc, first, greater);
-        return SmallVector<Value>{
-            arith::SelectOp::create(b, e.loc, wins, x, a[0]),
-            arith::SelectOp::create(b, e.loc, wins, position(spatial), a[1])};
-      })[1];
+  auto step = [&](ArrayRef<Value> spatial, ValueRange a) {
+    Value x = at(spatial);
+    Value first = e.compare(arith::CmpIPredicate::eq, a[1], none);
+    bool isUnsigned = isUnsignedType(
+        cast<RankedTensorType>(op.getX().getType()).getElementType());
+    Value greater =
+        isa<FloatType>(type)
+            ? arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::OGT, x,
+                                    a[0])
+                  .getResult()
+            : arith::CmpIOp::create(b, e.loc,
+                                    isUnsigned ? arith::CmpIPredicate::ugt
+                                               : arith::CmpIPredicate::sgt,
+                                    x, a[0])
+                  .getResult();
+    Value wins = arith::OrIOp::create(b, e.loc, first, greater);
+    return SmallVector<Value>{
+        arith::SelectOp::create(b, e.loc, wins, x, a[0]),
+        arith::SelectOp::create(b, e.loc, wins, position(spatial), a[1])};
+  };
+  Value best =
+      windows.reduce(indices.drop_front(2), ValueRange{start, none}, step)[1];
   return arith::IndexCastOp::create(b, e.loc, b.getI64Type(), best);
 }
 
