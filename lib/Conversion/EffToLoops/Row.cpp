@@ -207,26 +207,31 @@ LogicalResult emitLayerNorm(KernelEmitter &e, Value x, Value scale, Value bias,
 
 /// Groups are rows of [N, groups, C / groups, spatial...]: the emitter sees x
 /// under that shape.
-LogicalResult emitGroupNorm(KernelEmitter &e, GroupNormOp op) {
-  Dims dims = getDims(op.getX().getType());
-  int64_t rank = dims.size(), channelAxis = op.getChannelsLast() ? rank - 1 : 1,
-          groups = op.getGroups();
-  std::optional<int64_t> channels = getConstant(dims[channelAxis]);
-  if (!channels)
-    return failure();
-  int64_t perGroup = *channels / groups;
-  Type element = cast<RankedTensorType>(op.getX().getType()).getElementType();
-  Type type = element.isF64() ? Type(e.b.getF64Type()) : Type(e.b.getF32Type());
-  Dims inner{e.constExpr(perGroup)}, spatial;
-  for (int64_t i = 1; i < rank; ++i)
-    if (i != channelAxis)
-      spatial.push_back(dims[i]);
-  llvm::append_range(inner, spatial);
-  Dims outer{dims[0], e.constExpr(groups)};
-  e.setExtent(product(e.b.getContext(), outer));
-  Value buffer = e.scratch(type, product(e.b.getContext(), inner));
-  OpBuilder &b = e.b;
-  auto indicesOf = [&](ArrayRef<Value> row, ArrayRef<Value> at) {
+struct GroupNorm {
+  KernelEmitter &e;
+  GroupNormOp op;
+  int64_t rank, channelAxis, perGroup;
+  Dims inner, outer;
+  Type type;
+  Value buffer;
+
+  GroupNorm(KernelEmitter &e, GroupNormOp op, int64_t channelAxis,
+            int64_t channels)
+      : e(e), op(op), rank(getDims(op.getX().getType()).size()),
+        channelAxis(channelAxis), perGroup(channels / op.getGroups()) {
+    Dims dims = getDims(op.getX().getType());
+    inner.push_back(e.constExpr(perGroup));
+    for (int64_t i = 1; i < rank; ++i)
+      if (i != channelAxis)
+        inner.push_back(dims[i]);
+    outer = {dims[0], e.constExpr(op.getGroups())};
+    Type element = cast<RankedTensorType>(op.getX().getType()).getElementType();
+    type = element.isF64() ? Type(e.b.getF64Type()) : Type(e.b.getF32Type());
+    e.setExtent(product(e.b.getContext(), outer));
+    buffer = e.scratch(type, product(e.b.getContext(), inner));
+  }
+
+  Indices indicesOf(ArrayRef<Value> row, ArrayRef<Value> at) {
     Indices result(rank);
     result[0] = row[0];
     result[channelAxis] = e.add(e.mul(row[1], e.index(perGroup)), at[0]);
@@ -235,10 +240,11 @@ LogicalResult emitGroupNorm(KernelEmitter &e, GroupNormOp op) {
       if (i != channelAxis)
         result[i] = at[next++];
     return result;
-  };
-  // In memory order: channels last in the inner loop only where they are.
-  auto walk = [&](Value init,
-                  llvm::function_ref<Value(Value, ArrayRef<Value>)> step) {
+  }
+
+  /// In memory order: channels last in the inner loop only where they are.
+  Value walk(Value init,
+             llvm::function_ref<Value(Value, ArrayRef<Value>)> step) {
     Dims order = inner;
     if (op.getChannelsLast())
       std::rotate(order.begin(), order.begin() + 1, order.end());
@@ -248,48 +254,70 @@ LogicalResult emitGroupNorm(KernelEmitter &e, GroupNormOp op) {
         std::rotate(canonical.begin(), canonical.end() - 1, canonical.end());
       return SmallVector<Value>{step(a[0], canonical)};
     })[0];
-  };
-  e.parallelLoop([&](Value item) {
-    Indices row = e.delinearize(item, outer);
+  }
+
+  Value mean(Value sum) {
+    Value n = arith::IndexCastOp::create(
+        e.b, e.loc, e.b.getI64Type(), e.size(product(e.b.getContext(), inner)));
+    Value count = arith::SIToFPOp::create(e.b, e.loc, type, n);
+    return arith::DivFOp::create(e.b, e.loc, sum, count);
+  }
+
+  Value centred(ArrayRef<Value> at, Value mean) {
+    Value x =
+        memref::LoadOp::create(e.b, e.loc, buffer, e.linearize(at, inner));
+    return subf(e, x, mean);
+  }
+
+  Value inverseDeviation(Value squares) {
+    Value epsilon = e.constant(type, op.getEpsilon().convertToDouble());
+    Value deviation =
+        math::SqrtOp::create(e.b, e.loc, addf(e, mean(squares), epsilon));
+    return arith::DivFOp::create(e.b, e.loc, e.constant(type, 1), deviation);
+  }
+
+  Value affine(Value y, Value channel) {
+    if (op.getScale())
+      y = mulf(e, y, e.wideElement(op.getScale(), channel));
+    if (op.getBias())
+      y = addf(e, y, e.wideElement(op.getBias(), channel));
+    return narrow(e, y, op.getResult());
+  }
+
+  void emitRow(ArrayRef<Value> row) {
     Value zero = e.constant(type, 0);
     Value sum = walk(zero, [&](Value a, ArrayRef<Value> at) {
       Value x = e.wideElement(op.getX(), indicesOf(row, at));
       e.storeFlat(x, buffer, e.linearize(at, inner));
       return addf(e, a, x);
     });
-    Value n = arith::IndexCastOp::create(
-        b, e.loc, b.getI64Type(), e.size(product(b.getContext(), inner)));
-    Value count = arith::SIToFPOp::create(b, e.loc, type, n);
-    Value mean = arith::DivFOp::create(b, e.loc, sum, count);
-    auto centred = [&](ArrayRef<Value> at) {
-      return subf(
-          e, memref::LoadOp::create(b, e.loc, buffer, e.linearize(at, inner)),
-          mean);
-    };
+    Value average = mean(sum);
     Value squares = walk(zero, [&](Value a, ArrayRef<Value> at) {
-      Value difference = centred(at);
+      Value difference = centred(at, average);
       return addf(e, a, mulf(e, difference, difference));
     });
-    Value variance = arith::DivFOp::create(b, e.loc, squares, count);
-    Value deviation = math::SqrtOp::create(
-        b, e.loc,
-        addf(e, variance, e.constant(type, op.getEpsilon().convertToDouble())));
-    Value inverse =
-        arith::DivFOp::create(b, e.loc, e.constant(type, 1), deviation);
+    Value inverse = inverseDeviation(squares);
     walk(zero, [&](Value a, ArrayRef<Value> at) {
       Indices indices = indicesOf(row, at);
       e.bind(op.getResult(), [&](ArrayRef<Value>) {
-        Value y = mulf(e, centred(at), inverse);
-        if (op.getScale())
-          y = mulf(e, y, e.wideElement(op.getScale(), indices[channelAxis]));
-        if (op.getBias())
-          y = addf(e, y, e.wideElement(op.getBias(), indices[channelAxis]));
-        return narrow(e, y, op.getResult());
+        return affine(mulf(e, centred(at, average), inverse),
+                      indices[channelAxis]);
       });
       e.store(e.element(e.getYielded(0), indices), 0, indices);
       return a;
     });
-  });
+  }
+};
+
+LogicalResult emitGroupNorm(KernelEmitter &e, GroupNormOp op) {
+  Dims dims = getDims(op.getX().getType());
+  int64_t channelAxis = op.getChannelsLast() ? dims.size() - 1 : 1;
+  std::optional<int64_t> channels = getConstant(dims[channelAxis]);
+  if (!channels)
+    return failure();
+  GroupNorm norm(e, op, channelAxis, *channels);
+  e.parallelLoop(
+      [&](Value item) { norm.emitRow(e.delinearize(item, norm.outer)); });
   return success();
 }
 
