@@ -61,16 +61,24 @@ LogicalResult emitScan(KernelEmitter &e, ScanOp op) {
 
 /// Insertion into a sorted list of k: stable, O(n k). NaN sorts as the largest
 /// value.
-LogicalResult emitTopK(KernelEmitter &e, TopKOp op) {
-  Lines lines(op.getX().getType(), op.getAxis());
-  e.setExtent(product(e.b.getContext(), lines.outer));
-  OpBuilder &b = e.b;
-  Type element = cast<RankedTensorType>(op.getX().getType()).getElementType();
-  Type type = getScalarType(element);
-  AffineExpr k = getDim(op.getValues().getType(), op.getAxis());
-  Value values = e.scratch(type, k), positions = e.scratch(b.getI64Type(), k);
-  // Whether x goes before y: equal elements keep their order.
-  auto before = [&](Value x, Value y) -> Value {
+struct TopK {
+  KernelEmitter &e;
+  OpBuilder &b;
+  TopKOp op;
+  Lines lines;
+  Type element, type;
+  AffineExpr k;
+  Value values, positions;
+
+  TopK(KernelEmitter &e, TopKOp op)
+      : e(e), b(e.b), op(op), lines(op.getX().getType(), op.getAxis()),
+        element(cast<RankedTensorType>(op.getX().getType()).getElementType()),
+        type(getScalarType(element)),
+        k(getDim(op.getValues().getType(), op.getAxis())),
+        values(e.scratch(type, k)), positions(e.scratch(b.getI64Type(), k)) {}
+
+  /// Whether x goes before y: equal elements keep their order.
+  Value before(Value x, Value y) {
     if (isa<FloatType>(type)) {
       auto predicate = op.getLargest() ? arith::CmpFPredicate::OGT
                                        : arith::CmpFPredicate::OLT;
@@ -88,37 +96,40 @@ LogicalResult emitTopK(KernelEmitter &e, TopKOp op) {
     P predicate = op.getLargest() ? (isUnsigned ? P::ugt : P::sgt)
                                   : (isUnsigned ? P::ult : P::slt);
     return arith::CmpIOp::create(b, e.loc, predicate, x, y);
-  };
-  e.parallelLoop([&](Value item) {
-    Indices line = e.delinearize(item, lines.outer);
+  }
+
+  /// Puts x, element `at` of the line, into the first `length` places. It is
+  /// carried down the list; from where it is placed, the displaced ones go on.
+  void insert(Value x, Value at, Value length, Value none) {
+    auto step = [&](Value j, ValueRange carried) {
+      Value oldPosition = memref::LoadOp::create(b, e.loc, positions, j);
+      Value oldValue = memref::LoadOp::create(b, e.loc, values, j);
+      Value empty = arith::CmpIOp::create(b, e.loc, arith::CmpIPredicate::eq,
+                                          oldPosition, none);
+      Value displaced = arith::CmpIOp::create(
+          b, e.loc, arith::CmpIPredicate::ne, carried[1], at);
+      Value wins = arith::OrIOp::create(b, e.loc, displaced,
+                                        before(carried[0], oldValue));
+      Value place = arith::OrIOp::create(b, e.loc, empty, wins);
+      auto pick = [&](Value yes, Value no) -> Value {
+        return arith::SelectOp::create(b, e.loc, place, yes, no);
+      };
+      e.storeFlat(pick(carried[0], oldValue), values, j);
+      e.storeFlat(pick(carried[1], oldPosition), positions, j);
+      return SmallVector<Value>{pick(oldValue, carried[0]),
+                                pick(oldPosition, carried[1])};
+    };
+    e.reduceLoop(e.index(0), length, ValueRange{x, at}, step);
+  }
+
+  void emitLine(ArrayRef<Value> line) {
     Value limit = e.size(k), one = e.index(1),
           none = e.constant(b.getI64Type(), -1);
     e.loop(limit, [&](Value i) { e.storeFlat(none, positions, i); });
     e.loop(e.sizeOf(op.getX(), op.getAxis()), [&](Value i) {
       Value x = e.element(op.getX(), lines.at(line, i));
       Value at = arith::IndexCastOp::create(b, e.loc, b.getI64Type(), i);
-      // Carry the element down the list; from where it is placed, the displaced
-      // ones go on.
-      e.reduceLoop(
-          e.index(0), e.minimum(limit, e.add(i, one)), ValueRange{x, at},
-          [&](Value j, ValueRange carried) {
-            Value oldPosition = memref::LoadOp::create(b, e.loc, positions, j);
-            Value oldValue = memref::LoadOp::create(b, e.loc, values, j);
-            Value empty = arith::CmpIOp::create(
-                b, e.loc, arith::CmpIPredicate::eq, oldPosition, none);
-            Value displaced = arith::CmpIOp::create(
-                b, e.loc, arith::CmpIPredicate::ne, carried[1], at);
-            Value wins = arith::OrIOp::create(b, e.loc, displaced,
-                                              before(carried[0], oldValue));
-            Value place = arith::OrIOp::create(b, e.loc, empty, wins);
-            auto pick = [&](Value yes, Value no) -> Value {
-              return arith::SelectOp::create(b, e.loc, place, yes, no);
-            };
-            e.storeFlat(pick(carried[0], oldValue), values, j);
-            e.storeFlat(pick(carried[1], oldPosition), positions, j);
-            return SmallVector<Value>{pick(oldValue, carried[0]),
-                                      pick(oldPosition, carried[1])};
-          });
+      insert(x, at, e.minimum(limit, e.add(i, one)), none);
     });
     e.loop(limit, [&](Value i) {
       Indices at = lines.at(line, i);
@@ -128,6 +139,14 @@ LogicalResult emitTopK(KernelEmitter &e, TopKOp op) {
       e.store(value, 0, at);
       e.store(memref::LoadOp::create(b, e.loc, positions, i), 1, at);
     });
+  }
+};
+
+LogicalResult emitTopK(KernelEmitter &e, TopKOp op) {
+  TopK topK(e, op);
+  e.setExtent(product(e.b.getContext(), topK.lines.outer));
+  e.parallelLoop([&](Value item) {
+    topK.emitLine(e.delinearize(item, topK.lines.outer));
   });
   return success();
 }
