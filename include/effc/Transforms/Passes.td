@@ -31,4 +31,30 @@ def CanonicalizeModel : Pass<"eff-canonicalize-model", "::mlir::func::FuncOp"> {
   ];
 }
 
+def PropagateLayout : Pass<"eff-propagate-layout", "::mlir::func::FuncOp"> {
+  let summary = "Run convolutions with channels last";
+  let description = [{
+    Rebuilds every convolution with `channels_last`, and what is around it on permuted dims: elementwise
+    operations, pools, group normalisations, resizes, reductions, concatenations, slices, pads, reshapes and transposes. Transposes
+    stay only where an operation needs the original order, typically one at the input and one before a dense layer;
+    those that move only dims of extent 1 are reshapes. Operands that are constants get a transpose for
+    eff-fold-constants. Does nothing in a function without convolutions. Exact; `--plain` leaves it out.
+
+    ```mlir
+    %0 = eff.conv %x, %w {...} : (tensor<1x3x8x8xf32>, tensor<4x3x1x1xf32>) -> tensor<1x4x8x8xf32>
+    %1 = eff.unary relu %0 : (tensor<1x4x8x8xf32>) -> tensor<1x4x8x8xf32>
+    // becomes
+    %t = eff.transpose %x [0, 2, 3, 1] : (tensor<1x3x8x8xf32>) -> tensor<1x8x8x3xf32>
+    %0 = eff.conv %t, %w {..., channels_last = true} : (tensor<1x8x8x3xf32>, tensor<4x3x1x1xf32>) -> tensor<1x8x8x4xf32>
+    %1 = eff.unary relu %0 : (tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xf32>
+    %2 = eff.transpose %1 [0, 3, 1, 2] : (tensor<1x8x8x4xf32>) -> tensor<1x4x8x8xf32>
+    ```
+  }];
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let statistics = [
+    Statistic<"numRewritten", "num-rewritten", "Operations rebuilt on permuted dims">,
+    Statistic<"numTransposes", "num-transposes", "Transposes in the function afterwards">
+  ];
+}
+
 #endif // EFFC_TRANSFORMS_PASSES_TD
