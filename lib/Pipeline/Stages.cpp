@@ -43,6 +43,11 @@ static void buildNormalize(OpPassManager &pm, const PipelineOptions &options) {
   pm.addNestedPass<func::FuncOp>(createCanonicalizeModel());
 }
 
+static void buildLayout(OpPassManager &pm, const PipelineOptions &options) {
+  if (!options.plain)
+    pm.addNestedPass<func::FuncOp>(createPropagateLayout());
+}
+
 static void buildFusion(OpPassManager &pm, const PipelineOptions &options) {
   FormKernelsOptions form;
   form.fuse = !options.plain;
@@ -68,8 +73,9 @@ void effc::buildStage(OpPassManager &pm, Stage stage,
   case Stage::Normalize:
     return buildNormalize(pm, options);
   case Stage::Raise:
-  case Stage::Layout:
     return;
+  case Stage::Layout:
+    return buildLayout(pm, options);
   case Stage::Fusion:
     return buildFusion(pm, options);
   case Stage::Conversion:
