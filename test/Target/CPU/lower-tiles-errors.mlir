@@ -1,0 +1,80 @@
+// RUN: effc-opt %s -effk-lower-tiles -split-input-file -verify-diagnostics
+
+module attributes {eff.target = #eff.target<"v3", cpu = "x86-64-v3", features = "", vector 16 x 256, l1 32768, l2 262144>} {
+func.func @tile_not_in_table(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, %s: f32, %i: index) {
+  // expected-error @below {{has no microkernel of 9x24 'f32' on v3}}
+  "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
+      maps = array<i64>, tile = array<i64: 9, 24>, rows_per_block = 12 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+  ^bb0(%sum: f32, %row: index, %column: index):
+    effk.yield %sum : f32
+  }) : (memref<?xf32>, index, index, index, index, memref<?xf32>, index, memref<?xf32>, index, index, index, index,
+        index) -> ()
+  return
+}
+}
+
+// -----
+
+module attributes {eff.target = #eff.target<"v3", cpu = "x86-64-v3", features = "", vector 16 x 256, l1 32768, l2 262144>} {
+func.func @integers(%a: memref<?xi32>, %b: memref<?xf32>, %c: memref<?xf32>, %s: f32, %i: index) {
+  // expected-error @below {{multiplies floats only}}
+  "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
+      maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+  ^bb0(%sum: f32, %row: index, %column: index):
+    effk.yield %sum : f32
+  }) : (memref<?xi32>, index, index, index, index, memref<?xf32>, index, memref<?xf32>, index, index, index, index,
+        index) -> ()
+  return
+}
+}
+
+// -----
+
+module attributes {eff.target = #eff.target<"v3", cpu = "x86-64-v3", features = "", vector 16 x 256, l1 32768, l2 262144>} {
+func.func @dynamic_run(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, %s: f32, %i: index) {
+  // expected-error @below {{with a window needs a constant run}}
+  "effk.gemm"(%a, %i, %i, %i, %i, %i, %i, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
+      maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+  ^bb0(%sum: f32, %row: index, %column: index):
+    effk.yield %sum : f32
+  }) : (memref<?xf32>, index, index, index, index, index, index, index, index, index, index, memref<?xf32>, index, memref<?xf32>, index, index, index, index,
+        index) -> ()
+  return
+}
+}
+
+// -----
+
+module attributes {eff.target = #eff.target<"v3", cpu = "x86-64-v3", features = "", vector 16 x 256, l1 32768, l2 262144>} {
+func.func @no_vector_form(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, %s: f32, %i: index) {
+  // expected-error @below {{cannot vectorise 'memref.store' of the epilogue, expected elementwise ops}}
+  "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
+      maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+  ^bb0(%sum: f32, %row: index, %column: index):
+    memref.store %sum, %c[%row] : memref<?xf32>
+    effk.yield %sum : f32
+  }) : (memref<?xf32>, index, index, index, index, memref<?xf32>, index, memref<?xf32>, index, index, index, index,
+        index) -> ()
+  return
+}
+}
+
+// -----
+
+// expected-error @below {{has tile ops and must have `eff.target`}}
+module {
+func.func @no_target(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, %s: f32, %i: index) {
+  "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
+      maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+  ^bb0(%sum: f32, %row: index, %column: index):
+    effk.yield %sum : f32
+  }) : (memref<?xf32>, index, index, index, index, memref<?xf32>, index, memref<?xf32>, index, index, index, index,
+        index) -> ()
+  return
+}
+}

@@ -1,0 +1,61 @@
+// RUN: effc-opt %s -effk-lower-tiles | FileCheck %s
+
+#target = #eff.target<"v3", cpu = "x86-64-v3", features = "", vector 16 x 256, l1 32768, l2 262144>
+
+module attributes {eff.target = #target} {
+
+// CHECK: llvm.mlir.global internal constant @zeros.f32.8
+
+// Static sizes: tiles of 4 rows, then the 2 that are left; the last of 32 columns are masked.
+// CHECK-LABEL: func.func @matrix
+// CHECK: vector.create_mask
+// CHECK: scf.for
+// CHECK: scf.for {{.*}} -> (vector<8xf32>{{(, vector<8xf32>)+}})
+// CHECK-COUNT-12: vector.fma
+// CHECK-NOT: vector.fma
+// CHECK: scf.yield
+// CHECK: llvm.intr.masked.store
+// CHECK: scf.if
+// CHECK: scf.for
+// CHECK-COUNT-6: vector.fma
+// CHECK-NOT: vector.fma
+func.func @matrix(%a: memref<?xf32>, %b: memref<?xf32>, %bias: memref<?xf32>, %c: memref<?xf32>, %lo: index,
+                  %hi: index) {
+  %c0 = arith.constant 0 : index
+  %m = arith.constant 10 : index
+  %n = arith.constant 32 : index
+  %k = arith.constant 64 : index
+  "effk.gemm"(%a, %c0, %m, %k, %k, %b, %c0, %c, %c0, %n, %n, %lo, %hi, %bias, %c0, %c0) <{
+      maps = array<i64: 1>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1>}> ({
+  ^bb0(%sum: f32, %row: index, %column: index, %x: f32):
+    %y = arith.addf %sum, %x : f32
+    effk.yield %y : f32
+  }) : (memref<?xf32>, index, index, index, index, memref<?xf32>, index, memref<?xf32>, index, index, index, index,
+        index, memref<?xf32>, index, index) -> ()
+  return
+}
+
+// Full panels need no masks; rows outside the image read a row of zeros.
+// CHECK-LABEL: func.func @convolution
+// CHECK-NOT: vector.create_mask
+// CHECK: llvm.mlir.addressof @zeros.f32.8
+// CHECK: arith.select {{.*}} : !llvm.ptr
+func.func @convolution(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, %lo: index, %hi: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %base = arith.constant -8 : index
+  %channels = arith.constant 8 : index
+  %width = arith.constant 16 : index
+  "effk.gemm"(%a, %base, %width, %channels, %c3, %channels, %channels, %width, %c1, %c1, %c1, %b, %c0, %c, %c0, %width,
+              %width, %lo, %hi) <{
+      maps = array<i64>, tile = array<i64: 6, 16>, rows_per_block = 6 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+  ^bb0(%sum: f32, %row: index, %column: index):
+    effk.yield %sum : f32
+  }) : (memref<?xf32>, index, index, index, index, index, index, index, index, index, index, memref<?xf32>, index,
+        memref<?xf32>, index, index, index, index, index) -> ()
+  return
+}
+}
