@@ -203,6 +203,16 @@ LogicalResult importMatMulInteger(NodeContext &ctx) {
   return ctx.setOutput(0, emitMatMul(e, a, b));
 }
 
+/// A convolution of integers. eff.conv takes floats; f64 holds every sum of
+/// fewer than 2^21 products of 16-bit numbers exactly.
+static Value emitIntegerConv(Emitter &e, Value x, Value weight, Value bias) {
+  Type f64 = e.ctx.builder().getF64Type();
+  Type i32 = e.ctx.builder().getIntegerType(32);
+  Value sum = emitConv(e, e.convert(x, f64), e.convert(weight, f64),
+                       e.convert(bias, f64));
+  return e.convert(sum, i32);
+}
+
 LogicalResult importConvInteger(NodeContext &ctx) {
   if (failed(ctx.requireInputs(2, 4)))
     return failure();
@@ -210,7 +220,7 @@ LogicalResult importConvInteger(NodeContext &ctx) {
   Value w = ctx.input(1);
   Value x = emitCentred(e, ctx.input(0), alignToColumns(e, ctx.input(2)));
   Value weight = emitCentred(e, w, alignToChannels(e, ctx.input(3), rankOf(w)));
-  return ctx.setOutput(0, emitConv(e, x, weight, {}));
+  return ctx.setOutput(0, emitIntegerConv(e, x, weight, {}));
 }
 
 /// saturate(round(sum * (a * b / y)) + zero), in f32.
@@ -250,7 +260,7 @@ LogicalResult importQLinearConv(NodeContext &ctx) {
   int64_t rank = rankOf(w);
   Value x = emitCentred(e, ctx.input(0), alignToColumns(e, ctx.input(2)));
   Value weight = emitCentred(e, w, alignToChannels(e, ctx.input(5), rank));
-  Value sum = emitConv(e, x, weight, ctx.input(8));
+  Value sum = emitIntegerConv(e, x, weight, ctx.input(8));
   Value channels = alignToChannels(e, ctx.input(4), rank - 1);
   return ctx.setOutput(0,
                        emitRequantize(e, sum, alignToColumns(e, ctx.input(1)),

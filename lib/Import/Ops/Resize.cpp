@@ -119,18 +119,15 @@ static LogicalResult sizesFromScales(NodeContext &ctx, ArrayRef<AffineExpr> x,
   return success();
 }
 
-/// Sizes as an operand, under keep_aspect_ratio_policy.
-static LogicalResult sizesFromSizes(NodeContext &ctx, ArrayRef<AffineExpr> x,
-                                    ArrayRef<AffineExpr> sizes,
-                                    ResizePlan &plan) {
-  if (failed(checkCount(ctx, "sizes", sizes.size(), plan.axes.size())))
-    return failure();
-  plan.sizes.assign(sizes.begin(), sizes.end());
-  for (auto [size, axis] : llvm::zip(sizes, plan.axes)) {
-    std::optional<int64_t> out = getConstant(size), in = getConstant(x[axis]);
-    plan.scales.push_back(out && in && *in ? double(*out) / double(*in)
-                                           : unknown);
-  }
+static double quotient(AffineExpr out, AffineExpr in) {
+  std::optional<int64_t> above = getConstant(out), below = getConstant(in);
+  return above && below && *below ? double(*above) / double(*below) : unknown;
+}
+
+/// keep_aspect_ratio_policy: "not_larger" or "not_smaller" makes one scale of
+/// all; `exact` says that the sizes are results of that already.
+static LogicalResult applyPolicy(NodeContext &ctx, ArrayRef<AffineExpr> x,
+                                 bool exact, ResizePlan &plan) {
   std::string policy = ctx.attrString("keep_aspect_ratio_policy", "stretch");
   if (policy == "stretch")
     return success();
@@ -141,14 +138,44 @@ static LogicalResult sizesFromSizes(NodeContext &ctx, ArrayRef<AffineExpr> x,
   if (llvm::any_of(plan.scales, [](double s) { return std::isnan(s); }))
     return ctx.unsupported("keep_aspect_ratio_policy on symbolic sizes",
                            "fix the sizes with --input-shape");
+  auto scaled = [&](size_t i, double scale) {
+    double size = scale * double(*getConstant(x[plan.axes[i]]));
+    return int64_t(std::floor(size + 0.5));
+  };
   double scale = policy == "not_larger" ? *llvm::min_element(plan.scales)
                                         : *llvm::max_element(plan.scales);
-  for (auto [i, axis] : llvm::enumerate(plan.axes)) {
-    double size = scale * double(*getConstant(x[axis]));
-    plan.sizes[i] = constDim(ctx.context(), std::floor(size + 0.5));
-    plan.scales[i] = scale;
+  if (exact) {
+    // The axis whose size decided gives the scale; it must be the only one
+    // that gives all sizes.
+    SmallVector<double> fits;
+    for (double candidate : plan.scales) {
+      bool all = true;
+      for (auto [i, size] : llvm::enumerate(plan.sizes))
+        all &= scaled(i, candidate) == *getConstant(size);
+      if (all && !llvm::is_contained(fits, candidate))
+        fits.push_back(candidate);
+    }
+    if (fits.size() != 1)
+      return ctx.unsupported("sizes is not constant and the declared result "
+                             "does not tell the scale",
+                             "make this operand an initializer");
+    scale = fits.front();
   }
+  for (size_t i = 0; i < plan.axes.size(); ++i)
+    plan.sizes[i] = constDim(ctx.context(), scaled(i, scale));
+  plan.scales.assign(plan.axes.size(), scale);
   return success();
+}
+
+static LogicalResult sizesFromSizes(NodeContext &ctx, ArrayRef<AffineExpr> x,
+                                    ArrayRef<AffineExpr> sizes, bool exact,
+                                    ResizePlan &plan) {
+  if (failed(checkCount(ctx, "sizes", sizes.size(), plan.axes.size())))
+    return failure();
+  plan.sizes.assign(sizes.begin(), sizes.end());
+  for (auto [size, axis] : llvm::zip(sizes, plan.axes))
+    plan.scales.push_back(quotient(size, x[axis]));
+  return applyPolicy(ctx, x, exact, plan);
 }
 
 /// Sizes of the declared result, where the operand is only known at run time.
@@ -167,7 +194,12 @@ static LogicalResult sizesFromResult(NodeContext &ctx, ArrayRef<AffineExpr> x,
   SmallVector<AffineExpr> sizes;
   for (int64_t axis : plan.axes)
     sizes.push_back((*declared)[axis]);
-  return sizesFromSizes(ctx, x, sizes, plan);
+  if (!operandIsScales)
+    return sizesFromSizes(ctx, x, sizes, /*exact=*/true, plan);
+  plan.sizes.assign(sizes.begin(), sizes.end());
+  for (auto [size, axis] : llvm::zip(sizes, plan.axes))
+    plan.scales.push_back(quotient(size, x[axis]));
+  return success();
 }
 
 /// Leaves out axes that keep their size: every mode maps them to themselves.
@@ -257,7 +289,7 @@ LogicalResult importResize(NodeContext &ctx) {
   if (Value operand = given(ctx, 3)) {
     std::optional<Dims> sizes = ctx.sizes(operand);
     status = sizes
-                 ? sizesFromSizes(ctx, dims, *sizes, plan)
+                 ? sizesFromSizes(ctx, dims, *sizes, /*exact=*/false, plan)
                  : sizesFromResult(ctx, dims, /*operandIsScales=*/false, plan);
   } else if (Value operand = given(ctx, 2)) {
     std::optional<SmallVector<double>> scales = ctx.floats(operand);
