@@ -7,6 +7,7 @@
 #include "effc/Pipeline/Stages.h"
 #include "effc/Target/CPU/Passes.h"
 #include "effc/Transforms/Passes.h"
+#include "effc/Transforms/Raise/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -32,6 +33,7 @@ void registerAllPasses() {
   registerEffcTargetCPUPasses();
   registerStagePipelines();
   registerEffcTransformsPasses();
+  registerEffcRaisePasses();
 }
 
 } // namespace effc

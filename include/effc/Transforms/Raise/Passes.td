@@ -1,0 +1,67 @@
+// Passes that find composite operations in graphs of primitive ones.
+#ifndef EFFC_TRANSFORMS_RAISE_PASSES_TD
+#define EFFC_TRANSFORMS_RAISE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def RaiseActivations : Pass<"eff-raise-activations", "::mlir::func::FuncOp"> {
+  let summary = "Find GELU, SiLU, hard swish and Mish written out";
+  let description = [{
+    An activation is its anchor (erf, tanh, sigmoid, ...) between arithmetic that must be the ideal polynomial in x below
+    it and the ideal one in x and the anchor above it, so all spellings of exporters are one case. Constants may be off by 1e-3
+    (relative), and no intermediate value may have another use. Exact up to rounding.
+
+    ```mlir
+    %1 = eff.unary sigmoid %x : (tensor<4xf32>) -> tensor<4xf32>
+    %y = eff.binary mul %x, %1 : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    // becomes
+    %y = eff.unary silu %x : (tensor<4xf32>) -> tensor<4xf32>
+    ```
+  }];
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let statistics = [Statistic<"numRaised", "num-raised", "Activations raised">];
+}
+
+def RaiseNorms : Pass<"eff-raise-norms", "::mlir::func::FuncOp"> {
+  let summary = "Find layer, RMS and group norms written out";
+  let description = [{
+    `(x - mean) / sqrt(mean((x - mean)^2) + eps)` over the last dims, but not over all of several, becomes `eff.layer_norm`;
+    without the mean `eff.rms_norm`; reshape, instance norm, reshape becomes `eff.group_norm`. A product and a sum with
+    parameters of the normalised dims become scale and bias; `x * k + (b - mean * k)` of TensorFlow is known too. No
+    intermediate value may have another use. Exact up to rounding.
+
+    ```mlir
+    %1 = eff.binary mul %x, %x : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+    %2 = eff.reduce mean %1 [1] : (tensor<2x4xf32>) -> tensor<2x1xf32>
+    %3 = eff.binary add %2, %eps : (tensor<2x1xf32>, tensor<f32>) -> tensor<2x1xf32>
+    %4 = eff.unary sqrt %3 : (tensor<2x1xf32>) -> tensor<2x1xf32>
+    %y = eff.binary div %x, %4 : (tensor<2x4xf32>, tensor<2x1xf32>) -> tensor<2x4xf32>
+    // becomes
+    %y = eff.rms_norm %x axis 1 {epsilon = 1.0e-5 : f64} : (tensor<2x4xf32>) -> tensor<2x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let statistics = [Statistic<"numRaised", "num-raised", "Norms raised">];
+}
+
+def RaiseSoftmax : Pass<"eff-raise-softmax", "::mlir::func::FuncOp"> {
+  let summary = "Find softmax written out";
+  let description = [{
+    `exp(x - max(x)) / sum(exp(x - max(x)))` over the last dim, which the reductions keep or a reshape puts back, becomes
+    `eff.softmax`. No intermediate value may have another use. Exact up to rounding.
+
+    ```mlir
+    %1 = eff.reduce max %x [1] : (tensor<2x4xf32>) -> tensor<2x1xf32>
+    %2 = eff.binary sub %x, %1 : (tensor<2x4xf32>, tensor<2x1xf32>) -> tensor<2x4xf32>
+    %3 = eff.unary exp %2 : (tensor<2x4xf32>) -> tensor<2x4xf32>
+    %4 = eff.reduce sum %3 [1] : (tensor<2x4xf32>) -> tensor<2x1xf32>
+    %y = eff.binary div %3, %4 : (tensor<2x4xf32>, tensor<2x1xf32>) -> tensor<2x4xf32>
+    // becomes
+    %y = eff.softmax %x axis 1 : (tensor<2x4xf32>) -> tensor<2x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let statistics = [Statistic<"numRaised", "num-raised", "Softmaxes raised">];
+}
+
+#endif // EFFC_TRANSFORMS_RAISE_PASSES_TD
