@@ -3,6 +3,7 @@
 #include "effc/Conversion/Passes.h"
 #include "effc/Fusion/Passes.h"
 #include "effc/Transforms/Passes.h"
+#include "effc/Transforms/Raise/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -43,6 +44,15 @@ static void buildNormalize(OpPassManager &pm, const PipelineOptions &options) {
   pm.addNestedPass<func::FuncOp>(createCanonicalizeModel());
 }
 
+/// Composite operations for what frameworks write out.
+static void buildRaise(OpPassManager &pm, const PipelineOptions &options) {
+  if (options.plain)
+    return;
+  pm.addNestedPass<func::FuncOp>(createRaiseActivations());
+  pm.addNestedPass<func::FuncOp>(createRaiseNorms());
+  pm.addNestedPass<func::FuncOp>(createRaiseSoftmax());
+}
+
 static void buildLayout(OpPassManager &pm, const PipelineOptions &options) {
   if (!options.plain)
     pm.addNestedPass<func::FuncOp>(createPropagateLayout());
@@ -73,7 +83,7 @@ void effc::buildStage(OpPassManager &pm, Stage stage,
   case Stage::Normalize:
     return buildNormalize(pm, options);
   case Stage::Raise:
-    return;
+    return buildRaise(pm, options);
   case Stage::Layout:
     return buildLayout(pm, options);
   case Stage::Fusion:
