@@ -221,6 +221,25 @@ bool propagateResize(ResizeOp op, LayoutMap &layouts) {
   return true;
 }
 
+/// A product stays, but reads an operand's other version when that is the same
+/// matrices transposed.
+void useTransposedOperands(MatmulOp op, LayoutMap &layouts) {
+  for (OpOperand *operand : {&op.getAMutable(), &op.getBMutable()}) {
+    const Version *version = layouts.getPreferred(operand->get());
+    if (!version)
+      continue;
+    Permutation swapped = version->permutation;
+    std::swap(swapped[swapped.size() - 1], swapped[swapped.size() - 2]);
+    if (!isIdentity(swapped))
+      continue;
+    operand->set(version->value);
+    if (operand->getOperandNumber() == 0)
+      op.setTransposeA(!op.getTransposeA());
+    else
+      op.setTransposeB(!op.getTransposeB());
+  }
+}
+
 /// Every dim is known as an expression.
 bool haveDims(TypeRange types) {
   return llvm::all_of(types, [](Type type) {
@@ -234,6 +253,10 @@ bool propagateLayout(Operation *op, LayoutMap &layouts) {
   if (op->getNumResults() != 1 || op->getNumOperands() == 0 ||
       !haveDims(op->getOperandTypes()) || !haveDims(op->getResultTypes()))
     return false;
+  if (auto matmul = dyn_cast<MatmulOp>(op)) {
+    useTransposedOperands(matmul, layouts);
+    return false;
+  }
   if (isa<ElementwiseOpInterface, BroadcastOp, TileOp>(op))
     return propagateAll(op, layouts);
   return TypeSwitch<Operation *, bool>(op)

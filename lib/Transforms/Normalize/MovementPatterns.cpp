@@ -2,6 +2,7 @@
 // operation behind them does the same.
 #include "Eff/EffOps.h"
 #include "Patterns.h"
+#include "effc/Analysis/Constants.h"
 
 using namespace mlir;
 using namespace effc::eff;
@@ -74,8 +75,16 @@ struct DropBroadcast : OpInterfaceRewritePattern<ElementwiseOpInterface> {
   }
 };
 
+/// A constant, or one with its dims permuted.
+bool isConstantMatrix(Value value) {
+  if (auto transpose = value.getDefiningOp<TransposeOp>())
+    value = transpose.getX();
+  return value.getDefiningOp<ConstantOp>() != nullptr;
+}
+
 /// Swapping the last two dims of an operand is a flag of the product. What
-/// remains of the permutation keeps the last dim in place.
+/// remains of the permutation keeps the last dim in place. In front of weights
+/// the transpose stays: eff.linear has no such flag.
 struct TransposeIntoMatmul : OpRewritePattern<MatmulOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(MatmulOp op,
@@ -83,7 +92,7 @@ struct TransposeIntoMatmul : OpRewritePattern<MatmulOp> {
     for (bool isA : {true, false}) {
       Value operand = isA ? op.getA() : op.getB();
       auto transpose = operand.getDefiningOp<TransposeOp>();
-      if (!transpose)
+      if (!transpose || (isA && isConstantMatrix(op.getB())))
         continue;
       auto permutation = llvm::to_vector(transpose.getPermutation());
       size_t rank = permutation.size();
@@ -130,12 +139,43 @@ struct ComposeSlices : OpRewritePattern<SliceOp> {
   }
 };
 
+/// Gathering one constant index is a slice.
+struct GatherToSlice : OpRewritePattern<GatherOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(GatherOp op,
+                                PatternRewriter &rewriter) const override {
+    std::optional<ConstantReader> indices =
+        ConstantReader::get(op.getIndices());
+    if (!indices || indices->size() != 1)
+      return rewriter.notifyMatchFailure(op, "not one constant index");
+    Dims dims = getDims(op.getX().getType());
+    auto axis = static_cast<int64_t>(op.getAxis());
+    int64_t index = indices->getInt(0);
+    AffineExpr offset = constDim(op.getContext(), index);
+    if (index < 0)
+      offset = eff::simplify(offset + dims[axis]);
+    std::optional<int64_t> first = getConstant(offset);
+    std::optional<int64_t> extent = getConstant(dims[axis]);
+    if (!first || *first < 0 || !extent || *first >= *extent)
+      return rewriter.notifyMatchFailure(op, "index may be out of range");
+    SmallVector<AffineExpr> offsets(dims.size(), constDim(op.getContext(), 0));
+    offsets[axis] = offset;
+    dims[axis] = constDim(op.getContext(), 1);
+    auto type = cast<RankedTensorType>(op.getX().getType());
+    auto slice = SliceOp::create(
+        rewriter, op.getLoc(), makeTensorType(type.getElementType(), dims),
+        op.getX(), DimsAttr::get(op.getContext(), offsets),
+        SmallVector<int64_t>(dims.size(), 1));
+    rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), slice);
+    return success();
+  }
+};
+
 } // namespace
 
 void populateMovementPatterns(RewritePatternSet &patterns) {
-  patterns
-      .add<ComposeConverts, DropBroadcast, TransposeIntoMatmul, ComposeSlices>(
-          patterns.getContext());
+  patterns.add<ComposeConverts, DropBroadcast, TransposeIntoMatmul,
+               ComposeSlices, GatherToSlice>(patterns.getContext());
 }
 
 } // namespace effc

@@ -192,3 +192,12 @@ func.func @shared_product_stays(%x: tensor<1x2xf32>) -> (tensor<1x2xf32>, tensor
   %1 = eff.binary add %0, %c : (tensor<1x2xf32>, tensor<2xf32>) -> tensor<1x2xf32>
   return %0, %1 : tensor<1x2xf32>, tensor<1x2xf32>
 }
+
+// CHECK-LABEL: func @gathers_one
+// CHECK: %[[S:.+]] = eff.slice %{{.+}} <0, 2, 0> by [1, 1, 1] : (tensor<2x3x4xf32>) -> tensor<2x1x4xf32>
+// CHECK-NEXT: eff.reshape %[[S]] : (tensor<2x1x4xf32>) -> tensor<2x4xf32>
+func.func @gathers_one(%x: tensor<2x3x4xf32>) -> tensor<2x4xf32> {
+  %i = eff.constant dense<-1> : tensor<i64>
+  %0 = eff.gather %x[%i] axis 1 : (tensor<2x3x4xf32>, tensor<i64>) -> tensor<2x4xf32>
+  return %0 : tensor<2x4xf32>
+}

@@ -1,6 +1,5 @@
 // RUN: effc-opt %s -eff-propagate-layout | FileCheck %s
 
-
 // One transpose at the input; behind the global mean only units move.
 // CHECK-LABEL: func @residual_net
 // CHECK-SAME: (%[[X:.+]]: tensor<1x3x8x8xf32>)
@@ -129,6 +128,16 @@ func.func @norm_between_transposes(%x: tensor<1x4x8x8xf32>) -> (tensor<1x4x8x8xf
   %c8 = eff.constant dense<1.0> : tensor<4x4x1x1xf32>
   %9 = eff.conv %7, %c8 {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>} : (tensor<1x4x8x8xf32>, tensor<4x4x1x1xf32>) -> tensor<1x4x8x8xf32>
   return %9 : tensor<1x4x8x8xf32>
+}
+
+// Products read what is there.
+// CHECK-LABEL: func @matmul_of_channels
+// CHECK: %[[C:.+]] = eff.conv
+// CHECK-NEXT: eff.matmul %[[C]], %[[C]] {transpose_b = true}
+func.func @matmul_of_channels(%x: tensor<1x4x8xf32>, %w: tensor<6x4x1xf32>) -> (tensor<1x8x8xf32>) {
+  %0 = eff.conv %x, %w {strides = array<i64: 1>, dilations = array<i64: 1>, pads = array<i64: 0, 0>} : (tensor<1x4x8xf32>, tensor<6x4x1xf32>) -> tensor<1x6x8xf32>
+  %1 = eff.matmul %0, %0 {transpose_a = true} : (tensor<1x6x8xf32>, tensor<1x6x8xf32>) -> tensor<1x8x8xf32>
+  return %1 : tensor<1x8x8xf32>
 }
 
 // CHECK-LABEL: func @no_convolution
