@@ -1,5 +1,6 @@
 // Arithmetic on symbolic sizes.
 #include "Eff/EffOps.h"
+#include "Eff/SizeAlgebra.h"
 #include "mlir/IR/AffineMap.h"
 
 using namespace mlir;
@@ -59,56 +60,18 @@ static unsigned getNumSymbols(AffineExpr dim) {
 }
 
 AffineExpr simplify(AffineExpr dim) {
+  if (std::optional<Polynomial> polynomial = Polynomial::fromExpr(dim))
+    return polynomial->toExpr(dim.getContext());
   return simplifyAffineExpr(dim, /*numDims=*/0, getNumSymbols(dim));
 }
 
-/// Splits a product into its constant and its other factors.
-static void collectFactors(AffineExpr expr, int64_t &constant,
-                           SmallVectorImpl<AffineExpr> &factors) {
-  if (auto value = getConstant(expr)) {
-    constant *= *value;
-    return;
-  }
-  if (auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
-      binary && binary.getKind() == AffineExprKind::Mul) {
-    collectFactors(binary.getLHS(), constant, factors);
-    collectFactors(binary.getRHS(), constant, factors);
-    return;
-  }
-  factors.push_back(expr);
-}
-
 AffineExpr exactDiv(AffineExpr numerator, AffineExpr denominator) {
-  if (getConstant(numerator) == 0)
-    return numerator;
   if (numerator == denominator)
     return constDim(numerator.getContext(), 1);
-  int64_t above = 1, below = 1;
-  SmallVector<AffineExpr> factors, divisors;
-  collectFactors(numerator, above, factors);
-  collectFactors(denominator, below, divisors);
-  AffineExpr rest = constDim(numerator.getContext(), 1);
-  for (AffineExpr divisor : divisors) {
-    auto it = llvm::find(factors, divisor);
-    if (it != factors.end())
-      factors.erase(it);
-    else
-      rest = rest * divisor;
-  }
-  AffineExpr quotient = constDim(numerator.getContext(), 1);
-  for (AffineExpr factor : factors)
-    quotient = quotient * factor;
-  if (below == 0)
-    return quotient;
-  if (above % below == 0) {
-    quotient = quotient * (above / below);
-  } else {
-    int64_t divisor = std::gcd(above, below);
-    quotient = (quotient * (above / divisor)).floorDiv(below / divisor);
-  }
-  if (getConstant(rest) != 1)
-    quotient = quotient.floorDiv(rest);
-  return simplify(quotient);
+  // A reshape of no elements: any quotient will do.
+  if (getConstant(numerator) == 0 || getConstant(denominator) == 0)
+    return numerator;
+  return simplify(numerator.floorDiv(denominator));
 }
 
 RankedTensorType makeTensorType(Type elementType, ArrayRef<AffineExpr> dims) {
