@@ -1,6 +1,7 @@
 // Sizes that must be equal but are written differently: ONNX lets a model add
 // `total` to `past + seq`. Such pairs become run-time checks of the function.
 #include "Importer.h"
+#include "mlir/IR/AttrTypeSubElements.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -120,6 +121,60 @@ void collectEqualities(func::FuncOp function, Require require) {
                         "inner sizes of the matrix product differ");
         });
   });
+}
+
+/// Writes sizes that a check makes equal in one way, so that later stages see
+/// equal shapes. The checks themselves keep the sizes as the model has them.
+void Importer::unifySizes() {
+  SmallVector<AffineExpr> replacements;
+  for (unsigned i = 0; i < symbols.size(); ++i)
+    replacements.push_back(getAffineSymbolExpr(i, context));
+  bool changed = false;
+  for (Attribute key : llvm::to_vector(llvm::make_first_range(checks))) {
+    ArrayRef<AffineExpr> sizes = cast<eff::DimsAttr>(key).getExprs();
+    AffineExpr a = eff::replaceSymbols(sizes[0], replacements);
+    AffineExpr b = eff::replaceSymbols(sizes[1], replacements);
+    if (a == b)
+      continue;
+    SizeSymbols::Conclusion conclusion = symbols.assumeEqual(a, b);
+    if (conclusion.holds)
+      checks.erase(key);
+    if (!conclusion.symbol)
+      continue;
+    changed = true;
+    SmallVector<AffineExpr> step;
+    for (unsigned i = 0; i < symbols.size(); ++i)
+      step.push_back(getAffineSymbolExpr(i, context));
+    step[cast<AffineSymbolExpr>(conclusion.symbol).getPosition()] =
+        conclusion.value;
+    for (AffineExpr &replacement : replacements)
+      replacement = eff::replaceSymbols(replacement, step);
+  }
+  if (!changed)
+    return;
+  AttrTypeReplacer replacer;
+  replacer.addReplacement([&](eff::DimsAttr dims) {
+    SmallVector<AffineExpr> sizes;
+    for (AffineExpr size : dims.getExprs())
+      sizes.push_back(eff::replaceSymbols(size, replacements));
+    return std::make_pair(Attribute(eff::DimsAttr::get(context, sizes)),
+                          WalkResult::skip());
+  });
+  // A size may become constant, so the shape is made anew.
+  replacer.addReplacement(
+      [&](RankedTensorType type) -> std::optional<std::pair<Type, WalkResult>> {
+        if (!type.getEncoding())
+          return std::nullopt;
+        eff::Dims sizes;
+        for (AffineExpr size : eff::getDims(type))
+          sizes.push_back(eff::replaceSymbols(size, replacements));
+        return std::make_pair(
+            Type(eff::makeTensorType(type.getElementType(), sizes)),
+            WalkResult::skip());
+      });
+  replacer.recursivelyReplaceElementsIn(function, /*replaceAttrs=*/true,
+                                        /*replaceLocs=*/false,
+                                        /*replaceTypes=*/true);
 }
 
 } // namespace effc

@@ -84,7 +84,15 @@ bool Sorter::findProducers() {
     for (const std::string &output : node.output()) {
       if (output.empty())
         continue;
-      if (!producers.try_emplace(output, index).second) {
+      auto [it, isNew] = producers.try_emplace(output, index);
+      // Optimisers appended constants of a used name; as elsewhere, the last
+      // one counts.
+      if (!isNew && node.op_type() == "Constant" &&
+          nodes[it->second].op_type() == "Constant") {
+        it->second = index;
+        continue;
+      }
+      if (!isNew) {
         reason = "value '" + output + "' is produced twice, by " +
                  describe(producers[output]) + " and " + describe(index);
         return false;

@@ -17,8 +17,8 @@ static constexpr int64_t maxInlinedNodes = 1000000;
 
 Importer::Importer(std::shared_ptr<ModelFile> file, MLIRContext *context,
                    const ImportOptions &options)
-    : symbols(context, options.maxFreeSize), reader(context, file), file(file),
-      context(context), options(options), builder(context) {}
+    : symbols(context), reader(context, file), file(file), context(context),
+      options(options), builder(context) {}
 
 InFlightDiagnostic Importer::error(Location loc) {
   ++numErrors;

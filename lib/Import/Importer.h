@@ -87,7 +87,11 @@ private:
   mlir::Type importArgument(const onnx::ValueInfoProto &input, int64_t index);
   mlir::AffineExpr importDim(const onnx::ValueInfoProto &input, int64_t index,
                              int64_t axis);
+  mlir::AffineExpr declareSymbol(llvm::StringRef name, llvm::StringRef param,
+                                 llvm::StringRef input, int64_t index,
+                                 int64_t axis);
   mlir::LogicalResult finishFunction();
+  void unifySizes();
   mlir::LogicalResult checkDeclaredOutput(const onnx::ValueInfoProto &output,
                                           mlir::Value value);
   void importNode(ImportScope &scope, const onnx::NodeProto &node, int index);

@@ -330,11 +330,13 @@ ShapeElement ShapeArithmetic::extreme(const ShapeElement &a,
                                              : a.number >= b.number;
     return first == larger ? a : b;
   }
-  MLIRContext *context = symbols.getContext();
-  AffineExpr x = a.asSize(context), y = b.asSize(context);
-  if (!x || !y)
+  AffineExpr x, y;
+  int64_t below, under;
+  if (!toRational(a, x, below) || !toRational(b, y, under) || below != 1 ||
+      under != 1)
     return {};
-  return ShapeElement::of(larger ? symbols.max(x, y) : symbols.min(x, y));
+  return round(
+      ShapeElement::of(larger ? symbols.max(x, y) : symbols.min(x, y)));
 }
 
 ShapeElement ShapeArithmetic::absolute(const ShapeElement &a) const {

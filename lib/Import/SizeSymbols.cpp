@@ -46,11 +46,11 @@ AffineExpr SizeSymbols::parse(StringRef text) const {
 }
 
 AffineExpr SizeSymbols::declare(StringRef name, int64_t input, int64_t axis,
-                                int64_t min) {
+                                int64_t min, int64_t max) {
   AffineExpr symbol = getAffineSymbolExpr(entries.size(), context);
   entries.push_back(eff::SymbolAttr::get(
-      context, StringAttr::get(context, name), input, axis, min, maxFreeSize));
-  ranges.emplace_back(min, maxFreeSize);
+      context, StringAttr::get(context, name), input, axis, min, max));
+  ranges.emplace_back(min, max);
   named[name] = symbol;
   return symbol;
 }
@@ -91,6 +91,54 @@ AffineExpr SizeSymbols::max(AffineExpr a, AffineExpr b) {
   if (low >= 0)
     return a;
   return high <= 0 ? b : derive("max", a, b);
+}
+
+/// min(x, y) == x says x <= y, max(x, y) == x says x >= y; with a free x and
+/// a constant y that is a bound, checked wherever x is bound.
+static bool narrow(MutableArrayRef<Attribute> entries, AffineExpr symbol,
+                   std::pair<int64_t, int64_t> &range, bool atMost,
+                   int64_t limit) {
+  Attribute &entry = entries[cast<AffineSymbolExpr>(symbol).getPosition()];
+  auto free = dyn_cast<eff::SymbolAttr>(entry);
+  if (!free || (atMost ? limit < free.getMin() : limit > free.getMax()))
+    return false;
+  if (atMost)
+    range.second = std::min(range.second, limit);
+  else
+    range.first = std::max(range.first, limit);
+  entry =
+      eff::SymbolAttr::get(free.getContext(), free.getName(), free.getInput(),
+                           free.getAxis(), range.first, range.second);
+  return true;
+}
+
+SizeSymbols::Conclusion SizeSymbols::assumeEqual(AffineExpr a, AffineExpr b) {
+  for (auto [x, y] : {std::pair(a, b), std::pair(b, a)}) {
+    auto symbol = dyn_cast<AffineSymbolExpr>(x);
+    auto derived =
+        symbol ? dyn_cast<eff::DerivedSymbolAttr>(entries[symbol.getPosition()])
+               : eff::DerivedSymbolAttr();
+    if (!derived || y.isFunctionOfSymbol(symbol.getPosition()))
+      continue;
+    Conclusion conclusion{x, y, false};
+    ArrayRef<AffineExpr> sizes = derived.getSizes().getExprs();
+    for (auto [self, other] :
+         {std::pair(sizes[0], sizes[1]), std::pair(sizes[1], sizes[0])})
+      if (auto limit = eff::getConstant(other);
+          limit && self == y && isa<AffineSymbolExpr>(y))
+        conclusion.holds =
+            narrow(entries, y, ranges[cast<AffineSymbolExpr>(y).getPosition()],
+                   derived.getKind() == "min", *limit);
+    return conclusion;
+  }
+  // Of two free sizes the one declared later gives way.
+  auto x = dyn_cast<AffineSymbolExpr>(a), y = dyn_cast<AffineSymbolExpr>(b);
+  if (x && (!y || x.getPosition() > y.getPosition()) &&
+      !b.isFunctionOfSymbol(x.getPosition()))
+    return {a, b, false};
+  if (y && !a.isFunctionOfSymbol(y.getPosition()))
+    return {b, a, false};
+  return {};
 }
 
 static std::pair<int64_t, int64_t>

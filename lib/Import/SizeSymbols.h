@@ -11,8 +11,7 @@ namespace effc {
 
 class SizeSymbols {
 public:
-  SizeSymbols(mlir::MLIRContext *context, int64_t maxFreeSize)
-      : context(context), maxFreeSize(maxFreeSize) {}
+  explicit SizeSymbols(mlir::MLIRContext *context) : context(context) {}
 
   /// A name that stands for a constant (option --dim).
   void define(llvm::StringRef name, mlir::AffineExpr value) {
@@ -25,9 +24,19 @@ public:
   /// The size that a dim_param such as "past + 1" or "4*n" means when all its
   /// names are known, else null.
   mlir::AffineExpr parse(llvm::StringRef text) const;
-  /// A new free size: dim `axis` of argument `input`, at least `min`.
+  /// A new free size: dim `axis` of argument `input`.
   mlir::AffineExpr declare(llvm::StringRef name, int64_t input, int64_t axis,
-                           int64_t min);
+                           int64_t min, int64_t max);
+
+  /// Draws a conclusion from two sizes being equal at run time: `a == min(a,
+  /// 512)` bounds a. Gives the symbol that the other size may stand for from
+  /// now on (null when neither is a symbol) and whether nothing is left to be
+  /// checked.
+  struct Conclusion {
+    mlir::AffineExpr symbol, value;
+    bool holds = false;
+  };
+  Conclusion assumeEqual(mlir::AffineExpr a, mlir::AffineExpr b);
 
   mlir::AffineExpr min(mlir::AffineExpr a, mlir::AffineExpr b);
   mlir::AffineExpr max(mlir::AffineExpr a, mlir::AffineExpr b);
@@ -45,7 +54,6 @@ private:
                           mlir::AffineExpr b);
 
   mlir::MLIRContext *context;
-  int64_t maxFreeSize;
   llvm::StringMap<mlir::AffineExpr> named;
   llvm::SmallVector<mlir::Attribute> entries;
   llvm::SmallVector<std::pair<int64_t, int64_t>> ranges;

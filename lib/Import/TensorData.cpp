@@ -167,6 +167,25 @@ static ArrayRef<char> typedBytes(const TensorProto &tensor, unsigned width,
   return owned;
 }
 
+/// The bytes of a tensor, wherever they are; nothing and a reason unless there
+/// are exactly `size`.
+std::optional<ArrayRef<char>>
+TensorReader::payload(const TensorProto &tensor, unsigned width, uint64_t size,
+                      std::vector<char> &owned, std::string &reason) {
+  if (tensor.data_location() == TensorProto::EXTERNAL)
+    return file->externalBytes(tensor, size, reason);
+  ArrayRef<char> bytes;
+  if (tensor.has_raw_data())
+    bytes = {tensor.raw_data().data(), tensor.raw_data().size()};
+  else
+    bytes = typedBytes(tensor, width, owned);
+  if (bytes.size() == size)
+    return bytes;
+  reason = "payload of " + std::to_string(bytes.size()) +
+           " bytes where dims and type need " + std::to_string(size);
+  return std::nullopt;
+}
+
 ElementsAttr TensorReader::read(const TensorProto &tensor,
                                 std::string &reason) {
   int64_t count = 0;
@@ -193,41 +212,26 @@ ElementsAttr TensorReader::read(const TensorProto &tensor,
   uint64_t size = bits ? llvm::divideCeil(uint64_t(count) * bits, 8)
                        : uint64_t(count) * width;
   std::vector<char> owned;
-  ArrayRef<char> bytes;
-  if (tensor.data_location() == TensorProto::EXTERNAL) {
-    std::optional<ArrayRef<char>> external =
-        file->externalBytes(tensor, size, reason);
-    if (!external)
-      return {};
-    bytes = *external;
-  } else if (tensor.has_raw_data()) {
-    bytes = {tensor.raw_data().data(), tensor.raw_data().size()};
-  } else {
-    bytes = typedBytes(tensor, width, owned);
-  }
-  if (bytes.size() != size) {
-    reason = "payload of " + std::to_string(bytes.size()) +
-             " bytes where dims and type need " + std::to_string(size);
+  std::optional<ArrayRef<char>> bytes =
+      payload(tensor, width, size, owned, reason);
+  if (!bytes)
     return {};
-  }
   auto type = RankedTensorType::get(*shape, elementType);
   if (bits)
-    return makeOwnedAttr(type, unpack(bytes, count, bits, isSigned),
+    return makeOwnedAttr(type, unpack(*bytes, count, bits, isSigned),
                          tensor.name());
   bool hasOddBools =
       dataType == TensorProto::BOOL &&
-      llvm::any_of(bytes, [](char byte) { return uint8_t(byte) > 1; });
-  if (hasOddBools && owned.empty())
-    owned.assign(bytes.begin(), bytes.end());
+      llvm::any_of(*bytes, [](char byte) { return uint8_t(byte) > 1; });
+  bool misaligned = reinterpret_cast<uintptr_t>(bytes->data()) % width != 0;
+  if ((hasOddBools || misaligned) && owned.empty())
+    owned.assign(bytes->begin(), bytes->end());
   if (hasOddBools)
     for (char &byte : owned)
       byte = byte != 0;
-  bool misaligned = reinterpret_cast<uintptr_t>(bytes.data()) % width != 0;
-  if (misaligned && owned.empty())
-    owned.assign(bytes.begin(), bytes.end());
   if (!owned.empty())
     return makeOwnedAttr(type, std::move(owned), tensor.name());
-  return makeAttr(type, bytes, tensor.name());
+  return makeAttr(type, *bytes, tensor.name());
 }
 
 /// A dense attribute of a few elements.

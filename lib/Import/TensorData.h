@@ -37,6 +37,10 @@ public:
                           std::string &reason);
 
 private:
+  std::optional<llvm::ArrayRef<char>> payload(const onnx::TensorProto &tensor,
+                                              unsigned width, uint64_t size,
+                                              std::vector<char> &owned,
+                                              std::string &reason);
   mlir::ElementsAttr makeAttr(mlir::RankedTensorType type,
                               llvm::ArrayRef<char> bytes, std::string name);
   mlir::ElementsAttr makeOwnedAttr(mlir::RankedTensorType type,

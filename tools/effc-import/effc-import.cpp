@@ -40,13 +40,16 @@ static cl::opt<std::string>
 static bool parseOptions(effc::ImportOptions &options) {
   for (StringRef text : dims) {
     auto [name, value] = text.rsplit('=');
-    int64_t size;
-    if (name.empty() || value.getAsInteger(10, size)) {
-      llvm::errs() << "effc-import: --dim wants name=size, not '" << text
-                   << "'\n";
+    auto [low, high] = value.split("..");
+    int64_t min, max;
+    if (name.empty() || low.getAsInteger(10, min) ||
+        (high.empty() ? low : high).getAsInteger(10, max)) {
+      llvm::errs() << "effc-import: --dim wants name=size or name=min..max, "
+                      "not '"
+                   << text << "'\n";
       return false;
     }
-    options.dims.emplace_back(name.str(), size);
+    options.dims.push_back({name.str(), min, max});
   }
   for (StringRef text : inputShapes) {
     auto [name, value] = text.rsplit('=');

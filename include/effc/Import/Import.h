@@ -17,9 +17,15 @@ class raw_ostream;
 
 namespace effc {
 
+/// What a named size may be; one value when `min` is `max`.
+struct DimRange {
+  std::string name;
+  int64_t min, max;
+};
+
 struct ImportOptions {
-  /// Values for named sizes (`--dim batch=8`).
-  std::vector<std::pair<std::string, int64_t>> dims;
+  /// Values and ranges of named sizes (`--dim batch=8`, `--dim seq=1..512`).
+  std::vector<DimRange> dims;
   /// Shapes of inputs (`--input-shape x=1x3x224x224`); -1 keeps a size as
   /// declared.
   std::vector<std::pair<std::string, std::vector<int64_t>>> inputShapes;
