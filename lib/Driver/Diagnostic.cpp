@@ -28,38 +28,41 @@ static const char *getColor(Severity severity) {
   }
 }
 
-std::string formatText(const Diagnostic &diagnostic, bool color) {
-  std::string text =
-      (diagnostic.file.empty() ? "effc" : diagnostic.file) + ": ";
+static std::string formatLine(const std::string &file, Severity severity,
+                              const std::string &text, bool color) {
+  std::string line = (file.empty() ? "effc" : file) + ": ";
   if (color)
-    text += getColor(diagnostic.severity);
-  text += std::string(getSeverityName(diagnostic.severity)) + ": ";
+    line += getColor(severity);
+  line += std::string(getSeverityName(severity)) + ": ";
   if (color)
-    text += "\033[0m";
-  if (!diagnostic.node.empty())
-    text += "node '" + diagnostic.node + "': ";
-  text += diagnostic.message + "\n";
-  for (const Diagnostic &note : diagnostic.notes)
-    text += formatText(note, color);
-  return text;
+    line += "\033[0m";
+  return line + text + "\n";
 }
 
-static nlohmann::ordered_json makeJson(const Diagnostic &diagnostic) {
-  nlohmann::ordered_json json = {
-      {"severity", getSeverityName(diagnostic.severity)},
-      {"message", diagnostic.message}};
-  if (!diagnostic.file.empty())
-    json["file"] = diagnostic.file;
+std::string formatText(const Diagnostic &diagnostic, bool color) {
+  std::string text;
   if (!diagnostic.node.empty())
-    json["node"] = diagnostic.node;
-  for (const Diagnostic &note : diagnostic.notes)
-    json["notes"].push_back(makeJson(note));
-  return json;
+    text += "node '" + diagnostic.node + "'";
+  if (!diagnostic.op.empty())
+    text += (text.empty() ? "(" : " (") + diagnostic.op + ")";
+  text += (text.empty() ? "" : ": ") + diagnostic.message;
+  std::string lines =
+      formatLine(diagnostic.file, diagnostic.severity, text, color);
+  for (const std::string &note : diagnostic.notes)
+    lines += formatLine(diagnostic.file, Severity::Note, note, color);
+  return lines;
 }
 
 std::string formatJson(const Diagnostic &diagnostic) {
-  return makeJson(diagnostic)
-             .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+  nlohmann::ordered_json json = {
+      {"severity", getSeverityName(diagnostic.severity)},
+      {"file", diagnostic.file},
+      {"node", diagnostic.node},
+      {"operator", diagnostic.op},
+      {"message", diagnostic.message},
+      {"notes", diagnostic.notes}};
+  // Names in a model are bytes; JSON takes UTF-8 only.
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
          "\n";
 }
 

@@ -145,12 +145,9 @@ void Compilation::reportFault(ModuleOp module) {
   record.file = getModelFile();
   record.message = "internal error in stage " + result.stages.back().stage +
                    ": this is a fault of effc, not of the model";
-  Diagnostic note;
-  note.severity = Severity::Note;
-  note.message = "please report it with '" + result.reproducer +
-                 "', which holds the program without its weights; --plain may "
-                 "get you on until it is mended";
-  record.notes.push_back(std::move(note));
+  record.notes.push_back("please report it with '" + result.reproducer +
+                         "', which holds the program without its weights; "
+                         "--plain may get you on until it is mended");
   diagnostics->report(std::move(record));
 }
 

@@ -144,7 +144,6 @@ void CompileVerb::recordCommandLine() {
     add(true, "--output-names=" + output);
   add(options.plain, "--plain");
   add(options.computeF64, "--compute=f64");
-  add(options.exact, "--exact");
   add(optLevel != 3, "-O" + std::to_string(optLevel));
   add(options.separateWeights, "--weights=separate");
   add(options.staticLibrary, "--static");

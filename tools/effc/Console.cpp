@@ -34,18 +34,16 @@ void Console::report(const Diagnostic &diagnostic) const {
     return;
   std::string text = diagnostics == "json" ? formatJson(diagnostic)
                                            : formatText(diagnostic, useColor());
+  // What was printed before comes before, also when both go to one file.
+  std::fflush(stdout);
   std::fputs(text.c_str(), stderr);
 }
 
 int Console::fail(const std::string &message, const std::string &remedy) const {
   Diagnostic diagnostic;
   diagnostic.message = message;
-  if (!remedy.empty()) {
-    Diagnostic note;
-    note.severity = Severity::Note;
-    note.message = remedy;
-    diagnostic.notes.push_back(note);
-  }
+  if (!remedy.empty())
+    diagnostic.notes.push_back(remedy);
   report(diagnostic);
   return ExitFault;
 }

@@ -15,17 +15,21 @@ struct Diagnostic {
   Severity severity = Severity::Error;
   /// The file at fault, empty when it is none.
   std::string file;
-  /// The ONNX node at fault, empty when the message names it or there is none.
+  /// The ONNX node at fault, empty when there is none.
   std::string node;
+  /// Its operator and opset, where they are known.
+  std::string op;
   std::string message;
-  std::vector<Diagnostic> notes;
+  /// Reasons and remedies.
+  std::vector<std::string> notes;
 };
 
 using DiagnosticCallback = std::function<void(const Diagnostic &)>;
 
 const char *getSeverityName(Severity severity);
 
-/// "vit.onnx: error: node 'attn': ..." and a line for each note.
+/// "vit.onnx: error: node 'attn' (Attention, opset 23): ..." and a line for
+/// each note.
 std::string formatText(const Diagnostic &diagnostic, bool color);
 
 /// One line of JSON.

@@ -39,8 +39,6 @@ struct CompileOptions {
   bool plain = false;
   /// Every float computed and stored as double; with `plain`.
   bool computeF64 = false;
-  /// No reordering beyond what a sum needs.
-  bool exact = false;
   std::vector<DimOption> dims;
   std::vector<std::pair<std::string, std::vector<int64_t>>> inputShapes;
   std::vector<std::string> outputNames;
