@@ -37,14 +37,16 @@ def main():
     parser.add_argument("--program", type=pathlib.Path, required=True, help="examples/digits/digits.c, built")
     parser.add_argument("--libraries", type=pathlib.Path, required=True, help="folder of libcnn.so and libvit.so")
     parser.add_argument("--without-onnxruntime", action="store_true", help="measure effc alone")
+    parser.add_argument("--count", type=int, help="only the first COUNT digits")
     args = parser.parse_args()
     with_ort = not args.without_onnxruntime and importlib.util.find_spec("onnxruntime") is not None
-    heldout = np.load(HERE / "heldout.npz")
+    with np.load(HERE / "heldout.npz") as heldout:
+        pixels, answers = (heldout[name][: args.count].astype(np.uint8) for name in ("image", "label"))
     with tempfile.TemporaryDirectory() as folder:
         images, labels = pathlib.Path(folder, "images"), pathlib.Path(folder, "labels")
-        heldout["image"].astype(np.uint8).tofile(images)
-        heldout["label"].astype(np.uint8).tofile(labels)
-        print(f"{len(heldout['label'])} handwritten digits, one at a time, one thread:\n")
+        pixels.tofile(images)
+        answers.tofile(labels)
+        print(f"{len(answers)} handwritten digits, one at a time, one thread:\n")
         print(ROW.format("", "correct", "accuracy", "median time", "size", "memory"))
         for model, description in MODELS.items():
             library = args.libraries / f"lib{model}.so"
