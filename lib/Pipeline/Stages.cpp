@@ -2,6 +2,7 @@
 #include "effc/Pipeline/Stages.h"
 #include "effc/Conversion/Passes.h"
 #include "effc/Fusion/Passes.h"
+#include "effc/Target/CPU/CPUTarget.h"
 #include "effc/Transforms/Passes.h"
 #include "effc/Transforms/Raise/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -115,6 +116,12 @@ LogicalResult effc::runStages(ModuleOp module, const PipelineOptions &options) {
 }
 
 void effc::registerStagePipelines() {
+  for (bool plain : {false, true})
+    PassPipelineRegistration<>(
+        plain ? "effc-codegen-stage-plain" : "effc-codegen-stage",
+        "Kernel functions to the LLVM dialect", [plain](OpPassManager &pm) {
+          buildCPUPipeline(pm, eff::TargetAttr(), plain);
+        });
   for (Stage stage : getStages()) {
     if (stage == Stage::Import)
       continue;
