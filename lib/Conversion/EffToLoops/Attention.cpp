@@ -89,7 +89,7 @@ struct Attention {
         e.reduceLoop(e.index(0), visible, lowest, [&](Value t, ValueRange a) {
           Value score = memref::LoadOp::create(b, e.loc, buffer, at(t));
           return SmallVector<Value>{
-              arith::MaximumFOp::create(b, e.loc, a[0], score)};
+              e.runningMax(a[0], score)};
         })[0];
     if (op.getZeroMaskedRows()) {
       Value none = arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::OEQ,

@@ -355,6 +355,13 @@ arith::FastMathFlags KernelEmitter::mathFlags() const {
                        : arith::FastMathFlags::contract;
 }
 
+Value KernelEmitter::runningMax(Value a, Value x) {
+  if (options.plain)
+    return arith::MaximumFOp::create(b, loc, a, x);
+  auto flags = arith::FastMathFlags::nnan | arith::FastMathFlags::nsz;
+  return arith::MaxNumFOp::create(b, loc, a, x, flags);
+}
+
 // ---- Packed constants ----
 
 eff::ConstantOp KernelEmitter::getConstantInput(Value tensor) {

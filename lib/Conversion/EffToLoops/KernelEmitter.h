@@ -150,6 +150,10 @@ public:
   static mlir::RankedTensorType getPackedType(effk::PanelAttr layout,
                                               mlir::RankedTensorType constant);
 
+  /// The larger of two floats in a running maximum. Outside the plain path NaN
+  /// may be lost here: use it only where the values themselves carry a NaN on.
+  mlir::Value runningMax(mlir::Value a, mlir::Value x);
+
   effk::KernelOp getKernel() { return kernel; }
   /// The value that result `number` yields.
   mlir::Value getYielded(unsigned number);

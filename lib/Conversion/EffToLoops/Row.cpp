@@ -111,7 +111,7 @@ LogicalResult emitSoftmax(KernelEmitter &e, SoftmaxOp op) {
     Value lowest =
         e.constant(rows.type, -std::numeric_limits<double>::infinity());
     Value max = rows.fill(row, lowest, [&](Value a, Value x) -> Value {
-      return arith::MaximumFOp::create(b, e.loc, a, x);
+      return e.runningMax(a, x);
     });
     Value sum = rows.reduce(
         e.constant(rows.type, 0), [&](Value a, Value x, ArrayRef<Value> at) {

@@ -55,4 +55,15 @@ def LowerMath : Pass<"effk-lower-math", "::mlir::ModuleOp"> {
   let statistics = [Statistic<"numExpanded", "num-expanded", "Functions expanded to arithmetic">];
 }
 
+def ExpandArith : Pass<"effk-expand-arith", "::mlir::ModuleOp"> {
+  let summary = "Expand arithmetic that the machine or LLVM's loop vectoriser cannot take";
+  let description = [{
+    Maxima and minima that propagate NaN become comparisons and selections, and conversions from and to bf16 integer arithmetic, for
+    which LLVM would call a library function. A `maxnumf` or `minnumf` that is promised not to see NaN stays: the vectoriser knows it
+    as a reduction. Exact.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect"];
+  let statistics = [Statistic<"numExpanded", "num-expanded", "Operations expanded">];
+}
+
 #endif // EFFC_TARGET_CPU_PASSES_TD
