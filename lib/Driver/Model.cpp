@@ -43,7 +43,8 @@ OwningOpRef<ModuleOp> Compilation::importModel() {
       return {};
     }
     if (!dim.values.empty())
-      import.dims.emplace_back(dim.name, dim.values.front());
+      import.dims.push_back(
+          {dim.name, dim.values.front(), dim.values.front()});
   }
   import.inputShapes = options.inputShapes;
   import.outputs = options.outputNames;
