@@ -242,7 +242,9 @@ SmallVector<Value> KernelEmitter::reduceLoop(
   loops.push_back(forOp);
   SmallVector<Value> next =
       body(forOp.getInductionVar(), forOp.getRegionIterArgs());
-  scf::YieldOp::create(b, loc, next);
+  // Without carried values the loop was made with its terminator.
+  if (!init.empty())
+    scf::YieldOp::create(b, loc, next);
   loops.pop_back();
   return SmallVector<Value>(forOp.getResults());
 }
