@@ -57,4 +57,51 @@ def PropagateLayout : Pass<"eff-propagate-layout", "::mlir::func::FuncOp"> {
   ];
 }
 
+def FoldConstants : Pass<"eff-fold-constants", "::mlir::func::FuncOp"> {
+  let summary = "Compute what does not depend on inputs";
+  let description = [{
+    Evaluates elementwise operations and movements of constants. Splats stay splats, reshapes share the
+    operand's data, and results above `max-bytes` or much larger than their operands are left to run time; conversions of
+    weights have no limit. The transpose of a matrix that only products read stays: they read it either way round. Floats
+    are computed in double and rounded once.
+
+    ```mlir
+    %c = eff.constant dense<[1.0, 4.0]> : tensor<2xf32>
+    %0 = eff.unary sqrt %c : (tensor<2xf32>) -> tensor<2xf32>
+    // becomes
+    %0 = eff.constant dense<[1.0, 2.0]> : tensor<2xf32>
+    ```
+  }];
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let options = [
+    Option<"maxBytes", "max-bytes", "int64_t", "67108864", "Largest result that is computed, in bytes">
+  ];
+  let statistics = [Statistic<"numFolded", "num-folded", "Operations that became constants">];
+}
+
+def ConvertFloat : Pass<"eff-convert-float", "::mlir::func::FuncOp"> {
+  let summary = "Compute with another float type";
+  let description = [{
+    Gives every tensor of a float type in `from` the type `to`. The function's arguments and results keep theirs and are converted
+    at the border; constants are converted by operations for eff-fold-constants. To a wider type results change only by rounding
+    less; to a narrower one the pass is lossy.
+
+    ```mlir
+    // to=f32 from=f16
+    func.func @f(%x: tensor<4xf16>) -> tensor<4xf16> {
+      %0 = eff.unary exp %x : (tensor<4xf16>) -> tensor<4xf16>
+    // becomes
+      %0 = eff.convert %x : (tensor<4xf16>) -> tensor<4xf32>
+      %1 = eff.unary exp %0 : (tensor<4xf32>) -> tensor<4xf32>
+      %2 = eff.convert %1 : (tensor<4xf32>) -> tensor<4xf16>
+    ```
+  }];
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let options = [
+    Option<"to", "to", "std::string", "\"f32\"", "Float type to compute with: f16, bf16, f32 or f64">,
+    ListOption<"from", "from", "std::string", "Float types to replace">
+  ];
+  let statistics = [Statistic<"numConverted", "num-converted", "Values that changed their type">];
+}
+
 #endif // EFFC_TRANSFORMS_PASSES_TD

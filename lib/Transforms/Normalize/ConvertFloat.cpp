@@ -1,0 +1,119 @@
+// One float type for all computation: half precision widened for kernels that
+// compute in f32, or everything in f64 for the oracle.
+#include "Eff/EffOps.h"
+#include "effc/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace effc::eff;
+
+namespace effc {
+#define GEN_PASS_DEF_CONVERTFLOAT
+#include "effc/Transforms/Passes.h.inc"
+
+namespace {
+
+Type getFloat(MLIRContext *context, StringRef name) {
+  return llvm::StringSwitch<Type>(name)
+      .Case("f16", Float16Type::get(context))
+      .Case("bf16", BFloat16Type::get(context))
+      .Case("f32", Float32Type::get(context))
+      .Case("f64", Float64Type::get(context))
+      .Default(Type());
+}
+
+struct ConvertFloat : impl::ConvertFloatBase<ConvertFloat> {
+  using ConvertFloatBase::ConvertFloatBase;
+
+  LogicalResult initialize(MLIRContext *context) override {
+    target = getFloat(context, to);
+    if (!target)
+      return emitError(UnknownLoc::get(context))
+             << "eff-convert-float: '" << to
+             << "' is no float type, expected f16, bf16, f32 or f64";
+    sources.clear();
+    for (const std::string &name : from) {
+      sources.push_back(getFloat(context, name));
+      if (!sources.back())
+        return emitError(UnknownLoc::get(context))
+               << "eff-convert-float: '" << name
+               << "' is no float type, expected f16, bf16, f32 or f64";
+    }
+    return success();
+  }
+
+  /// The type that a value gets, or null when it stays.
+  Type getConverted(Type type) const {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor || tensor.getElementType() == target ||
+        !llvm::is_contained(sources, tensor.getElementType()))
+      return {};
+    return withElementType(tensor, target);
+  }
+
+  /// Reads a value that keeps its type.
+  void convertUses(Value value, OpBuilder &builder) {
+    Type type = getConverted(value.getType());
+    if (!type || value.use_empty())
+      return;
+    auto convert = ConvertOp::create(builder, value.getLoc(), type, value);
+    value.replaceAllUsesExcept(convert, convert);
+    ++numConverted;
+  }
+
+  void runOnOperation() override {
+    Block &body = getOperation().getBody().front();
+    SmallVector<Operation *> original;
+    for (Operation &op : body)
+      original.push_back(&op);
+    for (Operation *op : original) {
+      OpBuilder builder(op);
+      if (op->hasTrait<OpTrait::IsTerminator>()) {
+        convertOperandsBack(op, builder);
+      } else if (isa<ConstantOp>(op)) {
+        builder.setInsertionPointAfter(op);
+        convertUses(op->getResult(0), builder);
+      } else {
+        convertResults(op);
+      }
+    }
+    OpBuilder builder = OpBuilder::atBlockBegin(&body);
+    for (BlockArgument argument : body.getArguments())
+      convertUses(argument, builder);
+    removeIdle(body);
+  }
+
+  void convertResults(Operation *op) {
+    for (Value result : op->getResults())
+      if (Type type = getConverted(result.getType())) {
+        result.setType(type);
+        ++numConverted;
+      }
+  }
+
+  /// The function's own types stay.
+  void convertOperandsBack(Operation *terminator, OpBuilder &builder) {
+    for (auto [operand, type] :
+         llvm::zip(terminator->getOpOperands(),
+                   getOperation().getFunctionType().getResults()))
+      if (operand.get().getType() != type)
+        operand.set(ConvertOp::create(builder, terminator->getLoc(), type,
+                                      operand.get()));
+  }
+
+  /// Conversions between types that are now the same.
+  static void removeIdle(Block &body) {
+    for (Operation &op : llvm::make_early_inc_range(body)) {
+      auto convert = dyn_cast<ConvertOp>(op);
+      if (!convert || convert.getX().getType() != convert.getType())
+        continue;
+      convert.replaceAllUsesWith(convert.getX());
+      convert.erase();
+    }
+  }
+
+  Type target;
+  SmallVector<Type> sources;
+};
+
+} // namespace
+} // namespace effc
