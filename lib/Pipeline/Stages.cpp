@@ -40,6 +40,20 @@ std::optional<Stage> effc::parseStage(StringRef name) {
 static void buildNormalize(OpPassManager &pm, const PipelineOptions &options) {
   // Equal constants and equal subgraphs first: patterns look for single uses.
   pm.addNestedPass<func::FuncOp>(createCSEPass());
+  ConvertFloatOptions convert;
+  if (options.plain && !options.f64)
+    return;
+  if (options.plain) {
+    convert.to = "f64";
+    convert.from = {"f16", "bf16", "f32"};
+  } else {
+    // Kernels compute in f32; half precision is for arguments and results.
+    convert.to = "f32";
+    convert.from = {"f16", "bf16"};
+  }
+  pm.addNestedPass<func::FuncOp>(createConvertFloat(convert));
+  // Patterns want constants, not computations of constants.
+  pm.addNestedPass<func::FuncOp>(createFoldConstants());
   if (options.plain)
     return;
   pm.addNestedPass<func::FuncOp>(createCanonicalizeModel());
@@ -55,8 +69,12 @@ static void buildRaise(OpPassManager &pm, const PipelineOptions &options) {
 }
 
 static void buildLayout(OpPassManager &pm, const PipelineOptions &options) {
-  if (!options.plain)
-    pm.addNestedPass<func::FuncOp>(createPropagateLayout());
+  if (options.plain)
+    return;
+  pm.addNestedPass<func::FuncOp>(createPropagateLayout());
+  // Constants beside permuted values got transposes.
+  pm.addNestedPass<func::FuncOp>(createFoldConstants());
+  pm.addNestedPass<func::FuncOp>(createCSEPass());
 }
 
 static void buildFusion(OpPassManager &pm, const PipelineOptions &options) {
