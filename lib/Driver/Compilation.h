@@ -3,6 +3,8 @@
 #define EFFC_LIB_DRIVER_COMPILATION_H
 
 #include "Diagnostics.h"
+#include "Eff/EffOps.h"
+#include "EntryPoints.h"
 #include "effc/Driver/Driver.h"
 #include "effc/Emit/Certificate.h"
 #include "effc/Pipeline/Stages.h"
@@ -26,12 +28,16 @@ public:
 private:
   bool checkOptions();
   /// Imports an ONNX file or parses a saved stage.
-  mlir::OwningOpRef<mlir::ModuleOp> readModel();
-  mlir::OwningOpRef<mlir::ModuleOp> importModel();
-  /// Puts the bounds of `--dim seq=1..512` into the symbols.
-  mlir::LogicalResult boundSymbols(mlir::ModuleOp module);
+  mlir::OwningOpRef<mlir::ModuleOp> readModel(const EntryPoint &entry);
+  mlir::OwningOpRef<mlir::ModuleOp> importModel(const EntryPoint &entry);
+  /// Reads the model and runs the stages; null after a reported failure.
+  mlir::OwningOpRef<mlir::ModuleOp> lower(const EntryPoint &entry,
+                                          eff::TargetAttr target);
+  /// The same for all entry points, in one module.
+  mlir::OwningOpRef<mlir::ModuleOp> lowerAll(eff::TargetAttr target);
   mlir::LogicalResult runPipeline(mlir::ModuleOp module);
   mlir::LogicalResult saveStage(Stage stage, mlir::ModuleOp module);
+  void recordStage(Stage stage, mlir::ModuleOp module);
   mlir::LogicalResult generate(mlir::ModuleOp module);
   CertificateInfo makeCertificateInfo();
   /// Writes a reproducer and says so; `module` may be null.
@@ -48,6 +54,12 @@ private:
   std::unique_ptr<DiagnosticCollector> diagnostics;
   std::string name;
   std::optional<Stage> stopAfter, startAt;
+  std::vector<EntryPoint> entries;
+  /// The one being lowered; its stages are saved in a folder of its own when
+  /// there are several.
+  std::string entryName, stageFolder;
+  /// What the certificate says of each stage.
+  std::vector<std::pair<std::string, std::string>> passes;
   unsigned stageNumber = 0;
   std::chrono::steady_clock::time_point stageStart;
 };

@@ -2,13 +2,13 @@
 // announced. What fails before the stages is the model's or the options' fault,
 // what fails in them is effc's.
 #include "Compilation.h"
+#include "Effk/EffkOps.h"
 #include "effc/Emit/Emit.h"
 #include "effc/InitAll.h"
 #include "effc/Target/CPU/CPUTarget.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Process.h"
-#include "llvm/Support/ThreadPool.h"
 
 using namespace mlir;
 
@@ -57,7 +57,8 @@ void Compilation::beginStage(StringRef name) {
   stageStart = std::chrono::steady_clock::now();
   result.stages.push_back({name.str(), 0});
   if (options.onStage)
-    options.onStage(name.str(), stageNumber, getStages().size() + 2);
+    options.onStage(name.str(), stageNumber,
+                    entries.size() * getStages().size() + 2);
 }
 
 void Compilation::endStage() {
@@ -87,11 +88,11 @@ static constexpr int64_t kMaxPrintedBytes = 64 << 20;
 LogicalResult Compilation::saveStage(Stage stage, ModuleOp module) {
   if (options.saveStages.empty())
     return success();
-  if (std::error_code code =
-          llvm::sys::fs::create_directories(options.saveStages))
-    return error() << "cannot create '" << options.saveStages
+  if (std::error_code code = llvm::sys::fs::create_directories(
+          stageFolder, /*IgnoreExisting=*/true, llvm::sys::fs::all_all))
+    return error() << "cannot create '" << stageFolder
                    << "': " << code.message();
-  std::string file = options.saveStages + "/" +
+  std::string file = stageFolder + "/" +
                      std::to_string(static_cast<unsigned>(stage) + 1) + "-" +
                      getStageName(stage).str() + ".mlir";
   std::error_code code;
@@ -109,6 +110,24 @@ LogicalResult Compilation::saveStage(Stage stage, ModuleOp module) {
   return success();
 }
 
+/// Deterministic, and enough to see where a model grew or shrank.
+void Compilation::recordStage(Stage stage, ModuleOp module) {
+  unsigned operations = 0, kernels = 0;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (function->hasAttr("effk.kernel"))
+      ++kernels;
+    else if (!function.isDeclaration())
+      for (Operation &op : function.getBody().front())
+        operations += !isa<eff::ConstantOp, func::ReturnOp>(op);
+  }
+  std::string text = std::to_string(operations) + " operations";
+  if (kernels)
+    text += ", " + std::to_string(kernels) + " kernel functions";
+  if (entries.size() > 1)
+    text = entryName + ": " + text;
+  passes.emplace_back(getStageName(stage).str(), text);
+}
+
 LogicalResult Compilation::runPipeline(ModuleOp module) {
   PipelineOptions pipeline;
   pipeline.plain = options.plain;
@@ -121,6 +140,7 @@ LogicalResult Compilation::runPipeline(ModuleOp module) {
   pipeline.afterStage = [&](Stage stage, ModuleOp current) {
     if (failed(saveStage(stage, current)))
       return failure();
+    recordStage(stage, current);
     Stage next = static_cast<Stage>(static_cast<unsigned>(stage) + 1);
     if (stage < pipeline.stopAfter)
       beginStage(getStageName(next));
@@ -154,6 +174,7 @@ bool Compilation::checkOptions() {
     error() << "--compute=f64 needs --plain";
     return false;
   }
+  entries = expandEntryPoints(options.dims);
   name = options.name;
   if (name.empty())
     name = makeModelName(llvm::sys::path::stem(options.model));
@@ -205,25 +226,56 @@ LogicalResult Compilation::generate(ModuleOp module) {
   return success();
 }
 
+OwningOpRef<ModuleOp> Compilation::lower(const EntryPoint &entry,
+                                         eff::TargetAttr target) {
+  stageFolder = options.saveStages;
+  entryName = entry.name;
+  if (entries.size() > 1)
+    stageFolder += "/" + entryName;
+  beginStage(getStageName(Stage::Import));
+  result.exitCode = 1;
+  OwningOpRef<ModuleOp> module = readModel(entry);
+  if (!module) {
+    if (diagnostics->hasInternalError())
+      reportFault(nullptr);
+    return {};
+  }
+  (*module)->setAttr("eff.target", target);
+  result.exitCode = 70;
+  if (failed(runPipeline(*module))) {
+    reportFault(*module);
+    return {};
+  }
+  return module;
+}
+
+OwningOpRef<ModuleOp> Compilation::lowerAll(eff::TargetAttr target) {
+  if (entries.size() == 1)
+    return lower(entries.front(), target);
+  OwningOpRef<ModuleOp> all = ModuleOp::create(
+      FileLineColLoc::get(context.get(), getModelFile(), 0, 0));
+  (*all)->setAttr("eff.target", target);
+  for (const EntryPoint &entry : entries) {
+    OwningOpRef<ModuleOp> module = lower(entry, target);
+    if (!module)
+      return {};
+    mergeEntryPoint(*module, *all, entry);
+  }
+  return all;
+}
+
 void Compilation::run() {
   result.exitCode = 1;
   if (!checkOptions())
     return;
-  beginStage(getStageName(Stage::Import));
   FailureOr<eff::TargetAttr> target = resolveCPU(
       options.cpu, FileLineColLoc::get(context.get(), getModelFile(), 0, 0));
   if (failed(target))
     return;
-  OwningOpRef<ModuleOp> module = readModel();
-  if (!module) {
-    if (diagnostics->hasInternalError())
-      reportFault(nullptr);
+  OwningOpRef<ModuleOp> module = lowerAll(*target);
+  if (!module)
     return;
-  }
-  (*module)->setAttr("eff.target", *target);
-  result.exitCode = 70;
-  if (failed(runPipeline(*module)) ||
-      (!stopAfter && failed(generate(*module)))) {
+  if (!stopAfter && failed(generate(*module))) {
     if (result.exitCode == 70)
       reportFault(*module);
     return;

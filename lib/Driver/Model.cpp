@@ -1,9 +1,7 @@
 // Where a compilation begins: the model's file, its options for sizes, and what
 // the certificate says of it.
 #include "Compilation.h"
-#include "Eff/EffOps.h"
 #include "effc/Import/Import.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -15,7 +13,7 @@ using namespace mlir;
 
 namespace effc {
 
-OwningOpRef<ModuleOp> Compilation::readModel() {
+OwningOpRef<ModuleOp> Compilation::readModel(const EntryPoint &entry) {
   bool isText = StringRef(options.model).ends_with(".mlir");
   if (isText != startAt.has_value()) {
     InFlightDiagnostic message = error();
@@ -29,60 +27,21 @@ OwningOpRef<ModuleOp> Compilation::readModel() {
     return {};
   }
   if (!isText)
-    return importModel();
+    return importModel(entry);
   return parseSourceFile<ModuleOp>(options.model, context.get());
 }
 
-OwningOpRef<ModuleOp> Compilation::importModel() {
+OwningOpRef<ModuleOp> Compilation::importModel(const EntryPoint &entry) {
   ImportOptions import;
-  for (const DimOption &dim : options.dims) {
-    if (dim.values.size() > 1 || (dim.general && !dim.values.empty())) {
-      error() << "--dim " << dim.name
-              << ": several values need several entry points, which this "
-                 "version does not make";
-      return {};
-    }
-    if (!dim.values.empty())
-      import.dims.push_back(
-          {dim.name, dim.values.front(), dim.values.front()});
-  }
+  for (const DimOption &dim : options.dims)
+    if (dim.range)
+      import.dims.push_back({dim.name, dim.range->first, dim.range->second});
+  for (const auto &[name, value] : entry.dims)
+    import.dims.push_back({name, value, value});
   import.inputShapes = options.inputShapes;
   import.outputs = options.outputNames;
   import.externalDataDir = options.externalDataDir;
-  OwningOpRef<ModuleOp> module =
-      importOnnxFile(options.model, context.get(), import);
-  if (module && failed(boundSymbols(*module)))
-    return {};
-  return module;
-}
-
-LogicalResult Compilation::boundSymbols(ModuleOp module) {
-  for (const DimOption &dim : options.dims) {
-    if (!dim.range)
-      continue;
-    bool found = false;
-    for (auto function : module.getOps<func::FuncOp>()) {
-      auto symbols = function->getAttrOfType<ArrayAttr>("eff.symbols");
-      if (!symbols)
-        continue;
-      SmallVector<Attribute> bounded;
-      for (Attribute attr : symbols) {
-        auto symbol = dyn_cast<eff::SymbolAttr>(attr);
-        if (symbol && symbol.getName() == dim.name) {
-          found = true;
-          attr = eff::SymbolAttr::get(context.get(), symbol.getName(),
-                                      symbol.getInput(), symbol.getAxis(),
-                                      dim.range->first, dim.range->second);
-        }
-        bounded.push_back(attr);
-      }
-      function->setAttr("eff.symbols", ArrayAttr::get(context.get(), bounded));
-    }
-    if (!found)
-      return error() << "--dim " << dim.name << ": no input has a free size '"
-                     << dim.name << "'";
-  }
-  return success();
+  return importOnnxFile(options.model, context.get(), import);
 }
 
 /// Lower-case hexadecimal; empty when the file cannot be read.
@@ -102,8 +61,7 @@ CertificateInfo Compilation::makeCertificateInfo() {
   info.modelFile = getModelFile();
   info.modelSha256 = hashFile(options.model);
   info.options = options.commandLine;
-  for (Stage stage : getStages())
-    info.passes.emplace_back(getStageName(stage).str(), "");
+  info.passes = passes;
   for (const Diagnostic &diagnostic : diagnostics->getAll())
     if (diagnostic.severity == Severity::Warning)
       info.notes.push_back(diagnostic.message);

@@ -47,6 +47,7 @@ private:
   LogicalResult writeObjects(std::vector<KernelObject> objects);
   LogicalResult writeWeightsFile();
   LogicalResult writeTable();
+  LogicalResult checkSpace();
   LogicalResult linkLibrary();
   LogicalResult writeText(StringRef name, StringRef text);
 
@@ -115,6 +116,29 @@ LogicalResult LibraryWriter::writeObjects(std::vector<KernelObject> objects) {
   return success();
 }
 
+/// The linker maps its output into memory, where a full disk is a crash.
+LogicalResult LibraryWriter::checkSpace() {
+  uint64_t needed = 1 << 20, size = 0;
+  std::vector<std::string> inputs = link.objects;
+  inputs.push_back(link.runtimeArchive);
+  if (!link.weights.empty())
+    inputs.push_back(link.weights);
+  for (const std::string &file : inputs)
+    if (!llvm::sys::fs::file_size(file, size))
+      needed += size;
+  auto space = llvm::sys::fs::disk_space(folder.getWorkDir());
+  if (!space || space->available >= needed)
+    return success();
+  InFlightDiagnostic error = emitError(loc)
+                             << "no space left in '" << options.outputDir
+                             << "': linking needs " << (needed >> 20) + 1
+                             << " MB, " << (space->available >> 20)
+                             << " MB are free";
+  error.attachNote() << "nothing was changed; free some space or choose "
+                        "another folder with -o";
+  return error;
+}
+
 LogicalResult LibraryWriter::linkLibrary() {
   link.workDir = folder.getWorkDir();
   link.exports = getTypedFunctions(table);
@@ -126,6 +150,8 @@ LogicalResult LibraryWriter::linkLibrary() {
       return failure();
     link.runtimeArchive = *archive;
   }
+  if (failed(checkSpace()))
+    return failure();
   libraryName = "lib" + options.name + (options.staticLibrary ? ".a" : ".so");
   libraryPath = folder.add(libraryName);
   if (options.staticLibrary)

@@ -114,12 +114,23 @@ public:
     std::string name = function;
     for (int suffix = 2; !names.insert(name).second; ++suffix)
       name = function + "_" + std::to_string(suffix);
-    std::string choice = "loops";
-    if (Operation *op = module.lookupSymbol(function))
-      if (auto attr = op->getAttrOfType<StringAttr>(kKernelChoiceAttr))
-        choice = attr.str();
-    table.kernels.push_back({name, function, origin, choice});
+    table.kernels.push_back({name, function, origin,
+                             describeChoice(module.lookupSymbol(function))});
     return it->second;
+  }
+
+  /// An attribute says it, else what the kernel is made of.
+  static std::string describeChoice(Operation *function) {
+    std::string choice = "loops";
+    if (!function)
+      return choice;
+    if (auto attr = function->getAttrOfType<StringAttr>(kKernelChoiceAttr))
+      return attr.str();
+    function->walk([&](effk::GemmOp gemm) {
+      choice = "gemm " + std::to_string(gemm.getTile()[0]) + "x" +
+               std::to_string(gemm.getTile()[1]);
+    });
+    return choice;
   }
 
 private:

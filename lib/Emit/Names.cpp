@@ -56,11 +56,12 @@ std::string makeModelName(StringRef text) {
 
 std::string getRunFunction(const ModelTable &table, size_t index) {
   std::string base = table.name + "_run";
-  if (index + 1 == table.programs.size())
-    return base;
   // Earlier programs claim their names first, so the result is stable.
   UniqueNames names;
+  names.add(base, base);
   std::string name;
+  if (table.programs[index].name == "main")
+    return base;
   for (size_t i = 0; i <= index; ++i)
     name = names.add(base + "_" + table.programs[i].name, base);
   return name;
