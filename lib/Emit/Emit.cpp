@@ -129,11 +129,10 @@ LogicalResult LibraryWriter::checkSpace() {
   auto space = llvm::sys::fs::disk_space(folder.getWorkDir());
   if (!space || space->available >= needed)
     return success();
-  InFlightDiagnostic error = emitError(loc)
-                             << "no space left in '" << options.outputDir
-                             << "': linking needs " << (needed >> 20) + 1
-                             << " MB, " << (space->available >> 20)
-                             << " MB are free";
+  InFlightDiagnostic error =
+      emitError(loc) << "no space left in '" << options.outputDir
+                     << "': linking needs " << (needed >> 20) + 1 << " MB, "
+                     << (space->available >> 20) << " MB are free";
   error.attachNote() << "nothing was changed; free some space or choose "
                         "another folder with -o";
   return error;
