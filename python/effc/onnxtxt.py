@@ -6,6 +6,7 @@ comments, which makes room for lit and FileCheck directives; they become empty l
 numbers of parse errors hold.
 """
 import argparse
+import pathlib
 import sys
 
 import onnx
@@ -22,21 +23,33 @@ def load(path):
         return onnx.parser.parse_model(strip_comments(file.read()))
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Convert ONNX text to a binary ONNX model.")
-    parser.add_argument("input", help="model in ONNX text syntax")
-    parser.add_argument("-o", "--output", required=True, help="binary model to write")
-    parser.add_argument("--check", action="store_true", help="run onnx.checker over the model")
-    args = parser.parse_args()
+def convert(source, target, check):
+    """Writes the model of one text file."""
     try:
-        model = load(args.input)
-        if args.check:
+        model = load(source)
+        if check:
             onnx.checker.check_model(model)
     except (onnx.parser.ParseError, onnx.checker.ValidationError) as error:
         message = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
-        sys.exit(f"{args.input}: {message}")
-    with open(args.output, "wb") as file:
+        sys.exit(f"{source}: {message}")
+    with open(target, "wb") as file:
         file.write(model.SerializeToString(deterministic=True))
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Convert ONNX text to binary ONNX models.")
+    parser.add_argument("input", help="model in ONNX text syntax, or a folder of them (what split-file makes)")
+    parser.add_argument("-o", "--output", help="binary model to write; those of a folder lie beside their sources")
+    parser.add_argument("--check", action="store_true", help="run onnx.checker over the model")
+    args = parser.parse_args()
+    folder = pathlib.Path(args.input)
+    if folder.is_dir():
+        for source in sorted(folder.glob("*.onnxtxt")):
+            convert(source, source.with_suffix(".onnx"), args.check)
+    elif args.output:
+        convert(args.input, args.output, args.check)
+    else:
+        parser.error("-o is needed for a single model")
 
 
 if __name__ == "__main__":
