@@ -50,12 +50,12 @@ static LogicalResult readTensors(NodeContext &ctx, Attend &plan, bool &merged) {
   int64_t heads = ctx.attrInt("q_num_heads", 0);
   int64_t groups = ctx.attrInt("kv_num_heads", 0);
   if (merged) {
-    plan.q = splitHeads(e, plan.q, heads);
-    plan.k = splitHeads(e, plan.k, groups);
-    plan.v = splitHeads(e, plan.v, groups);
+    for (auto [tensor, count] :
+         {std::pair(&plan.q, heads), std::pair(&plan.k, groups),
+          std::pair(&plan.v, groups)})
+      if (!(*tensor = splitHeads(e, *tensor, count)))
+        return failure();
   }
-  if (!plan.q || !plan.k || !plan.v)
-    return failure();
   if (rankOf(plan.q) != 4 || rankOf(plan.k) != 4 || rankOf(plan.v) != 4)
     return ctx.error("Q, K and V must all have rank 3 or all rank 4");
   plan.v = e.convert(plan.v, elementTypeOf(plan.q));
