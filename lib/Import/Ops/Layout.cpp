@@ -202,11 +202,10 @@ LogicalResult importTrilu(NodeContext &ctx) {
     return failure();
   Value x = ctx.input(0);
   AffineExpr diagonal = eff::constDim(ctx.context(), 0);
-  if (Value k = ctx.input(1)) {
-    std::optional<AffineExpr> size = ctx.scalarSize(k);
-    if (!size)
-      return ctx.unsupported("k is computed from data");
+  Value shift = ctx.input(1);
+  if (std::optional<AffineExpr> size = ctx.scalarSize(shift)) {
     diagonal = *size;
+    shift = {};
   }
   bool upper = ctx.attrBool("upper", true);
   eff::Dims dims = eff::getDims(x.getType());
@@ -219,6 +218,8 @@ LogicalResult importTrilu(NodeContext &ctx) {
   AffineExpr one = eff::constDim(ctx.context(), 1);
   Type i64 = ctx.builder().getI64Type();
   Value rows = iota(ctx, row, i64, 0, diagonal, one);
+  if (shift)
+    rows = binary(ctx, eff::BinaryKind::Add, rows, reshapeTo(ctx, shift, {}));
   Value columns = iota(ctx, column, i64, 1, zero, one);
   Value kept = compare(ctx, upper ? eff::CompareKind::Ge : eff::CompareKind::Le,
                        columns, rows);
@@ -426,7 +427,30 @@ LogicalResult importCastLike(NodeContext &ctx) {
   return importConversion(ctx, elementTypeOf(ctx.input(1)));
 }
 
-/// Only branches that sizes decide: the taken one becomes part of the graph.
+/// Without a number that sizes decide, both branches are computed and their
+/// results selected from, which needs equal shapes.
+static LogicalResult importBothBranches(NodeContext &ctx,
+                                        const onnx::GraphProto &thenBranch,
+                                        const onnx::GraphProto &elseBranch) {
+  SmallVector<Value> taken, other;
+  if (failed(ctx.inlineGraph(thenBranch, taken)) ||
+      failed(ctx.inlineGraph(elseBranch, other)))
+    return failure();
+  if (taken.size() != ctx.numOutputs() || other.size() != ctx.numOutputs())
+    return ctx.error("the branches differ in the number of outputs");
+  Value condition = reshapeTo(ctx, ctx.input(0), {});
+  for (auto [index, a, b] : llvm::enumerate(taken, other)) {
+    if (a.getType() != b.getType())
+      return ctx.unsupported(
+          "the condition is not decided by sizes and the branches differ in "
+          "shape",
+          "fix input sizes with --dim or --input-shape");
+    if (failed(ctx.setOutput(index, select(ctx, condition, a, b))))
+      return failure();
+  }
+  return success();
+}
+
 LogicalResult importIf(NodeContext &ctx) {
   const onnx::GraphProto *thenBranch = ctx.attrGraph("then_branch");
   const onnx::GraphProto *elseBranch = ctx.attrGraph("else_branch");
@@ -434,10 +458,11 @@ LogicalResult importIf(NodeContext &ctx) {
     return failure();
   if (!thenBranch || !elseBranch)
     return ctx.hasFailed() ? failure() : ctx.error("a branch is missing");
+  if (eff::getConstant(eff::getNumElements(ctx.input(0).getType())) != 1)
+    return ctx.error("the condition is not a scalar");
   std::optional<double> condition = ctx.scalar(ctx.input(0));
   if (!condition)
-    return ctx.unsupported("the condition is not decided by sizes",
-                           "fix input sizes with --dim or --input-shape");
+    return importBothBranches(ctx, *thenBranch, *elseBranch);
   SmallVector<Value> results;
   if (failed(ctx.inlineGraph(*condition != 0 ? *thenBranch : *elseBranch,
                              results)))
@@ -448,6 +473,25 @@ LogicalResult importIf(NodeContext &ctx) {
     if (failed(ctx.setOutput(index, value)))
       return failure();
   return success();
+}
+
+/// Only of tensors without zeros, where the result counts up: the way to write
+/// a range before opset 11.
+LogicalResult importNonZero(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(1)))
+    return failure();
+  Value x = ctx.input(0);
+  auto repeated = x.getDefiningOp<eff::BroadcastOp>();
+  std::optional<double> value =
+      repeated ? ctx.scalar(repeated.getX()) : std::nullopt;
+  if (rankOf(x) != 1 || !value || *value == 0)
+    return ctx.unsupported("the number of elements that are not zero depends "
+                           "on data");
+  eff::Dims dims = {eff::constDim(ctx.context(), 1),
+                    eff::getDim(x.getType(), 0)};
+  return ctx.setOutput(0, iota(ctx, dims, ctx.builder().getI64Type(), 1,
+                               eff::constDim(ctx.context(), 0),
+                               eff::constDim(ctx.context(), 1)));
 }
 
 } // namespace effc

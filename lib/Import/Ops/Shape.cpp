@@ -90,9 +90,34 @@ LogicalResult importFlatten(NodeContext &ctx) {
                     eff::product(ctx.context(), all.drop_front(*axis))}));
 }
 
+/// For axes that only a run knows: the declared sizes, when they are complete.
+static std::optional<eff::Dims> declaredSizes(NodeContext &ctx,
+                                              unsigned index) {
+  std::optional<eff::Dims> dims = ctx.declaredDims(index);
+  if (dims && llvm::is_contained(*dims, AffineExpr()))
+    return std::nullopt;
+  return dims;
+}
+
+/// Squeeze and Unsqueeze by axes that are data: only their result is known.
+static std::optional<LogicalResult> importRuntimeAxes(NodeContext &ctx) {
+  Value axes = ctx.input(1);
+  std::optional<eff::Dims> dims = declaredSizes(ctx, 0);
+  if (!axes || ctx.constants(axes) || !dims)
+    return std::nullopt;
+  Value x = ctx.input(0);
+  if (failed(ctx.requireEqual(eff::getNumElements(x.getType()),
+                              eff::product(ctx.context(), *dims),
+                              "the declared sizes do not fit the operand")))
+    return failure();
+  return ctx.setOutput(0, reshapeTo(ctx, x, *dims));
+}
+
 LogicalResult importSqueeze(NodeContext &ctx) {
   if (failed(ctx.requireInputs(1, 2)))
     return failure();
+  if (auto done = importRuntimeAxes(ctx))
+    return *done;
   Value x = ctx.input(0);
   eff::Dims dims = eff::getDims(x.getType()), kept;
   std::optional<SmallVector<int64_t>> axes = attrOrInputInts(ctx, "axes", 1);
@@ -121,6 +146,8 @@ LogicalResult importSqueeze(NodeContext &ctx) {
 LogicalResult importUnsqueeze(NodeContext &ctx) {
   if (failed(ctx.requireInputs(1, 2)))
     return failure();
+  if (auto done = importRuntimeAxes(ctx))
+    return *done;
   Value x = ctx.input(0);
   eff::Dims dims = eff::getDims(x.getType());
   std::optional<SmallVector<int64_t>> given = attrOrInputInts(ctx, "axes", 1);
@@ -199,8 +226,21 @@ LogicalResult importConcat(NodeContext &ctx) {
   return ctx.setOutput(0, concat(ctx, filled, *axis));
 }
 
+/// The extents of Split's results, when the operand with them is data.
+static std::optional<eff::Dims> declaredSplit(NodeContext &ctx, int64_t axis) {
+  eff::Dims sizes;
+  for (unsigned i = 0; i < ctx.numOutputs(); ++i) {
+    std::optional<eff::Dims> dims = declaredSizes(ctx, i);
+    if (!dims || int64_t(dims->size()) <= axis)
+      return std::nullopt;
+    sizes.push_back((*dims)[axis]);
+  }
+  return sizes;
+}
+
 /// The extents of Split's results.
-static std::optional<eff::Dims> splitSizes(NodeContext &ctx, AffineExpr size) {
+static std::optional<eff::Dims> splitSizes(NodeContext &ctx, AffineExpr size,
+                                           int64_t axis) {
   if (ctx.hasAttr("split")) {
     eff::Dims sizes;
     for (int64_t part : ctx.attrInts("split", ArrayRef<int64_t>()))
@@ -209,6 +249,8 @@ static std::optional<eff::Dims> splitSizes(NodeContext &ctx, AffineExpr size) {
   }
   if (Value split = ctx.input(1)) {
     std::optional<eff::Dims> sizes = ctx.sizes(split);
+    if (!sizes)
+      sizes = declaredSplit(ctx, axis);
     if (!sizes)
       (void)ctx.unsupported("split is computed from data");
     return sizes;
@@ -237,7 +279,7 @@ LogicalResult importSplit(NodeContext &ctx) {
   if (!axis)
     return failure();
   AffineExpr size = eff::getDim(x.getType(), *axis);
-  std::optional<eff::Dims> sizes = splitSizes(ctx, size);
+  std::optional<eff::Dims> sizes = splitSizes(ctx, size, *axis);
   if (!sizes)
     return failure();
   if (sizes->size() < ctx.numOutputs())
