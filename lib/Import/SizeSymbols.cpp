@@ -169,7 +169,62 @@ static std::pair<int64_t, int64_t> quotientBounds(std::pair<int64_t, int64_t> a,
   return {low, high};
 }
 
+/// Top-level terms of a sum.
+static void collectTerms(AffineExpr size, SmallVectorImpl<AffineExpr> &terms) {
+  auto binary = dyn_cast<AffineBinaryOpExpr>(size);
+  if (binary && binary.getKind() == AffineExprKind::Add) {
+    collectTerms(binary.getLHS(), terms);
+    collectTerms(binary.getRHS(), terms);
+    return;
+  }
+  terms.push_back(size);
+}
+
+/// c * (size with one quotient x floordiv c replaced by the line above or
+/// below it): x - (c - 1) <= c * (x floordiv c) <= x. Intervals alone do not
+/// see that s floordiv 2 is at most s.
+static AffineExpr relaxQuotient(AffineExpr size, bool above, int64_t &divisor) {
+  SmallVector<AffineExpr> terms;
+  collectTerms(size, terms);
+  if (terms.size() < 2 || terms.size() > 8)
+    return {};
+  for (AffineExpr term : terms) {
+    int64_t factor = 1;
+    AffineExpr atom = term;
+    auto product = dyn_cast<AffineBinaryOpExpr>(term);
+    if (product && product.getKind() == AffineExprKind::Mul)
+      if (auto constant = eff::getConstant(product.getRHS())) {
+        factor = *constant;
+        atom = product.getLHS();
+      }
+    auto quotient = dyn_cast<AffineBinaryOpExpr>(atom);
+    if (!quotient || quotient.getKind() != AffineExprKind::FloorDiv)
+      continue;
+    std::optional<int64_t> by = eff::getConstant(quotient.getRHS());
+    if (!by || *by <= 1 || *by > (int64_t(1) << 20))
+      continue;
+    divisor = *by;
+    AffineExpr line = quotient.getLHS();
+    if (above != (factor > 0))
+      line = line - (divisor - 1);
+    return eff::simplify((size - term) * divisor + line * factor);
+  }
+  return {};
+}
+
 std::pair<int64_t, int64_t> SizeSymbols::bounds(AffineExpr size) const {
+  std::pair<int64_t, int64_t> result = intervalOf(size);
+  int64_t divisor = 1;
+  if (AffineExpr line = relaxQuotient(size, /*above=*/true, divisor))
+    result.second = std::min(
+        result.second, llvm::divideFloorSigned(bounds(line).second, divisor));
+  if (AffineExpr line = relaxQuotient(size, /*above=*/false, divisor))
+    result.first = std::max(
+        result.first, llvm::divideCeilSigned(bounds(line).first, divisor));
+  return result;
+}
+
+std::pair<int64_t, int64_t> SizeSymbols::intervalOf(AffineExpr size) const {
   if (auto constant = eff::getConstant(size))
     return {clampBound(*constant), clampBound(*constant)};
   if (auto symbol = dyn_cast<AffineSymbolExpr>(size))

@@ -50,6 +50,7 @@ public:
   mlir::MLIRContext *getContext() const { return context; }
 
 private:
+  std::pair<int64_t, int64_t> intervalOf(mlir::AffineExpr size) const;
   mlir::AffineExpr derive(llvm::StringRef kind, mlir::AffineExpr a,
                           mlir::AffineExpr b);
 

@@ -49,6 +49,12 @@ Value reshapeTo(NodeContext &ctx, Value x, ArrayRef<AffineExpr> dims) {
   RankedTensorType type = eff::makeTensorType(elementTypeOf(x), dims);
   if (type == x.getType())
     return x;
+  // Small constants keep being known.
+  if (auto constant = x.getDefiningOp<eff::ConstantOp>())
+    if (auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
+        dense && type.hasStaticShape() &&
+        type.getNumElements() == dense.getNumElements())
+      return ctx.constant(dense.reshape(type));
   return ctx.createTyped<eff::ReshapeOp>(type, x);
 }
 
