@@ -22,7 +22,8 @@ LogicalResult EpilogueEmitter::collect() {
   if (e.getKernel().getNumResults() != 1 ||
       getDims(e.getYielded(0).getType()) != getDims(result))
     return failure();
-  if (bias)
+  // A splat is an immediate, not a buffer.
+  if (bias && e.getBuffer(bias))
     operands.emplace_back(bias, effk::EpilogueMap::Column);
   for (Operation &op : e.getKernel().getBody().front().without_terminator()) {
     if (&op == anchor || isa<ConstantOp>(op))
@@ -66,9 +67,11 @@ EpilogueEmitter::inputs(Value rowBase, Value columnBase, Value stride) {
 }
 
 Value EpilogueEmitter::build(Value sum, ValueRange loaded) {
+  if (bias && !e.getBuffer(bias))
+    sum = arith::AddFOp::create(e.b, e.loc, sum, e.element(bias, e.index(0)));
   for (auto [number, operand] : llvm::enumerate(operands)) {
     Value value = loaded[number];
-    if (bias && number == 0) {
+    if (number == 0 && operand.first == bias) {
       sum = arith::AddFOp::create(e.b, e.loc, sum, value);
       continue;
     }

@@ -5,7 +5,7 @@ module attributes {eff.target = #eff.target<"v4", cpu = "x86-64-v4", features = 
 
 // Two equal regions share one function; a symbolic size is an argument of it.
 // CHECK-LABEL: func.func @shared
-// CHECK: effk.launch @[[K:.+]](%arg0) dims <s0> sizes <s0 ceildiv 4096
+// CHECK: effk.launch @[[K:k[0-9]+_unary]](%arg0) dims <s0> sizes <(s0 + 4095) floordiv 4096
 // CHECK: effk.launch @[[K]](%{{.+}}) dims <s0>
 func.func @shared(%x: tensor<?xf32, #eff.dims<s0>>) -> tensor<?xf32, #eff.dims<s0>> {
   %0 = effk.kernel "unary"(%x) : (tensor<?xf32, #eff.dims<s0>>) -> tensor<?xf32, #eff.dims<s0>> {
@@ -36,6 +36,20 @@ func.func @linear(%x: tensor<8x32xf32>) -> tensor<8x64xf32> {
     effk.yield %2 : tensor<8x64xf32>
   }
   return %0 : tensor<8x64xf32>
+}
+
+// A bias that is one number repeated is an immediate of the epilogue.
+// CHECK-LABEL: func.func @splat_bias
+// CHECK: effk.launch @[[$B:k[0-9]+_linear]](%arg0, %{{[0-9]+}}) dims
+func.func @splat_bias(%x: tensor<8x32xf32>) -> tensor<8x48xf32> {
+  %w = eff.constant dense_resource<w> : tensor<32x48xf32>
+  %0 = effk.kernel "linear"(%x, %w) : (tensor<8x32xf32>, tensor<32x48xf32>) -> tensor<8x48xf32> {
+  ^bb0(%a: tensor<8x32xf32>, %b: tensor<32x48xf32>):
+    %c = eff.constant dense<0.5> : tensor<48xf32>
+    %1 = eff.linear %a, %b bias %c : (tensor<8x32xf32>, tensor<32x48xf32>, tensor<48xf32>) -> tensor<8x48xf32>
+    effk.yield %1 : tensor<8x48xf32>
+  }
+  return %0 : tensor<8x48xf32>
 }
 
 // An out of range index is reported and clamped before the copying loop.
