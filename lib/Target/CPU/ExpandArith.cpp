@@ -18,9 +18,10 @@ static bool isBF16(Type type) { return getElementTypeOrSelf(type).isBF16(); }
 
 /// Whether an op stays as it is.
 static bool isKept(Operation *op) {
-  if (isa<arith::MaximumFOp, arith::MinimumFOp, arith::CeilDivSIOp,
-          arith::CeilDivUIOp, arith::FloorDivSIOp>(op))
+  if (isa<arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp>(op))
     return false;
+  // Those that propagate NaN are instructions and reductions to LLVM. Of the
+  // others only what is promised not to see NaN is.
   if (auto max = dyn_cast<arith::ArithFastMathInterface>(op);
       max && isa<arith::MaxNumFOp, arith::MinNumFOp>(op))
     return bitEnumContainsAll(max.getFastMathFlagsAttr().getValue(),

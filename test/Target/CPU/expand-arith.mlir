@@ -1,28 +1,41 @@
 // RUN: effc-opt %s -effk-expand-arith | FileCheck %s
 
-// A maximum that propagates NaN becomes comparisons; one that is promised none stays a reduction that LLVM knows.
-// CHECK-LABEL: func.func @maxima
-// CHECK: arith.cmpf ugt
-// CHECK: arith.cmpf uno
-// CHECK-NOT: arith.maximumf
-// CHECK: arith.maxnumf %{{.+}}, %{{.+}} fastmath<nnan,nsz>
-func.func @maxima(%a: f32, %b: f32) -> (f32, f32) {
-  %0 = arith.maximumf %a, %b : f32
-  %1 = arith.maxnumf %a, %b fastmath<nnan,nsz> : f32
-  return %0, %1 : f32, f32
-}
-
-// CHECK-LABEL: func.func @from_bf16
-// CHECK: arith.shli
-// CHECK-NOT: arith.extf
-func.func @from_bf16(%a: bf16) -> f32 {
-  %0 = arith.extf %a : bf16 to f32
+// LLVM has vectors and reductions of maxima that propagate NaN.
+// CHECK-LABEL: func.func @maximum
+// CHECK: arith.maximumf
+func.func @maximum(%x: f32, %y: f32) -> f32 {
+  %0 = arith.maximumf %x, %y : f32
   return %0 : f32
 }
 
-// CHECK-LABEL: func.func @from_f16
-// CHECK: arith.extf
-func.func @from_f16(%a: f16) -> f32 {
-  %0 = arith.extf %a : f16 to f32
+// CHECK-LABEL: func.func @maximum_number
+// CHECK-NOT: arith.maxnumf
+// CHECK: arith.select
+func.func @maximum_number(%x: f32, %y: f32) -> f32 {
+  %0 = arith.maxnumf %x, %y : f32
   return %0 : f32
+}
+
+// CHECK-LABEL: func.func @maximum_number_without_nan
+// CHECK: arith.maxnumf
+func.func @maximum_number_without_nan(%x: f32, %y: f32) -> f32 {
+  %0 = arith.maxnumf %x, %y fastmath<nnan> : f32
+  return %0 : f32
+}
+
+// Rounding to bf16 has no instruction everywhere.
+// CHECK-LABEL: func.func @to_bf16
+// CHECK: arith.trunci %{{.+}} : i32 to i16
+// CHECK: arith.bitcast %{{.+}} : i16 to bf16
+func.func @to_bf16(%x: f32) -> bf16 {
+  %0 = arith.truncf %x : f32 to bf16
+  return %0 : bf16
+}
+
+// CHECK-LABEL: func.func @ceildiv
+// CHECK-NOT: arith.ceildivui
+// CHECK: arith.divui
+func.func @ceildiv(%x: index, %y: index) -> index {
+  %0 = arith.ceildivui %x, %y : index
+  return %0 : index
 }

@@ -58,9 +58,9 @@ def LowerMath : Pass<"effk-lower-math", "::mlir::ModuleOp"> {
 def ExpandArith : Pass<"effk-expand-arith", "::mlir::ModuleOp"> {
   let summary = "Expand arithmetic that the machine or LLVM's loop vectoriser cannot take";
   let description = [{
-    Maxima and minima that propagate NaN become comparisons and selections, and conversions from and to bf16 integer arithmetic, for
-    which LLVM would call a library function. A `maxnumf` or `minnumf` that is promised not to see NaN stays: the vectoriser knows it
-    as a reduction. Exact.
+    `maxnumf` and `minnumf` become comparisons and selections, and conversions from and to bf16 integer arithmetic, for
+    which LLVM would call a library function. Those that are promised not to see NaN, and `maximumf` and `minimumf`, stay: the
+    vectoriser knows them as reductions. Exact.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect"];
   let statistics = [Statistic<"numExpanded", "num-expanded", "Operations expanded">];

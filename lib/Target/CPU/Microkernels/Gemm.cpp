@@ -56,6 +56,7 @@ private:
   void ifThen(Value condition, function_ref<void()> body);
 
   void emitIteration(Value iteration, Value numPanels, Value numBlocks);
+  void emitFullOrMasked(Value begin, Value end);
   void beginPanel(Value panel);
   void emitRows(Value begin, Value end);
   void emitTile(int64_t rows, Value m);
@@ -168,6 +169,22 @@ void GemmLowering::emitIteration(Value iteration, Value numPanels,
   Value blockRows = constant(gemm.getRowsPerBlock());
   Value begin = mul(block, blockRows);
   Value end = arith::MinUIOp::create(b, add(begin, blockRows), numRows);
+  if (gemm.getBStride() && masks[0] && target.getVectorBits() < 512)
+    return emitFullOrMasked(begin, end);
+  emitRows(begin, end);
+}
+
+/// Masked loads cost twice as much without AVX-512, so only the last panel has
+/// them.
+void GemmLowering::emitFullOrMasked(Value begin, Value end) {
+  Value last = add(column, constant(width));
+  Value full = compare(arith::CmpIPredicate::ule, last, gemm.getN());
+  auto choice = scf::IfOp::create(b, full, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(choice.elseBlock()->getTerminator());
+  emitRows(begin, end);
+  b.setInsertionPoint(choice.thenBlock()->getTerminator());
+  masks.assign(vectors, Value());
   emitRows(begin, end);
 }
 
