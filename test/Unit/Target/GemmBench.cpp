@@ -65,6 +65,10 @@ int main(int argc, char **argv) {
       {"1x1 256-64@56", matrix(3136, 64, 256)},
       {"1x1 16-96@112", matrix(12544, 96, 16)},
       {"M12544 N32 K27", matrix(12544, 32, 27)},
+      {"7x7 s2 3-64@224", GemmCase::conv(1, 224, 224, 3, 64, 7, 2, 1, 3)},
+      {"3x3 s2 3-32@224", GemmCase::conv(1, 224, 224, 3, 32, 3, 2, 1, 1)},
+      {"3x3 16@56", GemmCase::conv(1, 56, 56, 16, 64, 3, 1, 1, 1)},
+      {"3x3 s2 128@56", GemmCase::conv(1, 56, 56, 128, 128, 3, 2, 1, 1)},
       {"3x3 64@58 no pad", GemmCase::conv(1, 58, 58, 64, 64, 3, 1, 1, 0)}};
   for (const Shape &shape : shapes) {
     GemmCase gemm = shape.gemm;

@@ -14,16 +14,20 @@
 #include "mlir/Parser/Parser.h"
 #include "gtest/gtest.h"
 
+inline void registerKernelDialects(mlir::DialectRegistry &registry) {
+  registry.insert<effc::eff::EffDialect, effc::effk::EffkDialect,
+                  mlir::arith::ArithDialect, mlir::func::FuncDialect,
+                  mlir::LLVM::LLVMDialect, mlir::math::MathDialect,
+                  mlir::memref::MemRefDialect, mlir::scf::SCFDialect,
+                  mlir::vector::VectorDialect>();
+  effc::registerCPUTarget(registry);
+}
+
 class KernelFixture : public testing::Test {
 protected:
   KernelFixture() {
     mlir::DialectRegistry registry;
-    registry.insert<effc::eff::EffDialect, effc::effk::EffkDialect,
-                    mlir::arith::ArithDialect, mlir::func::FuncDialect,
-                    mlir::LLVM::LLVMDialect, mlir::math::MathDialect,
-                    mlir::memref::MemRefDialect, mlir::scf::SCFDialect,
-                    mlir::vector::VectorDialect>();
-    effc::registerCPUTarget(registry);
+    registerKernelDialects(registry);
     context.appendDialectRegistry(registry);
     context.loadAllAvailableDialects();
   }
