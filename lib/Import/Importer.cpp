@@ -13,7 +13,7 @@ namespace effc {
 /// Local functions may call local functions; calling twice each doubles the
 /// program at every level.
 static constexpr size_t maxCallDepth = 100;
-static constexpr int64_t maxInlinedNodes = 1000000;
+static constexpr int64_t maxInlinedNodes = 250000;
 
 Importer::Importer(std::shared_ptr<ModelFile> file, MLIRContext *context,
                    const ImportOptions &options)
