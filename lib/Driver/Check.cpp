@@ -103,8 +103,9 @@ private:
     CheckNode node;
     node.name = getNodeName(op->getLoc());
     node.op = op->getName().getStringRef().str();
-    if (auto cost = dyn_cast<eff::CostOpInterface>(op))
-      node.flops = eff::getConstant(cost.getFlops());
+    // What has no cost only moves elements.
+    auto cost = dyn_cast<eff::CostOpInterface>(op);
+    node.flops = cost ? eff::getConstant(cost.getFlops()) : 0;
     node.bytes = getTraffic(op);
     return node;
   }
