@@ -11,6 +11,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include <chrono>
+#include <future>
 #include <memory>
 
 namespace effc {
@@ -39,6 +40,8 @@ private:
   mlir::LogicalResult saveStage(Stage stage, mlir::ModuleOp module);
   void recordStage(Stage stage, mlir::ModuleOp module);
   mlir::LogicalResult generate(mlir::ModuleOp module);
+  /// Hashes the model's file while other stages run.
+  void startHashing();
   CertificateInfo makeCertificateInfo();
   /// Writes a reproducer and says so; `module` may be null.
   void reportFault(mlir::ModuleOp module);
@@ -53,6 +56,7 @@ private:
   std::unique_ptr<mlir::MLIRContext> context;
   std::unique_ptr<DiagnosticCollector> diagnostics;
   std::string name;
+  std::future<std::string> modelHash;
   std::optional<Stage> stopAfter, startAt;
   std::vector<EntryPoint> entries;
   /// The one being lowered; its stages are saved in a folder of its own when

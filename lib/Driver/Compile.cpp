@@ -272,6 +272,8 @@ void Compilation::run() {
       options.cpu, FileLineColLoc::get(context.get(), getModelFile(), 0, 0));
   if (failed(target))
     return;
+  if (!stopAfter)
+    startHashing();
   OwningOpRef<ModuleOp> module = lowerAll(*target);
   if (!module)
     return;

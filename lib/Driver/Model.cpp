@@ -55,11 +55,17 @@ static std::string hashFile(StringRef file) {
   return llvm::toHex(hash.final(), /*LowerCase=*/true);
 }
 
+void Compilation::startHashing() {
+  // Takes seconds for gigabytes; other stages leave a core free at times.
+  modelHash = std::async(std::launch::async,
+                         [file = options.model] { return hashFile(file); });
+}
+
 CertificateInfo Compilation::makeCertificateInfo() {
   CertificateInfo info;
   info.compilerVersion = getVersion();
   info.modelFile = getModelFile();
-  info.modelSha256 = hashFile(options.model);
+  info.modelSha256 = modelHash.get();
   info.options = options.commandLine;
   info.passes = passes;
   for (const Diagnostic &diagnostic : diagnostics->getAll())

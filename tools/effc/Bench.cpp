@@ -56,6 +56,21 @@ static std::string getCpuName() {
   return "unknown";
 }
 
+/// The instructions that the code needs, by the names of --cpu.
+static std::string describeIsa(uint64_t features) {
+  std::pair<uint64_t, const char *> names[] = {
+      {EFFRT_CPU_AMX_INT8, "amx"},
+      {EFFRT_CPU_AVX512_BF16, "v4-bf16"},
+      {EFFRT_CPU_AVX512_VNNI, "v4-vnni"},
+      {EFFRT_CPU_AVX512, "v4"},
+      {EFFRT_CPU_AVX2, "v3"},
+      {EFFRT_CPU_NEON, "neon"}};
+  for (auto [bit, name] : names)
+    if (features & bit)
+      return name;
+  return "baseline";
+}
+
 static double since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start)
       .count();
@@ -222,7 +237,7 @@ int BenchVerb::run() {
       after > before + inputBytes ? after - before - inputBytes : 0;
   result["rss_mb"] = added / 1e6;
   result["cpu"] = getCpuName();
-  result["isa"] = opened->info.target;
+  result["isa"] = describeIsa(opened->info.cpu_features);
   if (profile && json)
     for (const ProfileRow &row : collectProfile(*opened))
       result["kernels"].push_back({{"kernel", row.entry.kernel},
