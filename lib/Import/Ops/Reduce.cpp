@@ -36,73 +36,96 @@ static Value reduceNothing(Emitter &e, ReduceKind kind, Value x) {
   }
 }
 
-/// Axes that are known only at run time, as far as the declared result tells:
-/// the dims that it lacks or has as 1. A dim of size 1 may count as reduced.
-static std::optional<SmallVector<int64_t>>
-axesFromResult(ArrayRef<AffineExpr> x, ArrayRef<AffineExpr> y, bool keepdims) {
-  SmallVector<int64_t> axes;
-  if (keepdims) {
-    if (x.size() != y.size())
-      return std::nullopt;
-    for (auto [i, size] : llvm::enumerate(y)) {
-      if (!size || !x[i])
-        return std::nullopt;
-      if (getConstant(size) == 1)
-        axes.push_back(i);
-      else if (size != x[i])
-        return std::nullopt;
-    }
-    return axes;
+/// Whether reducing these axes (a bit each) of x gives y, as far as is known.
+static bool givesResult(ArrayRef<AffineExpr> x, ArrayRef<AffineExpr> y,
+                        unsigned axes, bool keepdims) {
+  size_t next = 0;
+  for (auto [i, size] : llvm::enumerate(x)) {
+    bool reduced = axes >> i & 1;
+    if (reduced && !keepdims)
+      continue;
+    if (next == y.size() || !y[next])
+      return false;
+    if (reduced ? getConstant(y[next]) != 1 : y[next] != size)
+      return false;
+    ++next;
   }
-  // The result's dims as a subsequence of the operand's; several ways are an
-  // ambiguity unless only one is left from either side.
-  auto match = [&](bool backwards) -> std::optional<SmallVector<int64_t>> {
-    SmallVector<int64_t> dropped;
-    int64_t j = backwards ? int64_t(y.size()) - 1 : 0;
-    int64_t rank = x.size(), kept = y.size();
-    for (int64_t n = 0; n < rank; ++n) {
-      int64_t i = backwards ? rank - 1 - n : n;
-      if (j >= 0 && j < kept && y[j] && y[j] == x[i])
-        j += backwards ? -1 : 1;
-      else
-        dropped.push_back(i);
-    }
-    if (int64_t(dropped.size()) + kept != rank)
-      return std::nullopt;
-    llvm::sort(dropped);
-    return dropped;
+  return next == y.size();
+}
+
+/// Every set of axes that makes the declared result of x, as bits; `count` is
+/// how many axes the operand has.
+static SmallVector<unsigned> possibleAxes(NodeContext &ctx, Value x,
+                                          int64_t count, bool keepdims) {
+  std::optional<Dims> declared = ctx.declaredDims(0);
+  Dims dims = getDims(x.getType());
+  SmallVector<unsigned> sets;
+  if (!declared || dims.size() > 8 || count == 0)
+    return sets;
+  for (unsigned axes = 1; axes < 1u << dims.size(); ++axes) {
+    bool fits = count < 0 || llvm::popcount(axes) == count;
+    if (fits && givesResult(dims, *declared, axes, keepdims))
+      sets.push_back(axes);
+  }
+  return sets;
+}
+
+/// Axes that are known only at run time: what the declared result allows is
+/// computed, and the operand selects. Most often only one set is possible.
+static LogicalResult reduceRuntimeAxes(NodeContext &ctx, ReduceKind kind,
+                                       bool keepdims) {
+  constexpr size_t maxSets = 6;
+  Emitter e(ctx);
+  Value x = ctx.input(0), operand = ctx.input(1);
+  int64_t rank = rankOf(x);
+  int64_t count = getConstant(e.dim(operand, 0)).value_or(-1);
+  SmallVector<unsigned> sets = possibleAxes(ctx, x, count, keepdims);
+  if (sets.empty() || sets.size() > maxSets)
+    return ctx.unsupported("the axes (input 1) are not constant and the "
+                           "declared result does not tell them",
+                           "make input 1 an initializer");
+  auto reduceSet = [&](unsigned set) {
+    SmallVector<int64_t> axes;
+    for (int64_t i = 0; i < rank; ++i)
+      if (set >> i & 1)
+        axes.push_back(i);
+    return e.reduce(kind, x, axes, keepdims);
   };
-  std::optional<SmallVector<int64_t>> first = match(false), last = match(true);
-  return first && last && *first == *last ? first : std::nullopt;
+  Value y = reduceSet(sets.back());
+  if (sets.size() == 1)
+    return ctx.setOutput(0, y);
+  // The set as a number with a bit for each axis.
+  Value axes = e.select(e.compare(CompareKind::Lt, operand, 0.0),
+                        e.add(operand, double(rank)), operand);
+  Value bits = e.binary(BinaryKind::Pow, scalarLike(ctx, axes, 2.0), axes);
+  Value code = e.reduce(ReduceKind::Sum, bits, {0}, /*keepdims=*/false);
+  for (unsigned set : ArrayRef(sets).drop_back())
+    y = e.select(e.compare(CompareKind::Eq, code, double(set)), reduceSet(set),
+                 y);
+  return ctx.setOutput(0, y);
 }
 
 LogicalResult importReduce(NodeContext &ctx) {
   if (failed(ctx.requireInputs(1, 2)))
     return failure();
   Emitter e(ctx);
-  Value x = ctx.input(0);
+  Value x = ctx.input(0), operand = ctx.input(1);
   ReduceKind kind = *kindOf(ctx.opType());
   bool keepdims = ctx.attrBool("keepdims", true);
   bool noop = ctx.attrBool("noop_with_empty_axes", false);
   std::optional<SmallVector<int64_t>> axes;
   if (ctx.hasAttr("axes")) {
     axes = ctx.attrInts("axes");
-  } else if (Value operand = ctx.input(1)) {
+  } else if (operand) {
+    bool isEmpty = tensorType(operand).getShape() == ArrayRef<int64_t>{0};
     axes = ctx.constants(operand);
-    if (!axes && tensorType(operand).getShape() != ArrayRef<int64_t>{0}) {
-      if (std::optional<Dims> declared = ctx.declaredDims(0))
-        axes = axesFromResult(e.dims(x), *declared, keepdims);
-      if (!axes)
-        return ctx.unsupported("the axes (input 1) are not constant and the "
-                               "declared result does not tell them",
-                               "make input 1 an initializer");
-      if (axes->empty() && rankOf(x) > 0)
-        return ctx.setOutput(0, reduceNothing(e, kind, x));
-    }
+    if (!axes && !isEmpty)
+      return reduceRuntimeAxes(ctx, kind, keepdims);
   }
-  if ((!axes || axes->empty()) && noop)
+  bool none = !axes || axes->empty();
+  if (none && noop)
     return ctx.setOutput(0, reduceNothing(e, kind, x));
-  if (!axes || axes->empty())
+  if (none)
     axes = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(x)));
   axes = normalizeAxes(ctx, *axes, rankOf(x));
   if (!axes)
@@ -128,25 +151,44 @@ LogicalResult importArgReduce(NodeContext &ctx) {
                                                   keepdims, selectLast));
 }
 
+/// An axis that is known only at run time: all are computed (they have one
+/// shape), and the operand selects.
+static LogicalResult scanRuntimeAxis(NodeContext &ctx,
+                                     llvm::function_ref<Value(int64_t)> scan) {
+  Emitter e(ctx);
+  int64_t rank = rankOf(ctx.input(0));
+  if (rank < 1 || rank > 4)
+    return ctx.unsupported("the axis (input 1) is not constant",
+                           "make input 1 an initializer");
+  Value axis = e.reshape(ctx.input(1), {});
+  Value y = scan(rank - 1);
+  for (int64_t i = 0; i < rank - 1; ++i) {
+    Value chosen =
+        e.binary(BinaryKind::Or, e.compare(CompareKind::Eq, axis, double(i)),
+                 e.compare(CompareKind::Eq, axis, double(i - rank)));
+    y = e.select(chosen, scan(i), y);
+  }
+  return ctx.setOutput(0, y);
+}
+
 LogicalResult importScan(NodeContext &ctx) {
   if (failed(ctx.requireInputs(2)))
     return failure();
   Value x = ctx.input(0);
   bool exclusive = ctx.attrBool("exclusive", false);
   bool reverse = ctx.attrBool("reverse", false);
-  std::optional<SmallVector<int64_t>> axes = ctx.constants(ctx.input(1));
-  if ((!axes || axes->size() != 1) && rankOf(x) == 1)
-    axes = {0};
-  if (!axes || axes->size() != 1)
-    return ctx.unsupported("the axis (input 1) is not a constant number",
-                           "make input 1 an initializer");
-  std::optional<int64_t> axis = normalizeAxis(ctx, axes->front(), rankOf(x));
-  if (!axis)
-    return failure();
   ReduceKind kind =
       ctx.opType() == "CumSum" ? ReduceKind::Sum : ReduceKind::Prod;
-  return ctx.setOutput(
-      0, ctx.create<ScanOp>(kind, x, uint64_t(*axis), exclusive, reverse));
+  auto scan = [&](int64_t axis) {
+    return ctx.create<ScanOp>(kind, x, uint64_t(axis), exclusive, reverse);
+  };
+  std::optional<SmallVector<int64_t>> axes = ctx.constants(ctx.input(1));
+  if (!axes)
+    return scanRuntimeAxis(ctx, scan);
+  if (axes->size() != 1)
+    return ctx.error("the axis (input 1) is not one number");
+  std::optional<int64_t> axis = normalizeAxis(ctx, axes->front(), rankOf(x));
+  return axis ? ctx.setOutput(0, scan(*axis)) : failure();
 }
 
 /// k: an attribute before opset 10, then an operand; the declared result may
