@@ -3,6 +3,7 @@
 // is reported and treated as one.
 #include "KernelEmitter.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include <limits>
 
 using namespace mlir;
 using namespace effc;
@@ -247,13 +248,18 @@ Value emitIntegerUnary(KernelEmitter &e, UnaryKind kind, Value x,
                                    other);
   }
   case UnaryKind::Clip: {
-    Value low = e.constant(x.getType(), op.getAlpha()->convertToDouble());
-    Value high = e.constant(x.getType(), op.getBeta()->convertToDouble());
-    if (isUnsigned)
-      return arith::MinUIOp::create(
-          b, loc, arith::MaxUIOp::create(b, loc, x, low), high);
-    return arith::MinSIOp::create(b, loc,
-                                  arith::MaxSIOp::create(b, loc, x, low), high);
+    // Either bound may be absent.
+    if (std::optional<APFloat> bound = op.getAlpha()) {
+      Value low = e.constant(x.getType(), bound->convertToDouble());
+      x = isUnsigned ? arith::MaxUIOp::create(b, loc, x, low).getResult()
+                     : arith::MaxSIOp::create(b, loc, x, low).getResult();
+    }
+    if (std::optional<APFloat> bound = op.getBeta()) {
+      Value high = e.constant(x.getType(), bound->convertToDouble());
+      x = isUnsigned ? arith::MinUIOp::create(b, loc, x, high).getResult()
+                     : arith::MinSIOp::create(b, loc, x, high).getResult();
+    }
+    return x;
   }
   default:
     return {};
@@ -261,8 +267,12 @@ Value emitIntegerUnary(KernelEmitter &e, UnaryKind kind, Value x,
 }
 
 Value emitUnary(KernelEmitter &e, UnaryOp op, Value x) {
-  double alpha = op.getAlpha() ? op.getAlpha()->convertToDouble() : 0;
-  double beta = op.getBeta() ? op.getBeta()->convertToDouble() : 0;
+  // A bound of clip that is absent does not bind.
+  double absent = op.getKind() == UnaryKind::Clip
+                      ? std::numeric_limits<double>::infinity()
+                      : 0.0;
+  double alpha = op.getAlpha() ? op.getAlpha()->convertToDouble() : -absent;
+  double beta = op.getBeta() ? op.getBeta()->convertToDouble() : absent;
   Type type = cast<RankedTensorType>(op.getX().getType()).getElementType();
   if (isa<IntegerType>(x.getType()))
     return emitIntegerUnary(e, op.getKind(), x, isUnsignedType(type), op);
