@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,6 +62,31 @@ static int reportCrash(const Console &console, int signal,
   return ExitInternal;
 }
 
+/// For the signal handler alone.
+static volatile pid_t supervisedChild = 0;
+
+static void forwardSignal(int) {
+  if (supervisedChild > 0)
+    (void)kill(supervisedChild, SIGTERM);
+}
+
+/// Waits for the child; an interrupt or a termination ends it first, so that
+/// the parent can clean up behind it.
+static int waitFor(pid_t child) {
+  supervisedChild = child;
+  const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+  struct sigaction forward = {}, before[3] = {};
+  forward.sa_handler = forwardSignal;
+  for (int i = 0; i < 3; ++i)
+    sigaction(signals[i], &forward, &before[i]);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  for (int i = 0; i < 3; ++i)
+    sigaction(signals[i], &before[i], nullptr);
+  return status;
+}
+
 int runSupervised(const Console &console, const std::string &outputDir,
                   const std::function<int(StageNote &)> &work) {
   void *shared = mmap(nullptr, sizeof(StageNote), PROT_READ | PROT_WRITE,
@@ -77,19 +103,14 @@ int runSupervised(const Console &console, const std::string &outputDir,
     return console.fail(std::string("cannot start a process: ") +
                         std::strerror(errno));
   if (child == 0) {
+    // Nobody would clean up behind a child whose parent was killed.
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     int code = work(note);
     std::fflush(nullptr);
     // Destructors of the compiler's global state gain nothing here.
     _exit(code);
   }
-  // An interrupt reaches both; the parent stays to clean up.
-  struct sigaction ignore = {}, before = {};
-  ignore.sa_handler = SIG_IGN;
-  sigaction(SIGINT, &ignore, &before);
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  sigaction(SIGINT, &before, nullptr);
+  int status = waitFor(child);
   if (WIFEXITED(status))
     return WEXITSTATUS(status);
   removeLeftovers(folder, child, existed);
