@@ -1,0 +1,356 @@
+// LSTM, GRU and RNN over sequences of a fixed length: the steps are written
+// out. The products with the inputs are one for all steps; what remains in a
+// step is the product with the state (ONNX LSTM-22, GRU-22, RNN-22).
+#include "Emitter.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+
+using namespace mlir;
+
+namespace effc {
+
+/// Longer sequences would make the program too long.
+static constexpr int64_t maxSteps = 256;
+
+namespace {
+
+struct Activation {
+  eff::UnaryKind kind;
+  std::optional<double> alpha, beta;
+};
+
+/// Operands of one direction; states are null when they start from zero.
+struct Direction {
+  Value weights, recurrence;  // [gates * H, I], [gates * H, H]
+  Value inputBias, stateBias; // [gates * H]; null without
+  Value peephole;             // [3 * H] of LSTM; null without
+  Value hidden, cell;         // [N, H]
+  bool reverse = false;
+  SmallVector<Activation> activations;
+};
+
+class Recurrence {
+public:
+  Recurrence(NodeContext &ctx, int64_t gates)
+      : ctx(ctx), e(ctx), gates(gates) {}
+
+  LogicalResult import();
+
+private:
+  LogicalResult readOperands();
+  LogicalResult readActivations(ArrayRef<StringRef> defaults);
+  Direction makeDirection(int64_t index);
+  /// The sizes of `value` without its first dim, of which entry `index` is
+  /// taken.
+  Value entry(Value value, int64_t index);
+  Value gate(Value x, int64_t index);
+  Value activate(const Activation &activation, Value x);
+  /// a + b * matrix^T, of which either summand may be null (zero).
+  Value accumulate(Value a, Value b, Value matrix);
+  Value sum(Value a, Value b) { return a && b ? e.add(a, b) : (a ? a : b); }
+  void run(Direction &direction, SmallVectorImpl<Value> &steps);
+  void stepLSTM(Direction &d, Value x);
+  void stepGRU(Direction &d, Value x);
+  void stepRNN(Direction &d, Value x);
+
+  NodeContext &ctx;
+  Emitter e;
+  int64_t gates, hiddenSize = 0, steps = 0, numDirections = 1;
+  AffineExpr batch;
+  Value x;
+  std::string direction;
+  bool batchFirst = false, linearBeforeReset = false, inputForget = false;
+  double clip = 0;
+  SmallVector<Activation> activations;
+};
+
+} // namespace
+
+/// A part of a constant is a constant: it refers to the same bytes.
+static Value sliceConstant(NodeContext &ctx, Value value, int64_t index) {
+  auto constant = value.getDefiningOp<eff::ConstantOp>();
+  auto resource = constant
+                      ? dyn_cast<DenseResourceElementsAttr>(constant.getValue())
+                      : DenseResourceElementsAttr();
+  AsmResourceBlob *blob =
+      resource ? resource.getRawHandle().getBlob() : nullptr;
+  RankedTensorType type = tensorType(value);
+  if (!blob || !type.hasStaticShape() || type.getDimSize(0) == 0)
+    return {};
+  auto part = RankedTensorType::get(type.getShape().drop_front(),
+                                    type.getElementType());
+  size_t size = blob->getData().size() / type.getDimSize(0);
+  ArrayRef<char> bytes = blob->getData().slice(index * size, size);
+  size_t alignment = type.getElementTypeBitWidth() / 8;
+  AsmResourceBlob shared(
+      bytes, std::max<size_t>(alignment, 1), [](void *, size_t, size_t) {},
+      /*dataIsMutable=*/false);
+  return ctx.constant(DenseResourceElementsAttr::get(
+      part, resource.getRawHandle().getKey(), std::move(shared)));
+}
+
+Value Recurrence::entry(Value value, int64_t index) {
+  if (!value)
+    return {};
+  if (Value constant = sliceConstant(ctx, value, index))
+    return constant;
+  eff::Dims dims = eff::getDims(value.getType());
+  Value part = sliceAxis(ctx, value, 0, eff::constDim(ctx.context(), index),
+                         eff::constDim(ctx.context(), 1));
+  return reshapeTo(ctx, part, ArrayRef<AffineExpr>(dims).drop_front());
+}
+
+Value Recurrence::gate(Value x, int64_t index) {
+  if (!x)
+    return {};
+  return sliceAxis(ctx, x, rankOf(x) - 1,
+                   eff::constDim(ctx.context(), index * hiddenSize),
+                   eff::constDim(ctx.context(), hiddenSize));
+}
+
+Value Recurrence::activate(const Activation &activation, Value x) {
+  if (clip > 0)
+    x = e.unary(eff::UnaryKind::Clip, x, -clip, clip);
+  return e.unary(activation.kind, x, activation.alpha, activation.beta);
+}
+
+Value Recurrence::accumulate(Value a, Value b, Value matrix) {
+  if (!b)
+    return a;
+  return sum(a, ctx.create<eff::MatmulOp>(b, matrix, /*transpose_a=*/false,
+                                          /*transpose_b=*/true));
+}
+
+LogicalResult Recurrence::readActivations(ArrayRef<StringRef> defaults) {
+  SmallVector<std::string> names;
+  if (auto given = ctx.attrStrings("activations"))
+    names = *given;
+  else
+    for (int64_t i = 0; i < numDirections; ++i)
+      names.append(defaults.begin(), defaults.end());
+  if (names.size() != defaults.size() * numDirections)
+    return ctx.error("activations has " + Twine(names.size()) + " entries");
+  auto alphas =
+      ctx.attrFloats("activation_alpha").value_or(SmallVector<double>());
+  auto betas =
+      ctx.attrFloats("activation_beta").value_or(SmallVector<double>());
+  // Parameters are listed for those functions only that have them.
+  size_t nextAlpha = 0, nextBeta = 0;
+  auto alpha = [&](double fallback) {
+    return nextAlpha < alphas.size() ? alphas[nextAlpha++] : fallback;
+  };
+  auto beta = [&](double fallback) {
+    return nextBeta < betas.size() ? betas[nextBeta++] : fallback;
+  };
+  using K = eff::UnaryKind;
+  for (StringRef name : names) {
+    std::string lower = name.lower();
+    if (lower == "sigmoid" || lower == "tanh" || lower == "relu" ||
+        lower == "softsign" || lower == "softplus")
+      activations.push_back({*eff::symbolizeUnaryKind(lower), {}, {}});
+    else if (lower == "leakyrelu")
+      activations.push_back({K::LeakyRelu, alpha(0.01), {}});
+    else if (lower == "elu")
+      activations.push_back({K::Elu, alpha(1), {}});
+    else if (lower == "thresholdedrelu")
+      activations.push_back({K::ThresholdedRelu, alpha(1), {}});
+    else if (lower == "hardsigmoid")
+      activations.push_back({K::HardSigmoid, alpha(0.2), beta(0.5)});
+    else
+      return ctx.unsupported("activation " + name);
+  }
+  return success();
+}
+
+LogicalResult Recurrence::readOperands() {
+  if (failed(ctx.requireInputs(3, gates == 4 ? 8 : 6)))
+    return failure();
+  direction = ctx.attrString("direction", "forward");
+  batchFirst = ctx.attrBool("layout", false);
+  clip = ctx.attrFloat("clip", 0);
+  if (gates == 3)
+    linearBeforeReset = ctx.attrBool("linear_before_reset", false);
+  if (gates == 4)
+    inputForget = ctx.attrBool("input_forget", false);
+  numDirections = direction == "bidirectional" ? 2 : 1;
+  x = ctx.input(0);
+  if (rankOf(x) != 3 || rankOf(ctx.input(1)) != 3 || rankOf(ctx.input(2)) != 3)
+    return ctx.error("X, W and R must have rank 3");
+  if (batchFirst)
+    x = transpose(ctx, x, {1, 0, 2});
+  if (!x)
+    return failure();
+  std::optional<int64_t> length = eff::getConstant(eff::getDim(x.getType(), 0));
+  std::optional<int64_t> width =
+      eff::getConstant(eff::getDim(ctx.input(2).getType(), 2));
+  batch = eff::getDim(x.getType(), 1);
+  if (!length || *length > maxSteps || *length < 1)
+    return ctx.unsupported("the sequence has a length of " +
+                               eff::toString(eff::getDim(x.getType(), 0)) +
+                               "; 1 to " + Twine(maxSteps) + " is supported",
+                           "fix the length with --dim or --input-shape");
+  if (!width || tensorType(ctx.input(1)).getDimSize(0) != numDirections ||
+      tensorType(ctx.input(1)).getDimSize(1) != gates * *width)
+    return ctx.error("the shapes of W and R do not fit");
+  steps = *length;
+  hiddenSize = ctx.attrInt("hidden_size", *width);
+  if (hiddenSize != *width)
+    return ctx.error("hidden_size is " + Twine(hiddenSize) + ", R says " +
+                     Twine(*width));
+  if (Value lengths = ctx.input(4)) {
+    auto values = ctx.constants(lengths);
+    if (!values || llvm::any_of(*values, [&](int64_t v) { return v != steps; }))
+      return ctx.unsupported("sequences of different lengths");
+  }
+  return success();
+}
+
+Direction Recurrence::makeDirection(int64_t index) {
+  Direction d;
+  d.weights = entry(ctx.input(1), index);
+  d.recurrence = entry(ctx.input(2), index);
+  if (Value bias = entry(ctx.input(3), index)) {
+    AffineExpr count = eff::constDim(ctx.context(), gates * hiddenSize);
+    d.inputBias =
+        sliceAxis(ctx, bias, 0, eff::constDim(ctx.context(), 0), count);
+    d.stateBias = sliceAxis(ctx, bias, 0, count, count);
+  }
+  auto state = [&](unsigned input) {
+    Value value = ctx.input(input);
+    if (value && batchFirst)
+      value = transpose(ctx, value, {1, 0, 2});
+    return entry(value, index);
+  };
+  d.hidden = state(5);
+  if (gates == 4) {
+    d.cell = state(6);
+    d.peephole = entry(ctx.input(7), index);
+  }
+  d.reverse = direction == "reverse" || index == 1;
+  size_t count = activations.size() / numDirections;
+  d.activations.assign(activations.begin() + index * count,
+                       activations.begin() + (index + 1) * count);
+  return d;
+}
+
+void Recurrence::stepLSTM(Direction &d, Value x) {
+  Value all = accumulate(x, d.hidden, d.recurrence);
+  auto peek = [&](Value value, int64_t which, Value cell) {
+    return d.peephole && cell
+               ? e.add(value, e.mul(gate(d.peephole, which), cell))
+               : value;
+  };
+  // W, R and B hold the gates i, o, f, c; P holds i, o, f.
+  Value input = activate(d.activations[0], peek(gate(all, 0), 0, d.cell));
+  Value forget =
+      inputForget ? e.sub(scalarLike(ctx, input, 1), input)
+                  : activate(d.activations[0], peek(gate(all, 2), 2, d.cell));
+  Value candidate = activate(d.activations[1], gate(all, 3));
+  Value added = e.mul(input, candidate);
+  d.cell = d.cell ? e.add(e.mul(forget, d.cell), added) : added;
+  Value output = activate(d.activations[0], peek(gate(all, 1), 1, d.cell));
+  const Activation &last = d.activations[2];
+  d.hidden = e.mul(output, e.unary(last.kind, d.cell, last.alpha, last.beta));
+}
+
+/// Gates are z, r, h.
+void Recurrence::stepGRU(Direction &d, Value x) {
+  auto rows = [&](Value matrix, int64_t first, int64_t count) {
+    return sliceAxis(ctx, matrix, 0,
+                     eff::constDim(ctx.context(), first * hiddenSize),
+                     eff::constDim(ctx.context(), count * hiddenSize));
+  };
+  Value fromState, update, reset, candidate;
+  if (linearBeforeReset) {
+    fromState = accumulate(d.stateBias, d.hidden, d.recurrence);
+    update = activate(d.activations[0], sum(gate(x, 0), gate(fromState, 0)));
+    reset = activate(d.activations[0], sum(gate(x, 1), gate(fromState, 1)));
+    Value kept = gate(fromState, 2);
+    candidate = sum(gate(x, 2), kept ? e.mul(reset, kept) : Value());
+  } else {
+    fromState = accumulate({}, d.hidden, rows(d.recurrence, 0, 2));
+    update = activate(d.activations[0], sum(gate(x, 0), gate(fromState, 0)));
+    reset = activate(d.activations[0], sum(gate(x, 1), gate(fromState, 1)));
+    Value kept = d.hidden ? e.mul(reset, d.hidden) : Value();
+    candidate = accumulate(gate(x, 2), kept, rows(d.recurrence, 2, 1));
+  }
+  candidate = activate(d.activations[1], candidate);
+  Value rest = e.sub(scalarLike(ctx, update, 1), update);
+  Value next = e.mul(rest, candidate);
+  d.hidden = d.hidden ? e.add(next, e.mul(update, d.hidden)) : next;
+}
+
+void Recurrence::stepRNN(Direction &d, Value x) {
+  d.hidden = activate(d.activations[0], accumulate(x, d.hidden, d.recurrence));
+}
+
+void Recurrence::run(Direction &d, SmallVectorImpl<Value> &results) {
+  Value projected = ctx.create<eff::MatmulOp>(x, d.weights, false, true);
+  projected = sum(projected, d.inputBias);
+  // Only GRU with linear_before_reset keeps the state's bias apart.
+  if (!linearBeforeReset)
+    projected = sum(projected, d.stateBias);
+  results.assign(steps, Value());
+  for (int64_t i = 0; i < steps && !ctx.hasFailed(); ++i) {
+    int64_t t = d.reverse ? steps - 1 - i : i;
+    Value step = entry(projected, t);
+    if (gates == 4)
+      stepLSTM(d, step);
+    else if (gates == 3)
+      stepGRU(d, step);
+    else
+      stepRNN(d, step);
+    results[t] = d.hidden;
+  }
+}
+
+LogicalResult Recurrence::import() {
+  static constexpr StringRef defaults[] = {"Sigmoid", "Tanh", "Tanh"};
+  ArrayRef<StringRef> names = defaults;
+  names = gates == 4   ? names
+          : gates == 3 ? names.take_front(2)
+                       : names.slice(1, 1);
+  if (failed(readOperands()) || failed(readActivations(names)))
+    return failure();
+  AffineExpr one = eff::constDim(ctx.context(), 1);
+  AffineExpr width = eff::constDim(ctx.context(), hiddenSize);
+  SmallVector<Value> sequences, lastHidden, lastCell;
+  for (int64_t index = 0; index < numDirections; ++index) {
+    Direction d = makeDirection(index);
+    SmallVector<Value> results;
+    run(d, results);
+    if (ctx.hasFailed())
+      return failure();
+    if (ctx.outputUsed(0)) {
+      for (Value &value : results)
+        value = reshapeTo(ctx, value, {one, one, batch, width});
+      sequences.push_back(concat(ctx, results, 0));
+    }
+    lastHidden.push_back(reshapeTo(ctx, d.hidden, {one, batch, width}));
+    if (d.cell)
+      lastCell.push_back(reshapeTo(ctx, d.cell, {one, batch, width}));
+  }
+  auto set = [&](unsigned output, ArrayRef<Value> parts, int64_t axis,
+                 ArrayRef<int64_t> batchMajor) {
+    if (!ctx.outputUsed(output))
+      return success();
+    Value value = concat(ctx, parts, axis);
+    if (batchFirst)
+      value = transpose(ctx, value, batchMajor);
+    return ctx.setOutput(output, value);
+  };
+  return success(succeeded(set(0, sequences, 1, {2, 0, 1, 3})) &&
+                 succeeded(set(1, lastHidden, 0, {1, 0, 2})) &&
+                 (gates != 4 || succeeded(set(2, lastCell, 0, {1, 0, 2}))));
+}
+
+LogicalResult importLSTM(NodeContext &ctx) {
+  return Recurrence(ctx, 4).import();
+}
+LogicalResult importGRU(NodeContext &ctx) {
+  return Recurrence(ctx, 3).import();
+}
+LogicalResult importRNN(NodeContext &ctx) {
+  return Recurrence(ctx, 1).import();
+}
+
+} // namespace effc
