@@ -3,6 +3,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Transforms/DialectConversion.h"
@@ -33,6 +34,63 @@ static bool isKept(Operation *op) {
   return true;
 }
 
+/// i16 for bf16, also inside vectors and memrefs.
+static Type asBits(Type type) {
+  if (!isBF16(type))
+    return type;
+  Type bits = IntegerType::get(type.getContext(), 16);
+  if (auto vector = dyn_cast<VectorType>(type))
+    return vector.clone(bits);
+  if (auto memref = dyn_cast<MemRefType>(type))
+    return MemRefType::Builder(memref).setElementType(bits);
+  return bits;
+}
+
+static void storeAsBits(arith::ConstantOp constant) {
+  TypedAttr value = constant.getValue();
+  if (!isBF16(value.getType()))
+    return;
+  Type bits = IntegerType::get(constant.getContext(), 16);
+  if (auto dense = dyn_cast<DenseElementsAttr>(value))
+    constant.setValueAttr(dense.bitcast(bits));
+  else if (auto scalar = dyn_cast<FloatAttr>(value))
+    constant.setValueAttr(
+        IntegerAttr::get(bits, scalar.getValue().bitcastToAPInt()));
+}
+
+/// After the expansion bf16 is only moved. LLVM moves it by way of f32 in
+/// places, and rounds back with a library function; integers it just moves.
+static void moveAsBits(ModuleOp module) {
+  module.walk([](Operation *op) {
+    if (auto constant = dyn_cast<arith::ConstantOp>(op))
+      storeAsBits(constant);
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        for (BlockArgument argument : block.getArguments())
+          argument.setType(asBits(argument.getType()));
+    for (Value result : op->getResults())
+      result.setType(asBits(result.getType()));
+    if (auto function = dyn_cast<func::FuncOp>(op)) {
+      auto convert = [](TypeRange types) {
+        return llvm::map_to_vector(types, asBits);
+      };
+      FunctionType type = function.getFunctionType();
+      function.setType(FunctionType::get(op->getContext(),
+                                         convert(type.getInputs()),
+                                         convert(type.getResults())));
+    }
+  });
+  SmallVector<arith::BitcastOp> identities;
+  module.walk([&](arith::BitcastOp cast) {
+    if (cast.getIn().getType() == cast.getType())
+      identities.push_back(cast);
+  });
+  for (arith::BitcastOp cast : identities) {
+    cast.replaceAllUsesWith(cast.getIn());
+    cast.erase();
+  }
+}
+
 namespace {
 struct ExpandArith : effc::impl::ExpandArithBase<ExpandArith> {
   void runOnOperation() override {
@@ -46,7 +104,8 @@ struct ExpandArith : effc::impl::ExpandArithBase<ExpandArith> {
     // Everything else is another pass's business.
     if (failed(applyPartialConversion(getOperation(), target,
                                       std::move(patterns))))
-      signalPassFailure();
+      return signalPassFailure();
+    moveAsBits(getOperation());
   }
 };
 } // namespace

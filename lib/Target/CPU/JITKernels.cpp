@@ -1,6 +1,7 @@
 // Object files of kernels, linked into this process by ORC.
 #include "effc/Target/CPU/JITKernels.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ExecutionEngine/Orc/ExecutionUtils.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include <cstdlib>
@@ -42,6 +43,17 @@ JITKernels::create(ModuleOp kernels, eff::TargetAttr target,
   if (!jit)
     return kernels.emitError()
            << "cannot load kernels: " << llvm::toString(jit.takeError());
+  // Objects are linked when first asked for; a function that they miss is an
+  // error here and not in a call.
+  for (auto kernel : kernels.getOps<func::FuncOp>()) {
+    if (!kernel->hasAttr("effk.kernel") || kernel.isExternal())
+      continue;
+    auto symbol =
+        (*jit)->lookup(options.symbolPrefix + kernel.getSymName().str());
+    if (!symbol)
+      return kernel.emitError() << "cannot load the kernel: "
+                                << llvm::toString(symbol.takeError());
+  }
   return std::unique_ptr<JITKernels>(
       new JITKernels(std::move(*jit), options.symbolPrefix));
 }

@@ -1,7 +1,7 @@
-// Polynomials after S. Moshier's Cephes (exp, log, sin, cos), N. Juffa (erf)
-// and Eigen (tanh). Rounding to an integer adds and subtracts 1.5 * 2^23: the
-// low bits of the sum are then the integer, no conversion (undefined for NaN)
-// is needed, and loop vectorisers take all of it.
+// Polynomials after S. Moshier's Cephes (log, sin, cos) and Eigen (tanh, erf).
+// Rounding to an integer adds and subtracts 1.5 * 2^23: the low bits of the sum
+// are then the integer, no conversion (undefined for NaN) is needed, and loop
+// vectorisers take all of it.
 #include "CPU/MathFunctions.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -93,12 +93,13 @@ Value MathFunctions::polynomial(Value x, ArrayRef<double> coefficients) {
   return sum;
 }
 
-/// x rounded to an integer; its low bits are those of `bits`. |x| < 2^22 (f32),
-/// 2^51 (f64).
-Value MathFunctions::roundToInteger(Value x, Value &bits) {
+/// x * factor rounded to an integer; its low bits are those of `bits`. Below
+/// 2^22 (f32), 2^51 (f64).
+Value MathFunctions::roundToInteger(Value x, double factor, Value &bits) {
   bool wide = getElementTypeOrSelf(x).isF64();
   Value magic = constant(wide ? 6755399441055744.0 : 12582912.0, x);
-  Value sum = add(x, magic);
+  Value sum =
+      factor == 1.0 ? add(x, magic) : fma(x, constant(factor, x), magic);
   bits = toBits(sum);
   return sub(sum, magic);
 }
@@ -111,42 +112,49 @@ Value MathFunctions::scaleBy(Value bits, int64_t bias, Value like) {
       arith::AddIOp::create(b, shifted, integer(bias << mantissa, bits)));
 }
 
+// e^r = 1 + r + c[4] r^2 + ... + c[0] r^6 for |r| <= ln2 / 2, error 3e-9.
+static constexpr double expCoefficients[] = {
+    1.3814461417496204e-3, 8.368780836462975e-3, 4.166839271783829e-2,
+    1.666651964187622e-1, 4.999999403953552e-1};
+
 /// e^r - 1 for |r| <= ln2 / 2.
-Value MathFunctions::expPolynomial(Value r) {
-  Value p = polynomial(r, {1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3,
-                           4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1});
-  return fma(p, mul(r, r), r);
+Value MathFunctions::expm1Polynomial(Value r) {
+  return fma(polynomial(r, expCoefficients), mul(r, r), r);
 }
 
-// 2^n would leave the exponents' range at n = 128, so the factor is 2^(n-1),
-// which is 0 for the smallest n.
+/// 2^n e^r. The factor 2^n would leave the exponents' range at n = 128, so it
+/// is 2^(n-1), which is 0 for the smallest n, times twice the polynomial.
+Value MathFunctions::scaledExp(Value r, Value bits) {
+  SmallVector<double> doubled =
+      llvm::map_to_vector(expCoefficients, [](double c) { return 2.0 * c; });
+  doubled.append({2.0, 2.0});
+  return mul(polynomial(r, doubled), scaleBy(bits, 126, r));
+}
+
 Value MathFunctions::exp(Value x) {
   x = clamp(x, -87.3, 88.9);
   Value bits;
-  Value n = roundToInteger(mul(x, constant(log2e, x)), bits);
+  Value n = roundToInteger(x, log2e, bits);
   Value r = fma(n, constant(-ln2High, x), x);
   r = fma(n, constant(-ln2Low, x), r);
-  Value y = add(expPolynomial(r), constant(1.0, x));
-  return mul(add(y, y), scaleBy(bits, 126, x));
+  return scaledExp(r, bits);
 }
 
 Value MathFunctions::exp2(Value x) {
   x = clamp(x, -126.0, 128.3);
   Value bits;
-  Value n = roundToInteger(x, bits);
-  Value r = mul(sub(x, n), constant(ln2, x));
-  Value y = add(expPolynomial(r), constant(1.0, x));
-  return mul(add(y, y), scaleBy(bits, 126, x));
+  Value n = roundToInteger(x, 1.0, bits);
+  return scaledExp(mul(sub(x, n), constant(ln2, x)), bits);
 }
 
 Value MathFunctions::expm1(Value x) {
   Value clamped = clamp(x, -87.3, 88.9);
   Value bits;
-  Value n = roundToInteger(mul(clamped, constant(log2e, x)), bits);
+  Value n = roundToInteger(clamped, log2e, bits);
   Value r = fma(n, constant(-ln2High, x), clamped);
   r = fma(n, constant(-ln2Low, x), r);
   Value scale = scaleBy(bits, 127, x);
-  Value y = fma(expPolynomial(r), scale, sub(scale, constant(1.0, x)));
+  Value y = fma(expm1Polynomial(r), scale, sub(scale, constant(1.0, x)));
   // Keeps the sign of zero.
   return select(equal(x, constant(0.0, x)), x, y);
 }
@@ -211,17 +219,13 @@ Value MathFunctions::tanh(Value x) {
 }
 
 Value MathFunctions::erf(Value x) {
-  Value t = clamp(abs(x), 0.0, 10.0);
-  Value s = mul(x, x);
-  Value small = polynomial(s, {-5.96761703e-4, 4.99119423e-3, -2.67681349e-2,
-                               1.12819925e-1, -3.76125336e-1, 1.28379166e-1});
-  small = fma(small, x, x);
-  Value r = polynomial(t, {-1.72853470e-5, 3.83197126e-4, -3.88396438e-3,
-                           2.42546219e-2, -1.06777877e-1, -6.34846687e-1,
-                           -1.28717512e-1});
-  r = fma(r, t, sub(constant(0.0, x), t));
-  Value large = copySign(sub(constant(1.0, x), exp(r)), x);
-  return select(less(constant(0.921875, x), t), large, small);
+  x = clamp(x, -3.8325066566467285, 3.8325066566467285);
+  Value xx = mul(x, x);
+  Value p = polynomial(xx, {2.1237322e-6, 2.86197959e-4, 3.65804834e-3,
+                            5.2433021e-2, 1.87416077e-1, 1.12837911});
+  Value q = polynomial(xx, {3.89185734e-5, 1.14329602e-3, 1.47520881e-2,
+                            1.12945676e-1, 4.99425799e-1, 1.0});
+  return div(mul(x, p), q);
 }
 
 Value MathFunctions::sin(Value x) { return sinCos(x, /*cosine=*/false); }
@@ -232,7 +236,7 @@ Value MathFunctions::sinCos(Value x, bool cosine) {
   // digits.
   Value wide = arith::ExtFOp::create(b, shapeLike(x, b.getF64Type()), x);
   Value bits;
-  Value n = roundToInteger(mul(wide, constant(0.6366197723675814, wide)), bits);
+  Value n = roundToInteger(wide, 0.6366197723675814, bits);
   Value rest = fma(n, constant(-1.5707963267948966, wide), wide);
   rest = fma(n, constant(-6.123233995736766e-17, wide), rest);
   Value r = arith::TruncFOp::create(b, x.getType(), rest);
@@ -283,7 +287,7 @@ Value MathFunctions::log2Wide(Value magnitude) {
 /// 2^x in f64, to about 36 bits, for |x| < 1000.
 Value MathFunctions::exp2Wide(Value x) {
   Value bits;
-  Value n = roundToInteger(x, bits);
+  Value n = roundToInteger(x, 1.0, bits);
   Value r = mul(sub(x, n), constant(ln2, x));
   Value p = polynomial(r, {1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720,
                            1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1.0, 1.0});

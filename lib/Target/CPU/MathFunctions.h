@@ -59,8 +59,9 @@ private:
   /// c[0] x^(n-1) + ... + c[n-1].
   Value polynomial(Value x, llvm::ArrayRef<double> coefficients);
 
-  Value expPolynomial(Value r);
-  Value roundToInteger(Value x, Value &bits);
+  Value expm1Polynomial(Value r);
+  Value scaledExp(Value r, Value bits);
+  Value roundToInteger(Value x, double factor, Value &bits);
   Value scaleBy(Value bits, int64_t bias, Value like);
   Value sinCos(Value x, bool cosine);
   Value log2Wide(Value magnitude);

@@ -25,8 +25,9 @@ func.func @maximum_number_without_nan(%x: f32, %y: f32) -> f32 {
 
 // Rounding to bf16 has no instruction everywhere.
 // CHECK-LABEL: func.func @to_bf16
+// CHECK-SAME: -> i16
 // CHECK: arith.trunci %{{.+}} : i32 to i16
-// CHECK: arith.bitcast %{{.+}} : i16 to bf16
+// CHECK-NOT: bf16
 func.func @to_bf16(%x: f32) -> bf16 {
   %0 = arith.truncf %x : f32 to bf16
   return %0 : bf16
@@ -38,4 +39,18 @@ func.func @to_bf16(%x: f32) -> bf16 {
 func.func @ceildiv(%x: index, %y: index) -> index {
   %0 = arith.ceildivui %x, %y : index
   return %0 : index
+}
+
+// What is only moved is moved as bits.
+// CHECK-LABEL: func.func @move_bf16(
+// CHECK-SAME: %{{.+}}: memref<?xi16>
+// CHECK: arith.constant 16256 : i16
+// CHECK: arith.select {{.*}} : i16
+// CHECK: memref.store {{.*}} : memref<?xi16>
+func.func @move_bf16(%x: memref<?xbf16>, %i: index, %c: i1) {
+  %one = arith.constant 1.0 : bf16
+  %0 = memref.load %x[%i] : memref<?xbf16>
+  %1 = arith.select %c, %0, %one : bf16
+  memref.store %1, %x[%i] : memref<?xbf16>
+  return
 }

@@ -114,6 +114,51 @@ TEST_F(GemmTest, Convolutions) {
     }
 }
 
+/// A 2 x 3 times 3 x 10 product of small integers, which every type holds.
+const char *typedGemm = R"mlir(
+func.func @gemm(%a: memref<?x{0}>, %b: memref<?x{1}>, %c: memref<?x{2}>, %lo: index, %hi: index,
+                %scratch: memref<?xi8>) attributes {{effk.kernel, effk.results = 1 : i64} {{
+  %c0 = arith.constant 0 : index
+  %m = arith.constant 2 : index
+  %k = arith.constant 3 : index
+  %n = arith.constant 10 : index
+  "effk.gemm"(%a, %c0, %m, %k, %k, %b, %c0, %n, %c, %c0, %n, %n, %lo, %hi) <{{
+      maps = array<i64>, tile = array<i64: 4, {4}>, rows_per_block = 4 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({{
+  ^bb0(%sum: {3}, %row: index, %column: index):
+    {5}
+    effk.yield %y : {2}
+  }) : (memref<?x{0}>, index, index, index, index, memref<?x{1}>, index, index, memref<?x{2}>, index, index, index,
+        index, index) -> ()
+  return
+})mlir";
+
+TEST_F(GemmTest, HalfTypesAreWidened) {
+  std::string text = llvm::formatv(typedGemm, "f16", "bf16", "i8", "f32", 24,
+                                   "%y = arith.fptosi %sum : f32 to i8");
+  auto kernels = compile(text, "v3");
+  ASSERT_TRUE(kernels);
+  // 1, 2 and 3 in f16; 2 in bf16.
+  std::vector<uint16_t> a = {0x3c00, 0x4000, 0x4200, 0x4200, 0x4200, 0x4200},
+                        b(30, 0x4000);
+  std::vector<int8_t> c(20);
+  kernels->run("gemm", {a.data(), b.data(), c.data()}, {}, 0, 1);
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(c[i], i < 10 ? 12 : 18);
+}
+
+TEST_F(GemmTest, DoublesAreSummedInDoubles) {
+  std::string text = llvm::formatv(typedGemm, "f64", "f64", "f64", "f64", 12,
+                                   "%y = arith.negf %sum : f64");
+  auto kernels = compile(text, "v3");
+  ASSERT_TRUE(kernels);
+  double tiny = 0x1p-40;
+  std::vector<double> a = {1.0, tiny, 0.0, 2.0, 0.0, 0.0}, b(30, 1.0), c(20);
+  kernels->run("gemm", {a.data(), b.data(), c.data()}, {}, 0, 1);
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(c[i], i < 10 ? -1.0 - tiny : -2.0);
+}
+
 TEST_F(GemmTest, RefusesTilesThatAreNotInTheTable) {
   std::string message;
   ScopedDiagnosticHandler handler(

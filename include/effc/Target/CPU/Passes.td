@@ -46,7 +46,7 @@ def LowerMath : Pass<"effk-lower-math", "::mlir::ModuleOp"> {
   let summary = "Lower functions of math to arithmetic or to libm";
   let description = [{
     exp, log, tanh, erf, sin, cos, pow and their relatives on f32 (half types by way of f32), scalars or vectors, become
-    polynomials without branches, within 3e-7 of the exact result and right at infinities and NaN; powers with a
+    polynomials without branches, within 4e-7 of the exact result and right at infinities and NaN; powers with a
     constant exponent that a product or root gives become that. With `plain`, and for f64, they become calls of libm.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::math::MathDialect",
@@ -59,7 +59,7 @@ def ExpandArith : Pass<"effk-expand-arith", "::mlir::ModuleOp"> {
   let summary = "Expand arithmetic that the machine or LLVM's loop vectoriser cannot take";
   let description = [{
     `maxnumf` and `minnumf` become comparisons and selections, and conversions from and to bf16 integer arithmetic, for
-    which LLVM would call a library function. Those that are promised not to see NaN, and `maximumf` and `minimumf`, stay: the
+    which LLVM would call a library function; bf16 is then moved as i16 for the same reason. Those that are promised not to see NaN, and `maximumf` and `minimumf`, stay: the
     vectoriser knows them as reductions. Exact.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect"];
