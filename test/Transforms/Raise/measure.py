@@ -20,7 +20,7 @@ ROOT = HERE.parents[2]
 ARCHIVE = "ort-transform-testdata.tar.zst"
 UNARY = ("gelu", "gelu_tanh", "quick_gelu", "silu", "hard_swish", "mish")
 OPS = ("layer_norm", "rms_norm", "group_norm", "softmax", "rope", "attention")
-RAISED = re.compile(r"\beff\.(?:unary (\w+)|(\w+))\b")
+RAISED = re.compile(r"\beff\.(?:unary +(\w+)|(\w+))\b")
 
 
 def read_table(path):
