@@ -66,6 +66,8 @@ static void buildRaise(OpPassManager &pm, const PipelineOptions &options) {
   pm.addNestedPass<func::FuncOp>(createRaiseActivations());
   pm.addNestedPass<func::FuncOp>(createRaiseNorms());
   pm.addNestedPass<func::FuncOp>(createRaiseSoftmax());
+  // A softmax may have been written out.
+  pm.addNestedPass<func::FuncOp>(createRaiseAttention());
 }
 
 static void buildLayout(OpPassManager &pm, const PipelineOptions &options) {

@@ -64,4 +64,27 @@ def RaiseSoftmax : Pass<"eff-raise-softmax", "::mlir::func::FuncOp"> {
   let statistics = [Statistic<"numRaised", "num-raised", "Softmaxes raised">];
 }
 
+def RaiseAttention : Pass<"eff-raise-attention", "::mlir::func::FuncOp"> {
+  let summary = "Find attention written out";
+  let description = [{
+    Product of queries and keys, scale (also on the queries or keys), soft cap, masks, softmax and product with the values
+    become `eff.attention`. Masks may be added, subtracted or chosen by a condition; a condition that is provably `key <= query + (keys - queries)`,
+    from comparisons of positions or slices of a constant triangle, becomes `causal`. A select that turns NaN rows into zeros becomes
+    `zero_masked_rows`. Groups that are repeated for heads are taken as they are, and when queries, keys and values are
+    transposes of [B, S, H, D] the op takes them with `heads_last`. Run after eff-raise-softmax and eff-raise-rope.
+
+    Exact up to rounding, but for rows that a causal mask and a finite second mask exclude together entirely.
+
+    ```mlir
+    %1 = eff.matmul %q, %k {transpose_b = true} : (tensor<1x2x3x4xf32>, tensor<1x2x3x4xf32>) -> tensor<1x2x3x3xf32>
+    %2 = eff.softmax %1 axis 3 : (tensor<1x2x3x3xf32>) -> tensor<1x2x3x3xf32>
+    %y = eff.matmul %2, %v : (tensor<1x2x3x3xf32>, tensor<1x2x3x4xf32>) -> tensor<1x2x3x4xf32>
+    // becomes
+    %y = eff.attention %q, %k, %v scale 1.0 : (tensor<1x2x3x4xf32>, tensor<1x2x3x4xf32>, tensor<1x2x3x4xf32>) -> tensor<1x2x3x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let statistics = [Statistic<"numRaised", "num-raised", "Attentions raised">];
+}
+
 #endif // EFFC_TRANSFORMS_RAISE_PASSES_TD
