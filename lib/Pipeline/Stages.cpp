@@ -56,6 +56,7 @@ static void buildNormalize(OpPassManager &pm, const PipelineOptions &options) {
   pm.addNestedPass<func::FuncOp>(createFoldConstants());
   if (options.plain)
     return;
+  pm.addNestedPass<func::FuncOp>(createSubstituteSizes());
   pm.addNestedPass<func::FuncOp>(createCanonicalizeModel());
 }
 

@@ -8,6 +8,26 @@ include "mlir/Pass/PassBase.td"
 // Normalize: one form for what exporters write in many
 //===----------------------------------------------------------------------===//
 
+def SubstituteSizes : Pass<"eff-substitute-sizes", "::mlir::func::FuncOp"> {
+  let summary = "Use one name for sizes that checks make equal";
+  let description = [{
+    A derived size that a check of the function compares with another size is replaced by that size everywhere but in
+    the symbols and checks themselves, and so is a minimum that such a check proves to be one of its operands. Exact: where
+    the check fails nothing runs.
+
+    ```mlir
+    // s1 = min(s0, 1024), with a check that s0 equals s1
+    %y = eff.softmax %x axis 1 : (tensor<?x?xf32, #eff.dims<s0, s1>>) -> tensor<?x?xf32, #eff.dims<s0, s1>>
+    // becomes
+    %y = eff.softmax %x axis 1 : (tensor<?x?xf32, #eff.dims<s0, s0>>) -> tensor<?x?xf32, #eff.dims<s0, s0>>
+    ```
+  }];
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let statistics = [
+    Statistic<"numSubstituted", "num-substituted", "Sizes replaced by others">
+  ];
+}
+
 def CanonicalizeModel : Pass<"eff-canonicalize-model", "::mlir::func::FuncOp"> {
   let summary = "Bring a model into the form that later passes match";
   let description = [{

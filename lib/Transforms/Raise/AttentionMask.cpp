@@ -251,6 +251,16 @@ std::optional<Diagonal> getDiagonal(Value condition) {
 // Terms
 //===----------------------------------------------------------------------===//
 
+static bool addsLeadingUnitDims(Operation *op) {
+  auto reshape = dyn_cast<ReshapeOp>(op);
+  if (!reshape)
+    return false;
+  Dims from = getDims(reshape.getX().getType()),
+       to = getDims(reshape.getType());
+  return from.size() <= to.size() &&
+         ArrayRef(to).take_back(from.size()) == ArrayRef(from);
+}
+
 /// An addend that is 0 or a large negative number by a condition.
 static MaskTerm getConditionTerm(MaskTerm term) {
   if (term.isCondition || term.number != 1.0)
@@ -267,7 +277,7 @@ static MaskTerm getConditionTerm(MaskTerm term) {
       return term;
     }
     // Leading unit dims come and go.
-    if (!isa<ConvertOp, BroadcastOp>(op))
+    if (!isa<ConvertOp, BroadcastOp>(op) && !addsLeadingUnitDims(op))
       return term;
     value = op->getOperand(0);
   }
