@@ -67,6 +67,7 @@ static void buildRaise(OpPassManager &pm, const PipelineOptions &options) {
   pm.addNestedPass<func::FuncOp>(createRaiseActivations());
   pm.addNestedPass<func::FuncOp>(createRaiseNorms());
   pm.addNestedPass<func::FuncOp>(createRaiseSoftmax());
+  pm.addNestedPass<func::FuncOp>(createRaiseRope());
   // A softmax may have been written out.
   pm.addNestedPass<func::FuncOp>(createRaiseAttention());
 }

@@ -23,9 +23,16 @@ namespace {
 struct Sizes {
   explicit Sizes(func::FuncOp function);
 
-  void substituteChecked();
+  void substituteChecked(bool bothDerived);
+  void substituteAll();
   void substituteClipped();
+  void substituteDecided();
   void set(unsigned symbol, AffineExpr size);
+  /// Not replaced yet; a replacement may be a symbol too.
+  bool isOpen(unsigned symbol) const {
+    return replacements[symbol] ==
+           getAffineSymbolExpr(symbol, replacements[symbol].getContext());
+  }
   DerivedSymbolAttr getDerived(AffineExpr size) const;
   bool isNotNegative(AffineExpr size) const;
   AffineExpr replace(AffineExpr size) const {
@@ -74,14 +81,17 @@ bool Sizes::isNotNegative(AffineExpr size) const {
 }
 
 void Sizes::set(unsigned symbol, AffineExpr size) {
+  if (size.isFunctionOfSymbol(symbol))
+    return;
   replacements[symbol] = size;
   ++numSubstituted;
   for (AffineExpr &other : replacements)
     other = replace(other);
 }
 
-/// A derived size goes where a check compares it with another.
-void Sizes::substituteChecked() {
+/// A derived size goes where a check compares it with another; which of two
+/// derived sizes goes is arbitrary.
+void Sizes::substituteChecked(bool bothDerived) {
   for (CheckAttr check : checks) {
     ArrayRef<AffineExpr> sizes = check.getSizes().getExprs();
     for (auto [derived, other] :
@@ -90,8 +100,7 @@ void Sizes::substituteChecked() {
       if (!definition || replace(derived) != derived)
         continue;
       AffineExpr size = replace(other);
-      if (size.isFunctionOfSymbol(
-              cast<AffineSymbolExpr>(derived).getPosition()))
+      if (bool(getDerived(size)) != bothDerived)
         continue;
       // min(size, limit) = size is a bound on the size.
       if (definition.getKind() == "min")
@@ -108,8 +117,7 @@ void Sizes::substituteChecked() {
 void Sizes::substituteClipped() {
   for (unsigned i = 0; i < symbols.size(); ++i) {
     auto derived = dyn_cast<DerivedSymbolAttr>(symbols[i]);
-    if (!derived || derived.getKind() != "min" ||
-        !isa<AffineSymbolExpr>(replacements[i]))
+    if (!derived || derived.getKind() != "min" || !isOpen(i))
       continue;
     ArrayRef<AffineExpr> sizes = derived.getSizes().getExprs();
     for (auto [a, limit] :
@@ -128,14 +136,42 @@ void Sizes::substituteClipped() {
   }
 }
 
+/// A minimum or maximum of sizes that differ by a known sign.
+void Sizes::substituteDecided() {
+  for (unsigned i = 0; i < symbols.size(); ++i) {
+    auto derived = dyn_cast<DerivedSymbolAttr>(symbols[i]);
+    if (!derived || !isOpen(i))
+      continue;
+    AffineExpr a = replace(derived.getSizes().getExprs()[0]);
+    AffineExpr b = replace(derived.getSizes().getExprs()[1]);
+    bool isMin = derived.getKind() == "min";
+    if (isNotNegative(simplify(a - b)))
+      set(i, isMin ? b : a);
+    else if (isNotNegative(simplify(b - a)))
+      set(i, isMin ? a : b);
+  }
+}
+
+void Sizes::substituteAll() {
+  unsigned before;
+  do {
+    before = numSubstituted;
+    substituteDecided();
+    substituteClipped();
+    substituteChecked(/*bothDerived=*/false);
+    // Last, since it loses a definition.
+    if (numSubstituted == before)
+      substituteChecked(/*bothDerived=*/true);
+  } while (numSubstituted != before);
+}
+
 namespace {
 
 struct SubstituteSizes : effc::impl::SubstituteSizesBase<SubstituteSizes> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
     Sizes sizes(function);
-    sizes.substituteChecked();
-    sizes.substituteClipped();
+    sizes.substituteAll();
     if (sizes.numSubstituted == 0)
       return markAllAnalysesPreserved();
     numSubstituted += sizes.numSubstituted;

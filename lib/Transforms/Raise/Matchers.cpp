@@ -201,6 +201,13 @@ static bool hasKeptDims(Value value, Value x, int64_t axis) {
   return getDims(value.getType()) == dims;
 }
 
+/// max(x, -inf), as canonicalised.
+static bool isUnboundedClip(Operation *op) {
+  auto clip = dyn_cast<UnaryOp>(op);
+  return clip && clip.getKind() == UnaryKind::Clip && !clip.getBeta() &&
+         (!clip.getAlpha() || clip.getAlpha()->convertToDouble() == -INFINITY);
+}
+
 std::optional<Reduction> getReduction(Value value, ReduceKind kind,
                                       Match &match) {
   Match found = match;
@@ -221,7 +228,7 @@ std::optional<Reduction> getReduction(Value value, ReduceKind kind,
       if (!first && getScalar(binary.getB()) != -INFINITY)
         return std::nullopt;
       current = first ? binary.getB() : binary.getA();
-    } else if (isa<ReshapeOp, BroadcastOp>(op)) {
+    } else if (isa<ReshapeOp, BroadcastOp>(op) || isUnboundedClip(op)) {
       current = op->getOperand(0);
     } else {
       return std::nullopt;

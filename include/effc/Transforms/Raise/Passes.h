@@ -26,6 +26,8 @@ void populateRaiseNormPatterns(mlir::RewritePatternSet &patterns,
                                mlir::Pass::Statistic *numRaised = nullptr);
 void populateRaiseSoftmaxPatterns(mlir::RewritePatternSet &patterns,
                                   mlir::Pass::Statistic *numRaised = nullptr);
+void populateRaiseRopePatterns(mlir::RewritePatternSet &patterns,
+                               mlir::Pass::Statistic *numRaised = nullptr);
 void populateRaiseAttentionPatterns(mlir::RewritePatternSet &patterns,
                                     mlir::Pass::Statistic *numRaised = nullptr);
 } // namespace effc

@@ -64,6 +64,29 @@ def RaiseSoftmax : Pass<"eff-raise-softmax", "::mlir::func::FuncOp"> {
   let statistics = [Statistic<"numRaised", "num-raised", "Softmaxes raised">];
 }
 
+def RaiseRope : Pass<"eff-raise-rope", "::mlir::func::FuncOp"> {
+  let summary = "Find rotary embeddings written out";
+  let description = [{
+    `x * cos + concat(-x_hi, x_lo) * sin` becomes `eff.rope` when both tables provably repeat their first half; what computes
+    a table is copied for half rows. Halves or pairs that are rotated apart and put together again are raised too. Exact up to
+    rounding.
+
+    ```mlir
+    %1 = eff.binary mul %x, %cos : (tensor<3x4xf32>, tensor<3x4xf32>) -> tensor<3x4xf32>
+    %2 = eff.slice %x <0, 0> by [1, 1] : (tensor<3x4xf32>) -> tensor<3x2xf32>
+    %3 = eff.slice %x <0, 2> by [1, 1] : (tensor<3x4xf32>) -> tensor<3x2xf32>
+    %4 = eff.unary neg %3 : (tensor<3x2xf32>) -> tensor<3x2xf32>
+    %5 = eff.concat %4, %2 axis 1 : (tensor<3x2xf32>, tensor<3x2xf32>) -> tensor<3x4xf32>
+    %6 = eff.binary mul %5, %sin : (tensor<3x4xf32>, tensor<3x4xf32>) -> tensor<3x4xf32>
+    %y = eff.binary add %1, %6 : (tensor<3x4xf32>, tensor<3x4xf32>) -> tensor<3x4xf32>
+    // becomes
+    %y = eff.rope %x cos %halfCos sin %halfSin : (tensor<3x4xf32>, tensor<3x2xf32>, tensor<3x2xf32>) -> tensor<3x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let statistics = [Statistic<"numRaised", "num-raised", "Rotations raised">];
+}
+
 def RaiseAttention : Pass<"eff-raise-attention", "::mlir::func::FuncOp"> {
   let summary = "Find attention written out";
   let description = [{
