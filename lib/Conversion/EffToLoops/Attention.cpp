@@ -88,8 +88,7 @@ struct Attention {
     Value max =
         e.reduceLoop(e.index(0), visible, lowest, [&](Value t, ValueRange a) {
           Value score = memref::LoadOp::create(b, e.loc, buffer, at(t));
-          return SmallVector<Value>{
-              e.runningMax(a[0], score)};
+          return SmallVector<Value>{e.runningMax(a[0], score)};
         })[0];
     if (op.getZeroMaskedRows()) {
       Value none = arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::OEQ,
