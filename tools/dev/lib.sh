@@ -38,9 +38,10 @@ jobs() {
 configure_and_build() {
   local preset=$1 dir=$root/build/$1
   shift
-  if [ ! -f "$dir/build.ninja" ]; then
+  # A build folder remembers where the repository lay; after a move it starts anew.
+  if [ ! -f "$dir/build.ninja" ] || ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$dir/CMakeCache.txt"; then
     step "configuring build/$preset"
-    (cd "$root" && quietly cmake --preset "$preset" -DEFFC_PYTHON="$python") || die "cmake --preset $preset failed"
+    (cd "$root" && quietly cmake --fresh --preset "$preset" -DEFFC_PYTHON="$python") || die "cmake --preset $preset failed"
   fi
   step "building build/$preset"
   ninja -C "$dir" -j "$(jobs)" "$@" >&2 || die "the build failed; run again with: ninja -C build/$preset"
