@@ -219,13 +219,19 @@ Type Importer::importArgument(const onnx::ValueInfoProto &input,
   return eff::makeTensorType(elementType, dims);
 }
 
-LogicalResult Importer::importArguments() {
+LogicalResult Importer::collectInputs() {
   const onnx::GraphProto &graph = file->model().graph();
   Location loc = FileLineColLoc::get(context, file->name(), 0, 0);
-  llvm::StringSet<> names;
+  llvm::StringSet<> names, fixed;
+  for (const auto &[name, values] : options.inputValues)
+    fixed.insert(name);
   for (const onnx::ValueInfoProto &input : graph.input()) {
     if (!names.insert(input.name()).second)
       return error(loc) << "input '" << input.name() << "' is declared twice";
+    if (fixed.erase(input.name())) {
+      fixedInputs.push_back(&input);
+      continue;
+    }
     if (top.initializers.count(input.name())) {
       // From IR 4 on this is a default that a caller may override.
       if (file->model().ir_version() >= 4)
@@ -236,6 +242,51 @@ LogicalResult Importer::importArguments() {
     }
     inputs.push_back(&input);
   }
+  if (!fixed.empty())
+    return error(loc) << "option --input-value: the model has no input '"
+                      << fixed.begin()->getKey() << "'";
+  return success();
+}
+
+LogicalResult Importer::importFixedInputs() {
+  for (const onnx::ValueInfoProto *input : fixedInputs) {
+    Location loc = locationOfValue(input->name());
+    const auto &tensor = input->type().tensor_type();
+    auto option = llvm::find_if(options.inputValues, [&](const auto &entry) {
+      return entry.first == input->name();
+    });
+    ShapeValue value{getElementType(context, tensor.elem_type()), {}, {}};
+    int64_t count = 1;
+    for (const auto &dim : tensor.shape().dim()) {
+      // A free size is that of the list.
+      int64_t size = dim.has_dim_value() ? dim.dim_value()
+                                         : int64_t(option->second.size());
+      value.shape.push_back(size);
+      if (size < 0 || size > maxShapeElements ||
+          (count *= size) > maxShapeElements)
+        return error(loc) << "option --input-value: input '" << input->name()
+                          << "' has too many elements";
+    }
+    size_t given = option->second.size();
+    if (!value.elementType || (given != 1 && int64_t(given) != count))
+      return error(loc) << "option --input-value: input '" << input->name()
+                        << "' has " << count << " elements, given are "
+                        << given;
+    for (int64_t i = 0; i < count; ++i) {
+      double number = option->second[given == 1 ? 0 : i];
+      value.elements.push_back(isa<FloatType>(value.elementType)
+                                   ? ShapeElement::ofFloat(number)
+                                   : ShapeElement::of(int64_t(number)));
+    }
+    top.values[input->name()] = makeConstant(loc, value.toAttr());
+  }
+  return success();
+}
+
+LogicalResult Importer::importArguments() {
+  Location loc = FileLineColLoc::get(context, file->name(), 0, 0);
+  if (failed(collectInputs()))
+    return failure();
   if (failed(applyShapeOptions()))
     return failure();
   // Plain names first, so that "past + 1" finds "past" wherever it stands.
@@ -266,7 +317,7 @@ LogicalResult Importer::importArguments() {
                         builder.getStringAttr(input->name()));
   }
   builder.setInsertionPointToEnd(block);
-  return success();
+  return importFixedInputs();
 }
 
 LogicalResult Importer::checkDeclaredOutput(const onnx::ValueInfoProto &output,

@@ -84,6 +84,8 @@ private:
   mlir::LogicalResult selectOutputs();
   mlir::LogicalResult applyShapeOptions();
   mlir::LogicalResult importArguments();
+  mlir::LogicalResult collectInputs();
+  mlir::LogicalResult importFixedInputs();
   mlir::Type importArgument(const onnx::ValueInfoProto &input, int64_t index);
   mlir::AffineExpr importDim(const onnx::ValueInfoProto &input, int64_t index,
                              int64_t axis);
@@ -121,6 +123,8 @@ private:
   llvm::StringMap<int64_t> opsets;
   llvm::StringMap<const onnx::FunctionProto *> functions;
   llvm::SmallVector<const onnx::ValueInfoProto *> inputs, outputs;
+  /// Inputs that options.inputValues makes constants.
+  llvm::SmallVector<const onnx::ValueInfoProto *> fixedInputs;
   llvm::DenseMap<mlir::Value, std::unique_ptr<ShapeValue>> knownContents;
   llvm::SmallVector<const onnx::FunctionProto *> callStack;
   llvm::MapVector<mlir::Attribute, mlir::Attribute> checks;

@@ -21,6 +21,9 @@ static cl::list<std::string> dims("dim", cl::desc("Fix a named size"),
 static cl::list<std::string> inputShapes("input-shape",
                                          cl::desc("Fix the shape of an input"),
                                          cl::value_desc("name=1x3x?"));
+static cl::list<std::string> inputValues("input-value",
+                                         cl::desc("Make an input a constant"),
+                                         cl::value_desc("name=1,2"));
 static cl::list<std::string> outputs("output", cl::desc("Keep this output"),
                                      cl::value_desc("name"));
 static cl::opt<std::string>
@@ -66,6 +69,19 @@ static bool parseOptions(effc::ImportOptions &options) {
       }
     }
     options.inputShapes.emplace_back(name.str(), std::move(shape));
+  }
+  for (StringRef text : inputValues) {
+    auto [name, list] = text.rsplit('=');
+    std::vector<double> values;
+    SmallVector<StringRef> numbers;
+    list.split(numbers, ',');
+    for (StringRef number : numbers)
+      if (number.getAsDouble(values.emplace_back())) {
+        llvm::errs() << "effc-import: --input-value wants name=1,2, not '"
+                     << text << "'\n";
+        return false;
+      }
+    options.inputValues.emplace_back(name.str(), std::move(values));
   }
   options.outputs.assign(outputs.begin(), outputs.end());
   options.externalDataDir = externalDataDir;

@@ -29,6 +29,9 @@ struct ImportOptions {
   /// Shapes of inputs (`--input-shape x=1x3x224x224`); -1 keeps a size as
   /// declared.
   std::vector<std::pair<std::string, std::vector<int64_t>>> inputShapes;
+  /// Inputs that become constants, by their elements (one for all when only
+  /// one is given): decides an If on a mode or a sampling rate.
+  std::vector<std::pair<std::string, std::vector<double>>> inputValues;
   /// The outputs to keep, in this order; all when empty. What only other
   /// outputs need is not imported.
   std::vector<std::string> outputs;
