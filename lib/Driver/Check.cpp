@@ -170,6 +170,7 @@ CheckResult check(const CheckOptions &options) {
   compileOptions.model = options.model;
   compileOptions.dims = options.dims;
   compileOptions.inputShapes = options.inputShapes;
+  compileOptions.inputValues = options.inputValues;
   compileOptions.externalDataDir = options.externalDataDir;
   compileOptions.onDiagnostic = options.onDiagnostic;
   compileOptions.stopAfter = "raise";

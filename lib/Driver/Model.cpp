@@ -39,6 +39,7 @@ OwningOpRef<ModuleOp> Compilation::importModel(const EntryPoint &entry) {
   for (const auto &[name, value] : entry.dims)
     import.dims.push_back({name, value, value});
   import.inputShapes = options.inputShapes;
+  import.inputValues = options.inputValues;
   import.outputs = options.outputNames;
   import.externalDataDir = options.externalDataDir;
   return importOnnxFile(options.model, context.get(), import);

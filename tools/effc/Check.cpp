@@ -114,6 +114,7 @@ void CheckVerb::print(const CheckResult &result) const {
 int CheckVerb::run() {
   options.dims = sizes.getDims();
   options.inputShapes = sizes.getShapes();
+  options.inputValues = sizes.getValues();
   return runSupervised(console, ".", [&](StageNote &note) {
     note.set("check");
     options.onDiagnostic = [&](const Diagnostic &diagnostic) {

@@ -3,6 +3,7 @@
 #include "Console.h"
 #include "Supervise.h"
 #include <cstdio>
+#include <cstdlib>
 
 namespace effc::tool {
 
@@ -59,6 +60,9 @@ void SizeOptions::addOptions(CLI::App &verb) {
   verb.add_option("--input-shape", shapes,
                   "The shape of an input: image=1x3x224x224")
       ->take_all();
+  verb.add_option("--input-value", values,
+                  "Make an input a constant: rate=16000 or sizes=640,480")
+      ->take_all();
 }
 
 std::vector<DimOption> SizeOptions::getDims() const {
@@ -74,6 +78,32 @@ SizeOptions::getShapes() const {
   for (const std::string &text : shapes) {
     auto [name, shape] = splitPair(text, "--input-shape");
     result.emplace_back(name, parseShape(shape));
+  }
+  return result;
+}
+
+/// One number for all elements, or one for each.
+static std::vector<double> parseNumbers(const std::string &text) {
+  std::vector<double> numbers;
+  for (size_t at = 0; at <= text.size();) {
+    size_t end = std::min(text.find(',', at), text.size());
+    std::string part = text.substr(at, end - at);
+    at = end + 1;
+    char *rest = nullptr;
+    numbers.push_back(std::strtod(part.c_str(), &rest));
+    if (part.empty() || *rest)
+      throw CLI::ValidationError("--input-value",
+                                 "'" + part + "' is not a number");
+  }
+  return numbers;
+}
+
+std::vector<std::pair<std::string, std::vector<double>>>
+SizeOptions::getValues() const {
+  std::vector<std::pair<std::string, std::vector<double>>> result;
+  for (const std::string &text : values) {
+    auto [name, numbers] = splitPair(text, "--input-value");
+    result.emplace_back(name, parseNumbers(numbers));
   }
   return result;
 }
@@ -140,6 +170,8 @@ void CompileVerb::recordCommandLine() {
     add(true, "--dim=" + dim);
   for (const std::string &shape : sizes.shapes)
     add(true, "--input-shape=" + shape);
+  for (const std::string &value : sizes.values)
+    add(true, "--input-value=" + value);
   for (const std::string &output : options.outputNames)
     add(true, "--output-names=" + output);
   add(options.plain, "--plain");
@@ -174,6 +206,7 @@ int CompileVerb::run() {
     return console.fail("no output folder", "pass -o DIR");
   options.dims = sizes.getDims();
   options.inputShapes = sizes.getShapes();
+  options.inputValues = sizes.getValues();
   options.optLevel = optLevel;
   options.computeF64 = compute == "f64";
   options.separateWeights = weights == "separate";

@@ -9,13 +9,14 @@
 
 namespace effc::tool {
 
-/// --dim and --input-shape.
+/// --dim, --input-shape and --input-value.
 struct SizeOptions {
-  std::vector<std::string> dims, shapes;
+  std::vector<std::string> dims, shapes, values;
 
   void addOptions(CLI::App &verb);
   std::vector<DimOption> getDims() const;
   std::vector<std::pair<std::string, std::vector<int64_t>>> getShapes() const;
+  std::vector<std::pair<std::string, std::vector<double>>> getValues() const;
 };
 
 } // namespace effc::tool

@@ -41,6 +41,8 @@ struct CompileOptions {
   bool computeF64 = false;
   std::vector<DimOption> dims;
   std::vector<std::pair<std::string, std::vector<int64_t>>> inputShapes;
+  /// Inputs that become constants.
+  std::vector<std::pair<std::string, std::vector<double>>> inputValues;
   std::vector<std::string> outputNames;
   std::string externalDataDir;
   /// 0: one per core. The bytes do not depend on it.
@@ -90,6 +92,8 @@ struct CheckOptions {
   std::string model;
   std::vector<DimOption> dims;
   std::vector<std::pair<std::string, std::vector<int64_t>>> inputShapes;
+  /// Inputs that become constants.
+  std::vector<std::pair<std::string, std::vector<double>>> inputValues;
   std::string externalDataDir;
   DiagnosticCallback onDiagnostic;
 };

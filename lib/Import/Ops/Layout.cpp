@@ -444,7 +444,8 @@ static LogicalResult importBothBranches(NodeContext &ctx,
       return ctx.unsupported(
           "the condition is not decided by sizes and the branches differ in "
           "shape",
-          "fix input sizes with --dim or --input-shape");
+          "fix input sizes with --dim or --input-shape, or the input that "
+          "decides with --input-value");
     if (failed(ctx.setOutput(index, select(ctx, condition, a, b))))
       return failure();
   }
