@@ -73,6 +73,7 @@ LogicalResult UnaryOp::verify() {
   // unary_c2: functions with parameters have them.
   bool needsAlpha = false, needsBeta = false;
   switch (getKind()) {
+  case UnaryKind::Clip:
   case UnaryKind::HardSigmoid:
   case UnaryKind::Selu:
   case UnaryKind::IsInf:
@@ -218,8 +219,6 @@ OpFoldResult UnaryOp::fold(FoldAdaptor) {
   case UnaryKind::Floor:
   case UnaryKind::Round:
     return twice ? getX() : OpFoldResult();
-  case UnaryKind::Clip:
-    return getAlpha() || getBeta() ? OpFoldResult() : getX();
   default:
     return {};
   }

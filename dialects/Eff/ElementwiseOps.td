@@ -7,7 +7,7 @@ def Eff_UnaryOp : Eff_ElementwiseOp<"unary"> {
   let summary = "Elementwise function of one tensor";
   let description = [{
     `alpha` and `beta` are the attributes of ONNX's operator where it has them (LeakyRelu, Elu,
-    HardSigmoid, ...); for `clip` they are the lower and upper bound. `isnan`, `isinf` and `not`
+    HardSigmoid, ...); for `clip` they are the lower and upper bound, for `selu` beta is ONNX's gamma. `isnan`, `isinf` and `not`
     give `i1`; for `isinf`, alpha and beta are 1 where negative, positive infinity counts.
 
     ```mlir

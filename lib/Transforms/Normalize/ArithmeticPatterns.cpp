@@ -193,74 +193,82 @@ struct ComposeScalars : OpRewritePattern<BinaryOp> {
   }
 };
 
-/// Maxima and minima with a number are relu or clip.
-struct BoundToClip : OpRewritePattern<BinaryOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(BinaryOp op,
+/// Lower and upper bound; infinite where there is none.
+using Bounds = std::pair<double, double>;
+
+/// The bounds that an operation puts on its first operand.
+std::optional<Bounds> getBounds(Operation *op) {
+  double infinity = std::numeric_limits<double>::infinity();
+  if (auto unary = dyn_cast_if_present<UnaryOp>(op)) {
+    if (unary.getKind() == UnaryKind::Relu)
+      return Bounds(0.0, infinity);
+    if (unary.getKind() == UnaryKind::Clip)
+      return Bounds(unary.getAlpha()->convertToDouble(),
+                    unary.getBeta()->convertToDouble());
+  }
+  auto binary = dyn_cast_if_present<BinaryOp>(op);
+  if (!binary || binary.getType() != binary.getA().getType())
+    return std::nullopt;
+  std::optional<double> bound = getScalarConstant(binary.getB());
+  // 64-bit integers do not fit the attribute.
+  if (!bound || std::isnan(*bound) ||
+      (!isa<FloatType>(elementTypeOf(binary)) &&
+       elementTypeOf(binary).getIntOrFloatBitWidth() > 32))
+    return std::nullopt;
+  if (binary.getKind() == BinaryKind::Max)
+    return Bounds(*bound, infinity);
+  if (binary.getKind() == BinaryKind::Min)
+    return Bounds(-infinity, *bound);
+  return std::nullopt;
+}
+
+/// Only zero as lower bound is a relu.
+template <typename OpTy> struct BoundToRelu : OpRewritePattern<OpTy> {
+  using OpRewritePattern<OpTy>::OpRewritePattern;
+  LogicalResult matchAndRewrite(OpTy op,
                                 PatternRewriter &rewriter) const override {
-    bool isMax = op.getKind() == BinaryKind::Max;
-    if ((!isMax && op.getKind() != BinaryKind::Min) ||
-        op.getA().getType() != op.getType())
-      return rewriter.notifyMatchFailure(op, "no bound of the result's shape");
-    std::optional<double> bound = getScalarConstant(op.getB());
-    // 64-bit integers do not fit the attribute.
-    if (!bound || std::isnan(*bound) ||
-        elementTypeOf(op).getIntOrFloatBitWidth() > 32)
-      return rewriter.notifyMatchFailure(op, "bound is no single number");
-    if (isMax && *bound == 0) {
-      rewriter.replaceOpWithNewOp<UnaryOp>(op, UnaryKind::Relu, op.getA());
-      return success();
-    }
-    FloatAttr attribute = rewriter.getF64FloatAttr(*bound);
-    rewriter.replaceOpWithNewOp<UnaryOp>(
-        op, op.getType(), UnaryKind::Clip, op.getA(),
-        isMax ? attribute : FloatAttr(), isMax ? FloatAttr() : attribute);
+    std::optional<Bounds> bounds = getBounds(op);
+    if (!bounds || bounds->first != 0 || !std::isinf(bounds->second) ||
+        isRelu(op))
+      return rewriter.notifyMatchFailure(op, "no lower bound of zero only");
+    rewriter.replaceOpWithNewOp<UnaryOp>(op, UnaryKind::Relu,
+                                         op->getOperand(0));
     return success();
+  }
+
+  static bool isRelu(Operation *op) {
+    auto unary = dyn_cast<UnaryOp>(op);
+    return unary && unary.getKind() == UnaryKind::Relu;
   }
 };
 
-/// The bounds of a relu or clip.
-std::optional<std::pair<double, double>> getBounds(UnaryOp op) {
-  double infinity = std::numeric_limits<double>::infinity();
-  if (!op)
-    return std::nullopt;
-  if (op.getKind() == UnaryKind::Relu)
-    return std::pair(0.0, infinity);
-  if (op.getKind() != UnaryKind::Clip)
-    return std::nullopt;
-  auto bound = [](std::optional<APFloat> value, double otherwise) {
-    return value ? value->convertToDouble() : otherwise;
-  };
-  return std::pair(bound(op.getAlpha(), -infinity),
-                   bound(op.getBeta(), infinity));
-}
-
-/// Joins relus and clips that follow each other.
-struct ComposeClips : OpRewritePattern<UnaryOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(UnaryOp op,
+/// Bounds that follow each other are one relu or clip.
+template <typename OpTy> struct ComposeBounds : OpRewritePattern<OpTy> {
+  using OpRewritePattern<OpTy>::OpRewritePattern;
+  LogicalResult matchAndRewrite(OpTy op,
                                 PatternRewriter &rewriter) const override {
-    auto inner = op.getX().getDefiningOp<UnaryOp>();
-    auto outerBounds = getBounds(op), innerBounds = getBounds(inner);
-    if (!outerBounds || !innerBounds || !inner->hasOneUse())
+    Operation *inner = op->getOperand(0).getDefiningOp();
+    std::optional<Bounds> outer = getBounds(op), before = getBounds(inner);
+    if (!outer || !before || !inner->hasOneUse())
       return rewriter.notifyMatchFailure(op, "no chain of bounds");
-    auto [low, high] = *outerBounds;
-    if (!(low <= high) || !(innerBounds->first <= innerBounds->second))
+    auto [low, high] = *outer;
+    if (!(low <= high) || !(before->first <= before->second))
       return rewriter.notifyMatchFailure(op, "bounds are out of order");
-    double newLow = std::min(std::max(innerBounds->first, low), high);
-    double newHigh = std::min(std::max(innerBounds->second, low), high);
-    Location loc = rewriter.getFusedLoc({op.getLoc(), inner.getLoc()});
-    if (newLow == 0 && std::isinf(newHigh)) {
-      rewriter.replaceOp(
-          op, UnaryOp::create(rewriter, loc, UnaryKind::Relu, inner.getX()));
-      return success();
+    double newLow = std::min(std::max(before->first, low), high);
+    double newHigh = std::min(std::max(before->second, low), high);
+    bool isRelu = newLow == 0 && std::isinf(newHigh);
+    if (!isRelu && (std::isinf(newLow) || std::isinf(newHigh)))
+      return rewriter.notifyMatchFailure(op, "only one bound");
+    Location loc = rewriter.getFusedLoc({op.getLoc(), inner->getLoc()});
+    FloatAttr alpha, beta;
+    if (!isRelu) {
+      alpha = rewriter.getF64FloatAttr(newLow);
+      beta = rewriter.getF64FloatAttr(newHigh);
     }
-    auto bound = [&](double value) {
-      return std::isinf(value) ? FloatAttr() : rewriter.getF64FloatAttr(value);
-    };
-    rewriter.replaceOp(op, UnaryOp::create(rewriter, loc, op.getType(),
-                                           UnaryKind::Clip, inner.getX(),
-                                           bound(newLow), bound(newHigh)));
+    rewriter.replaceOp(
+        op, UnaryOp::create(rewriter, loc, op.getType(),
+                            isRelu ? UnaryKind::Relu : UnaryKind::Clip,
+                            inner->getOperand(0), alpha, beta));
     return success();
   }
 };
@@ -268,10 +276,10 @@ struct ComposeClips : OpRewritePattern<UnaryOp> {
 } // namespace
 
 void populateArithmeticPatterns(RewritePatternSet &patterns) {
-  patterns
-      .add<ConstantToRight, CompareConstantToRight, InvertConstant, ReducePower,
-           DivideOne, ComposeScalars, BoundToClip, ComposeClips>(
-          patterns.getContext());
+  patterns.add<ConstantToRight, CompareConstantToRight, InvertConstant,
+               ReducePower, DivideOne, ComposeScalars, BoundToRelu<BinaryOp>,
+               BoundToRelu<UnaryOp>, ComposeBounds<BinaryOp>,
+               ComposeBounds<UnaryOp>>(patterns.getContext());
 }
 
 } // namespace effc

@@ -106,3 +106,12 @@ func.func @convert_c1(%x: tensor<3xf32>) {
   %0 = eff.convert %x : (tensor<3xf32>) -> tensor<4xi8>
   return
 }
+
+// -----
+
+// unary_c2_clip
+func.func @unary_c2_clip(%x: tensor<4xf32>) {
+  // expected-error@below {{'clip' needs alpha and beta}}
+  %0 = eff.unary clip %x {beta = 6.0 : f64} : (tensor<4xf32>) -> tensor<4xf32>
+  return
+}

@@ -72,19 +72,23 @@ func.func @scales_as_one(%x: tensor<4xf32>) -> tensor<4xf32> {
   return %1 : tensor<4xf32>
 }
 
+// One bound stays as it is.
 // CHECK-LABEL: func @clips
 // CHECK-SAME: (%[[X:.+]]: tensor<4xf32>)
-// CHECK-NEXT: %[[A:.+]] = eff.unary clip %[[X]] {alpha = 0.000000e+00 : f64, beta = 6.000000e+00 : f64}
-// CHECK-NEXT: %[[B:.+]] = eff.unary relu %[[X]]
-// CHECK-NEXT: return %[[A]], %[[B]]
-func.func @clips(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+// CHECK-DAG: %[[SIX:.+]] = eff.constant dense<6.000000e+00>
+// CHECK-DAG: %[[A:.+]] = eff.unary clip %[[X]] {alpha = 0.000000e+00 : f64, beta = 6.000000e+00 : f64}
+// CHECK-DAG: %[[B:.+]] = eff.unary clip %[[X]] {alpha = 0.000000e+00 : f64, beta = 3.000000e+00 : f64}
+// CHECK-DAG: %[[C:.+]] = eff.binary min %[[X]], %[[SIX]]
+// CHECK: return %[[A]], %[[B]], %[[C]]
+func.func @clips(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
   %zero = eff.constant dense<0.0> : tensor<f32>
   %six = eff.constant dense<6.0> : tensor<f32>
   %0 = eff.binary max %zero, %x : (tensor<f32>, tensor<4xf32>) -> tensor<4xf32>
   %1 = eff.binary min %0, %six : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
-  %2 = eff.unary clip %x {alpha = 0.0 : f64} : (tensor<4xf32>) -> tensor<4xf32>
+  %2 = eff.unary clip %x {alpha = -1.0 : f64, beta = 3.0 : f64} : (tensor<4xf32>) -> tensor<4xf32>
   %3 = eff.unary relu %2 : (tensor<4xf32>) -> tensor<4xf32>
-  return %1, %3 : tensor<4xf32>, tensor<4xf32>
+  %4 = eff.binary min %x, %six : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  return %1, %3, %4 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
 }
 
 // CHECK-LABEL: func @converts
