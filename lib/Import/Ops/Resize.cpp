@@ -1,6 +1,6 @@
 // Resize and its predecessor Upsample: sizes, scales and modes of all versions
 // in terms of eff.resize.
-#include "Emitter.h"
+#include "Resize.h"
 
 #include <cmath>
 #include <limits>
@@ -9,26 +9,6 @@ using namespace mlir;
 using namespace effc::eff;
 
 namespace effc {
-
-namespace {
-/// One node's parameters; the lists go with `axes`.
-struct ResizePlan {
-  SmallVector<int64_t> axes;
-  /// Result sizes.
-  Dims sizes;
-  /// Result size over operand size; NaN where only known at run time.
-  SmallVector<double> scales;
-  /// Start of every axis, then end; for tf_crop_and_resize.
-  SmallVector<double> roi;
-  ResizeMode mode = ResizeMode::Nearest;
-  CoordinateMode coordinates = CoordinateMode::HalfPixel;
-  NearestMode nearest = NearestMode::RoundPreferFloor;
-
-  double roiLength(size_t i) const {
-    return roi.empty() ? 1.0 : roi[i + axes.size()] - roi[i];
-  }
-};
-} // namespace
 
 static constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
@@ -76,15 +56,15 @@ static LogicalResult readRoi(NodeContext &ctx, ResizePlan &plan) {
   if (plan.coordinates != CoordinateMode::TfCropAndResize)
     return success();
   Value operand = given(ctx, 1);
-  std::optional<SmallVector<double>> roi;
-  if (operand && !(roi = ctx.floats(operand)))
-    return ctx.unsupported("the region (input 1) is not constant",
-                           "make input 1 an initializer");
-  if (!roi)
+  if (!operand)
     return ctx.error("tf_crop_and_resize needs a region (input 1)");
-  plan.roi = *roi;
-  return checkCount(ctx, "the region (input 1)", roi->size(),
-                    2 * plan.axes.size());
+  std::optional<SmallVector<double>> roi = ctx.floats(operand);
+  if (roi)
+    plan.roi = *roi;
+  else
+    plan.runtimeRoi = operand;
+  int64_t count = roi ? roi->size() : tensorType(operand).getDimSize(0);
+  return checkCount(ctx, "the region (input 1)", count, 2 * plan.axes.size());
 }
 
 /// floor(in * factor), exact for constant sizes and for factors that are
@@ -178,27 +158,31 @@ static LogicalResult sizesFromSizes(NodeContext &ctx, ArrayRef<AffineExpr> x,
   return applyPolicy(ctx, x, exact, plan);
 }
 
-/// Sizes of the declared result, where the operand is only known at run time.
-/// Scales cannot be told from sizes, except where coordinates do not use them.
+/// Sizes of the declared result, where the operand (`scales`, or sizes when
+/// that is null) is only known at run time.
 static LogicalResult sizesFromResult(NodeContext &ctx, ArrayRef<AffineExpr> x,
-                                     bool operandIsScales, ResizePlan &plan) {
-  bool usesScale = plan.coordinates != CoordinateMode::AlignCorners &&
-                   plan.coordinates != CoordinateMode::TfCropAndResize;
+                                     Value scales, ResizePlan &plan) {
   std::optional<Dims> declared = ctx.declaredDims(0);
   bool known = declared && declared->size() == x.size() &&
                llvm::all_of(*declared, [](AffineExpr e) { return bool(e); });
-  if (!known || (operandIsScales && usesScale))
-    return ctx.unsupported(Twine(operandIsScales ? "scales" : "sizes") +
-                               " is not constant",
-                           "make this operand an initializer");
+  if (!known)
+    return ctx.unsupported(
+        Twine(scales ? "scales" : "sizes") +
+            " is not constant and the declared result does not tell the sizes",
+        "make this operand an initializer");
   SmallVector<AffineExpr> sizes;
   for (int64_t axis : plan.axes)
     sizes.push_back((*declared)[axis]);
-  if (!operandIsScales)
+  if (!scales)
     return sizesFromSizes(ctx, x, sizes, /*exact=*/true, plan);
   plan.sizes.assign(sizes.begin(), sizes.end());
   for (auto [size, axis] : llvm::zip(sizes, plan.axes))
     plan.scales.push_back(quotient(size, x[axis]));
+  // Sizes are rounded, so they do not tell the scales.
+  bool usesScale = plan.coordinates != CoordinateMode::AlignCorners &&
+                   plan.coordinates != CoordinateMode::TfCropAndResize;
+  if (usesScale)
+    plan.runtimeScales = scales;
   return success();
 }
 
@@ -228,6 +212,13 @@ static LogicalResult buildResize(NodeContext &ctx, ResizePlan &plan) {
   bool excludeOutside = ctx.attrBool("exclude_outside", false);
   bool antialias = ctx.attrBool("antialias", false);
   double extrapolation = ctx.attrFloat("extrapolation_value", 0.0);
+  if (plan.runtimeScales || plan.runtimeRoi) {
+    if (antialias)
+      return ctx.unsupported("antialias with scales that are not constant",
+                             "make input 2 an initializer");
+    return ctx.setOutput(
+        0, emitRuntimeResize(ctx, plan, cubic, excludeOutside, extrapolation));
+  }
   dropIdentityAxes(dims, plan);
   if (plan.axes.empty())
     return ctx.setOutput(0, x);
@@ -248,23 +239,22 @@ LogicalResult importUpsample(NodeContext &ctx) {
   if (failed(ctx.requireInputs(attribute ? 1 : 2)))
     return failure();
   Value x = ctx.input(0);
+  Dims dims = getDims(x.getType());
   std::optional<SmallVector<double>> scales =
       attribute ? ctx.attrFloats("scales") : ctx.floats(ctx.input(1));
-  if (!scales)
-    return ctx.unsupported("scales is not constant",
-                           "make input 1 an initializer");
   ResizePlan plan;
   if (failed(readModes(ctx, plan)))
     return failure();
   plan.axes = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(x)));
-  bool shrinks = llvm::any_of(*scales, [](double s) { return s < 1.0; });
-  bool grows = llvm::any_of(*scales, [](double s) { return s > 1.0; });
+  if (failed(scales ? sizesFromScales(ctx, dims, *scales, plan)
+                    : sizesFromResult(ctx, dims, ctx.input(1), plan)))
+    return failure();
+  bool shrinks = llvm::any_of(plan.scales, [](double s) { return s < 1.0; });
+  bool grows = llvm::any_of(plan.scales, [](double s) { return s > 1.0; });
   if (shrinks && grows && plan.mode == ResizeMode::Nearest)
     return ctx.unsupported("scales that shrink one axis and enlarge another",
                            "use two nodes, or opset 11 or newer");
   plan.nearest = shrinks ? NearestMode::Ceil : NearestMode::Floor;
-  if (failed(sizesFromScales(ctx, getDims(x.getType()), *scales, plan)))
-    return failure();
   return buildResize(ctx, plan);
 }
 
@@ -288,14 +278,14 @@ LogicalResult importResize(NodeContext &ctx) {
   LogicalResult status = success();
   if (Value operand = given(ctx, 3)) {
     std::optional<Dims> sizes = ctx.sizes(operand);
-    status = sizes
-                 ? sizesFromSizes(ctx, dims, *sizes, /*exact=*/false, plan)
-                 : sizesFromResult(ctx, dims, /*operandIsScales=*/false, plan);
+    status = sizes ? sizesFromSizes(ctx, dims, *sizes, /*exact=*/false, plan)
+                   : sizesFromResult(ctx, dims, /*scales=*/{}, plan);
   } else if (Value operand = given(ctx, 2)) {
-    std::optional<SmallVector<double>> scales = ctx.floats(operand);
-    status = scales
-                 ? sizesFromScales(ctx, dims, *scales, plan)
-                 : sizesFromResult(ctx, dims, /*operandIsScales=*/true, plan);
+    // A region that is not constant decides the sizes as well.
+    std::optional<SmallVector<double>> scales =
+        plan.runtimeRoi ? std::nullopt : ctx.floats(operand);
+    status = scales ? sizesFromScales(ctx, dims, *scales, plan)
+                    : sizesFromResult(ctx, dims, operand, plan);
   } else {
     return ctx.error("neither scales (input 2) nor sizes (input 3) is given");
   }

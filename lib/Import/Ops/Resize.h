@@ -1,0 +1,37 @@
+// The parameters of one Resize, and what it takes when they come at run time.
+#ifndef EFFC_LIB_IMPORT_OPS_RESIZE_H
+#define EFFC_LIB_IMPORT_OPS_RESIZE_H
+
+#include "Emitter.h"
+
+namespace effc {
+
+/// The lists go with `axes`.
+struct ResizePlan {
+  llvm::SmallVector<int64_t> axes;
+  /// Result sizes.
+  eff::Dims sizes;
+  /// Result size over operand size; NaN where only known at run time.
+  llvm::SmallVector<double> scales;
+  /// Start of every axis, then end; for tf_crop_and_resize.
+  llvm::SmallVector<double> roi;
+  /// Operands that are not constant; null else.
+  mlir::Value runtimeScales, runtimeRoi;
+  eff::ResizeMode mode = eff::ResizeMode::Nearest;
+  eff::CoordinateMode coordinates = eff::CoordinateMode::HalfPixel;
+  eff::NearestMode nearest = eff::NearestMode::RoundPreferFloor;
+
+  double roiLength(size_t i) const {
+    return roi.empty() ? 1.0 : roi[i + axes.size()] - roi[i];
+  }
+};
+
+/// Gathers and weighted sums along each axis, with coordinates computed from
+/// the operands.
+mlir::Value emitRuntimeResize(NodeContext &ctx, const ResizePlan &plan,
+                              double cubic, bool excludeOutside,
+                              double extrapolation);
+
+} // namespace effc
+
+#endif // EFFC_LIB_IMPORT_OPS_RESIZE_H
