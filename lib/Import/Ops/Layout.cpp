@@ -404,11 +404,13 @@ static LogicalResult importConversion(NodeContext &ctx, Type type) {
   Value x = ctx.input(0);
   if (!type)
     return failure();
-  // Both only matter for 8-bit floats, whose conversion follows the default.
-  bool saturate = ctx.attrBool("saturate", true);
+  // Both only matter for 8-bit floats.
+  ctx.ignoreAttr("saturate");
   ctx.ignoreAttr("round_mode");
-  if (!saturate && isa<FloatType>(type) && type.getIntOrFloatBitWidth() == 8)
-    return ctx.unsupported("conversion to 8-bit floats without saturation");
+  for (Type side : {type, elementTypeOf(x)})
+    if (isa<FloatType>(side) && side.getIntOrFloatBitWidth() < 16)
+      return ctx.unsupported("conversion of 8-bit floats",
+                             "keep the tensor in float16 or in 8-bit integers");
   return ctx.setOutput(0, convertTo(ctx, x, type));
 }
 
