@@ -62,8 +62,13 @@ static Value emitPadding(Emitter &e, Value mask, const Attend &plan,
   }
   case 2:
   case 3: {
-    if (e.dim(mask, rankOf(mask) - 1) != keys)
+    AffineExpr columns = e.dim(mask, rankOf(mask) - 1);
+    if (getConstant(columns) && getConstant(keys) && columns != keys)
       break;
+    // The total length may be a size of its own.
+    if (failed(ctx.requireEqual(columns, keys,
+                                "the padding mask does not cover the keys")))
+      return {};
     Value keep = e.compare(CompareKind::Gt, mask, 0.0);
     SmallVector<int64_t> axes = {1};
     if (rankOf(mask) == 2)
