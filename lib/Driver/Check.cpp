@@ -1,13 +1,11 @@
-// What a model holds, found without generating code: import and the stages up
-// to raise, then a walk over the operations.
+// What a model holds, found without generating code: a walk over the operations
+// after raise, and over the launches after conversion.
 #include "Compilation.h"
 #include "Eff/Dims.h"
 #include "Eff/EffOps.h"
-#include "effc/Import/Import.h"
-#include "effc/InitAll.h"
+#include "effc/Emit/ModelTable.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
-#include "llvm/Support/Path.h"
 #include <nlohmann/json.hpp>
 
 using namespace mlir;
@@ -164,6 +162,24 @@ private:
 
 } // namespace
 
+/// Time and memory of what would run; only where sizes are fixed.
+static void predict(ModuleOp module, CheckResult &result) {
+  FailureOr<ModelTable> table = buildModelTable(module, "model");
+  if (failed(table))
+    return;
+  const ProgramTable &program = table->programs.back();
+  result.storedWeightBytes = table->weightsSize;
+  result.numLaunches = program.launches.size();
+  result.arenaBytes = planArena(program);
+  auto values = program.evaluateStatic();
+  if (!values)
+    return;
+  double ns = 0;
+  for (const LaunchEntry &launch : program.launches)
+    ns += (*values)[launch.cost];
+  result.estimatedMs = ns / 1e6;
+}
+
 CheckResult check(const CheckOptions &options) {
   CheckResult result;
   CompileOptions compileOptions;
@@ -173,12 +189,16 @@ CheckResult check(const CheckOptions &options) {
   compileOptions.inputValues = options.inputValues;
   compileOptions.externalDataDir = options.externalDataDir;
   compileOptions.onDiagnostic = options.onDiagnostic;
-  compileOptions.stopAfter = "raise";
+  compileOptions.cpu = options.cpu;
+  compileOptions.stopAfter = getStageName(Stage::Conversion).str();
   CompileResult compiled;
   Compilation compilation(compileOptions, compiled);
-  compilation.onStop = [&](ModuleOp module) {
-    if (auto main = module.lookupSymbol<func::FuncOp>("main"))
+  compilation.onModule = [&](Stage stage, ModuleOp module) {
+    auto main = module.lookupSymbol<func::FuncOp>("main");
+    if (main && stage == Stage::Raise)
       Checker(main, result).run();
+    if (main && stage == Stage::Conversion)
+      predict(module, result);
   };
   compilation.run();
   result.exitCode = compiled.exitCode;

@@ -23,8 +23,8 @@ public:
   /// Fills the result.
   void run();
 
-  /// Sees the module when `stopAfter` ended the compilation.
-  std::function<void(mlir::ModuleOp)> onStop;
+  /// Sees the module after each stage.
+  std::function<void(Stage, mlir::ModuleOp)> onModule;
 
 private:
   bool checkOptions();

@@ -141,6 +141,8 @@ LogicalResult Compilation::runPipeline(ModuleOp module) {
     if (failed(saveStage(stage, current)))
       return failure();
     recordStage(stage, current);
+    if (onModule)
+      onModule(stage, current);
     Stage next = static_cast<Stage>(static_cast<unsigned>(stage) + 1);
     if (stage < pipeline.stopAfter)
       beginStage(getStageName(next));
@@ -283,9 +285,7 @@ void Compilation::run() {
     return;
   }
   endStage();
-  if (stopAfter && onStop) {
-    onStop(*module);
-  } else if (stopAfter && options.saveStages.empty()) {
+  if (stopAfter && options.saveStages.empty() && !onModule) {
     llvm::raw_string_ostream os(result.ir);
     OpPrintingFlags flags;
     flags.elideLargeResourceString(1024).elideLargeElementsAttrs(64);

@@ -1,6 +1,5 @@
 // Prints the certificate. Ordered JSON: equal input gives equal bytes.
 #include "CertificateWriter.h"
-#include "Plan.h"
 #include "effrt/effrt_abi.h"
 #include <nlohmann/json.hpp>
 
@@ -63,27 +62,6 @@ static std::vector<std::string> getSymbolNames(const ProgramTable &program) {
   return names;
 }
 
-/// Arena bytes by the runtime's own planner; null while sizes are open.
-static Json planArena(const ProgramTable &program) {
-  auto values = program.evaluateStatic();
-  if (!values)
-    return nullptr;
-  std::vector<effrt_plan_item> items;
-  for (const effrt_buffer &buffer : program.buffers)
-    if (buffer.kind == EFFRT_BUFFER_ARENA)
-      items.push_back({static_cast<uint64_t>((*values)[buffer.bytes]),
-                       buffer.first, buffer.last});
-  std::vector<uint64_t> offsets(items.size());
-  auto numSteps = static_cast<uint32_t>(program.launches.size());
-  std::vector<uint64_t> work(
-      effrt_plan_work_bytes(items.size(), numSteps) / sizeof(uint64_t) + 1);
-  uint64_t bytes = 0, live = 0;
-  if (!effrt_plan_arena(items.data(), items.size(), numSteps, work.data(),
-                        offsets.data(), &bytes, &live))
-    return nullptr;
-  return bytes;
-}
-
 /// A value of the dim table: a number where it is one.
 static Json describeDim(const ProgramTable &program,
                         const std::optional<std::vector<int64_t>> &values,
@@ -101,6 +79,7 @@ static Json describePrograms(const ModelTable &table) {
   for (const ProgramTable &program : table.programs) {
     std::vector<std::string> names = getSymbolNames(program);
     auto values = program.evaluateStatic();
+    std::optional<uint64_t> arena = planArena(program);
     Json symbols = Json::array(), launches = Json::array();
     for (const SymbolEntry &symbol : program.symbols)
       if (symbol.isFree())
@@ -119,7 +98,7 @@ static Json describePrograms(const ModelTable &table) {
                     {"checks", checks},
                     {"inputs", describeTensors(program.inputs)},
                     {"outputs", describeTensors(program.outputs)},
-                    {"arena_bytes", planArena(program)},
+                    {"arena_bytes", arena ? Json(*arena) : Json(nullptr)},
                     {"launches", launches}});
   }
   return list;

@@ -54,7 +54,13 @@ Json CheckVerb::describe(const CheckResult &result) const {
   json["flops"] = totals.known ? Json(totals.flops) : Json(nullptr);
   json["bytes"] = totals.known ? Json(totals.bytes) : Json(nullptr);
   json["weights"] = {{"bytes", result.weightBytes},
-                     {"constants", result.numConstants}};
+                     {"constants", result.numConstants},
+                     {"stored_bytes", result.storedWeightBytes}};
+  json["launches"] = result.numLaunches;
+  json["arena_bytes"] =
+      result.arenaBytes ? Json(*result.arenaBytes) : Json(nullptr);
+  json["estimated_ms"] =
+      result.estimatedMs ? Json(*result.estimatedMs) : Json(nullptr);
   json["idioms"] = Json::object();
   for (const auto &[name, count] : result.idioms)
     json["idioms"][name] = count;
@@ -95,7 +101,17 @@ void CheckVerb::print(const CheckResult &result) const {
     std::printf("%.4g GFLOP, %s read and written when nothing is fused\n",
                 totals.flops / 1e9, formatBytes(totals.bytes).c_str());
   else
-    std::printf("flops and bytes depend on free sizes: fix them with --dim\n");
+    std::printf("flops, bytes, time and memory depend on free sizes: fix them "
+                "with --dim\n");
+  std::printf("compiled: %llu launches, weights %s",
+              static_cast<unsigned long long>(result.numLaunches),
+              formatBytes(result.storedWeightBytes).c_str());
+  if (result.arenaBytes)
+    std::printf(", intermediate values %s",
+                formatBytes(*result.arenaBytes).c_str());
+  if (result.estimatedMs)
+    std::printf(", roughly %.3g ms on one core", *result.estimatedMs);
+  std::printf("\n");
   for (const auto &[name, count] : result.idioms)
     std::printf("%u x %s\n", count, name.c_str());
   if (totals.flops > 0)
@@ -137,6 +153,7 @@ void addCheck(CLI::App &app, Console &console, Action &action) {
   auto state = std::make_shared<CheckVerb>(console);
   verb->add_option("MODEL", state->options.model, "An ONNX file")->required();
   state->sizes.addOptions(*verb);
+  verb->add_option("--cpu", state->options.cpu, "The machine, as for compile");
   verb->add_option("--external-data-dir", state->options.externalDataDir,
                    "Where external weights may lie besides the model's folder");
   verb->add_flag("--per-node", state->perNode, "Also list every operation");

@@ -90,6 +90,7 @@ std::vector<std::string> listCPUs();
 /// What `effc check` finds out without generating code.
 struct CheckOptions {
   std::string model;
+  std::string cpu = "native";
   std::vector<DimOption> dims;
   std::vector<std::pair<std::string, std::vector<int64_t>>> inputShapes;
   /// Inputs that become constants.
@@ -112,6 +113,13 @@ struct CheckResult {
   std::vector<CheckNode> nodes;
   uint64_t weightBytes = 0;
   uint64_t numConstants = 0;
+  /// In the library, packed and each constant once.
+  uint64_t storedWeightBytes = 0;
+  uint64_t numLaunches = 0;
+  /// Intermediate values, and a guess of the time on one core; absent while
+  /// sizes are free.
+  std::optional<uint64_t> arenaBytes;
+  std::optional<double> estimatedMs;
   /// Raised idioms (attention, norm, ...) and how often they occur.
   std::vector<std::pair<std::string, unsigned>> idioms;
   /// Share of flops in operations that have integer forms, in [0, 1].

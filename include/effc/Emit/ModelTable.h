@@ -97,6 +97,10 @@ std::optional<int32_t> getDType(mlir::Type elementType);
 mlir::FailureOr<ModelTable> buildModelTable(mlir::ModuleOp module,
                                             llvm::StringRef name);
 
+/// Bytes of intermediate values by the runtime's own planner; nothing while
+/// sizes are free.
+std::optional<uint64_t> planArena(const ProgramTable &program);
+
 /// A size in the terms of a reader ("past + seq") or of C code.
 enum class SizeStyle { Text, C };
 
