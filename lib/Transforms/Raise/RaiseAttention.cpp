@@ -5,6 +5,8 @@
 #include "Attention.h"
 #include "effc/Transforms/Raise/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Dominance.h"
+#include "mlir/Transforms/CSE.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace effc {
@@ -283,7 +285,11 @@ struct RaiseAttention : effc::impl::RaiseAttentionBase<RaiseAttention> {
     RewritePatternSet patterns(&getContext());
     effc::populateRaiseAttentionPatterns(patterns, &numRaised);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      signalPassFailure();
+      return signalPassFailure();
+    // Layers share a mask; each attention made its own tensor of it.
+    IRRewriter rewriter(&getContext());
+    DominanceInfo dominance(getOperation());
+    eliminateCommonSubExpressions(rewriter, dominance, getOperation());
   }
 };
 
