@@ -50,14 +50,6 @@ Type getElementType(MLIRContext *context, int dataType) {
     return natural(32);
   case TensorProto::UINT64:
     return natural(64);
-  case TensorProto::FLOAT8E4M3FN:
-    return Float8E4M3FNType::get(context);
-  case TensorProto::FLOAT8E4M3FNUZ:
-    return Float8E4M3FNUZType::get(context);
-  case TensorProto::FLOAT8E5M2:
-    return Float8E5M2Type::get(context);
-  case TensorProto::FLOAT8E5M2FNUZ:
-    return Float8E5M2FNUZType::get(context);
   default:
     return {};
   }
