@@ -209,6 +209,31 @@ Value emitFloatMath(Scalar &s, UnaryKind kind, Value x, double alpha,
   }
 }
 
+/// Absent bounds do not bound, and bounds beyond the type are its limits.
+Value clipInteger(KernelEmitter &e, Value x, bool isUnsigned, UnaryOp op) {
+  OpBuilder &b = e.b;
+  unsigned width = x.getType().getIntOrFloatBitWidth();
+  auto bound = [&](const APFloat &value) -> Value {
+    APSInt integer(width, isUnsigned);
+    bool isExact;
+    // Saturates; a fraction rounds towards zero.
+    value.convertToInteger(integer, APFloat::rmTowardZero, &isExact);
+    return arith::ConstantOp::create(b, e.loc,
+                                     b.getIntegerAttr(x.getType(), integer));
+  };
+  if (op.getAlpha()) {
+    Value low = bound(*op.getAlpha());
+    x = isUnsigned ? arith::MaxUIOp::create(b, e.loc, x, low).getResult()
+                   : arith::MaxSIOp::create(b, e.loc, x, low).getResult();
+  }
+  if (op.getBeta()) {
+    Value high = bound(*op.getBeta());
+    x = isUnsigned ? arith::MinUIOp::create(b, e.loc, x, high).getResult()
+                   : arith::MinSIOp::create(b, e.loc, x, high).getResult();
+  }
+  return x;
+}
+
 Value emitIntegerUnary(KernelEmitter &e, UnaryKind kind, Value x,
                        bool isUnsigned, UnaryOp op) {
   OpBuilder &b = e.b;
@@ -247,20 +272,8 @@ Value emitIntegerUnary(KernelEmitter &e, UnaryKind kind, Value x,
     return arith::SelectOp::create(b, loc, positive, e.constant(x.getType(), 1),
                                    other);
   }
-  case UnaryKind::Clip: {
-    // Either bound may be absent.
-    if (std::optional<APFloat> bound = op.getAlpha()) {
-      Value low = e.constant(x.getType(), bound->convertToDouble());
-      x = isUnsigned ? arith::MaxUIOp::create(b, loc, x, low).getResult()
-                     : arith::MaxSIOp::create(b, loc, x, low).getResult();
-    }
-    if (std::optional<APFloat> bound = op.getBeta()) {
-      Value high = e.constant(x.getType(), bound->convertToDouble());
-      x = isUnsigned ? arith::MinUIOp::create(b, loc, x, high).getResult()
-                     : arith::MinSIOp::create(b, loc, x, high).getResult();
-    }
-    return x;
-  }
+  case UnaryKind::Clip:
+    return clipInteger(e, x, isUnsigned, op);
   default:
     return {};
   }
@@ -296,7 +309,7 @@ Value emitIntegerDivision(KernelEmitter &e, BinaryKind kind, Value x, Value y,
   Value isZero =
       arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, y, zero);
   APInt constant;
-  if (!matchPattern(y, m_ConstantInt(&constant)))
+  if (!matchPattern(y, m_ConstantInt(&constant)) || constant.isZero())
     e.report(isZero, /*EFFRT_KERNEL_DIVISION_BY_ZERO=*/2);
   if (isUnsigned) {
     Value safe = arith::SelectOp::create(b, loc, isZero, one, y);
