@@ -328,6 +328,10 @@ Value KernelEmitter::hoisted(ArrayRef<Value> values,
   if (loops.empty())
     return fn();
   Operation *innermost = loops.back();
+  // What stands under a condition must not run without it: a gather's index
+  // under a pad does not exist for the padding.
+  if (b.getInsertionBlock()->getParentOp() != innermost)
+    return fn();
   bool outside = llvm::all_of(values, [&](Value value) {
     Operation *owner = value.getParentBlock()->getParentOp();
     return !innermost->isAncestor(owner);
