@@ -127,11 +127,22 @@ void GroupCompiler::optimize(llvm::Module &module,
   passes.run(module, modules);
 }
 
+/// Conversion from scf leaves the options of a loop (see keepItemsApart in
+/// LowerKernelABI.cpp) as a foreign attribute of its back edge.
+static void applyLoopOptions(ModuleOp module) {
+  StringRef name = LLVM::LoopAnnotationAttr::name;
+  module.walk([&](LLVM::BrOp branch) {
+    if (auto options = branch->getAttrOfType<LLVM::LoopAnnotationAttr>(name))
+      branch.setLoopAnnotationAttr(options);
+  });
+}
+
 void GroupCompiler::compile(GroupJob &job) const {
   std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(job.error);
   if (!machine)
     return;
   llvm::LLVMContext context;
+  applyLoopOptions(job.module);
   std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(
       job.module, context, job.module.getSymName().value_or("kernels"));
   if (!module) {

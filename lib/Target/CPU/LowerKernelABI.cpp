@@ -200,6 +200,41 @@ void buildEntry(func::FuncOp body, StringAttr name,
   func::ReturnOp::create(builder);
 }
 
+/// Whether LLVM may change the order of a sum in the loop.
+bool hasReassociation(scf::ForOp loop) {
+  WalkResult walk = loop->walk([](arith::ArithFastMathInterface op) {
+    arith::FastMathFlagsAttr flags = op.getFastMathFlagsAttr();
+    bool reassociates =
+        flags &&
+        bitEnumContainsAny(flags.getValue(), arith::FastMathFlags::reassoc);
+    return reassociates ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return walk.wasInterrupted();
+}
+
+/// Any split of [lo, hi) gives the same bits, so the code of an item must not
+/// depend on its neighbours. Where the loops of an item are short enough to be
+/// unrolled, LLVM makes vectors across items, and sums that it may reorder come
+/// out differently in the vector body and in the rest.
+void keepItemsApart(func::FuncOp kernel) {
+  MLIRContext *context = kernel.getContext();
+  Block &entry = kernel.getBody().front();
+  Value lo = entry.getArgument(entry.getNumArguments() - 3),
+        hi = entry.getArgument(entry.getNumArguments() - 2);
+  auto yes = BoolAttr::get(context, true);
+  LLVM::LoopVectorizeAttr vectorize = LLVM::LoopVectorizeAttr::get(
+      context, /*disable=*/yes, {}, {}, {}, {}, {}, {});
+  LLVM::LoopUnrollAttr unroll = LLVM::LoopUnrollAttr::get(
+      context, /*disable=*/yes, {}, {}, {}, {}, {}, {});
+  auto annotation =
+      LLVM::LoopAnnotationAttr::get(context, {}, vectorize, {}, unroll, {}, {},
+                                    {}, {}, {}, {}, {}, {}, {}, {}, {});
+  for (auto loop : kernel.getOps<scf::ForOp>())
+    if (loop.getLowerBound() == lo && loop.getUpperBound() == hi &&
+        hasReassociation(loop))
+      loop->setAttr("llvm.loop_annotation", annotation);
+}
+
 struct LowerKernelABI : effc::impl::LowerKernelABIBase<LowerKernelABI> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
@@ -213,6 +248,7 @@ struct LowerKernelABI : effc::impl::LowerKernelABIBase<LowerKernelABI> {
       StringAttr name = kernel.getSymNameAttr();
       kernel.setSymName((name.getValue() + ".body").str());
       kernel.setPrivate();
+      keepItemsApart(kernel);
       kernel->removeAttr("effk.kernel");
       kernel->removeAttr("effk.results");
       lowerSignature(kernel, *signature);
