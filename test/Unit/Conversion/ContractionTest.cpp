@@ -125,7 +125,7 @@ TEST(Linear, Shapes) {
          {Shape{5, 7}, {1, 130}, {37, 64}, {2, 3, 5, 33}, {0, 7}, {7}})
       for (int64_t columns : {1, 9, 64, 100})
         for (int flags = 0; flags < 4; ++flags) {
-          if (element != "f32" && columns > 9)
+          if (element != "f32" && (columns != 9 || x.size() != 2))
             continue;
           Random random;
           int64_t depth = x.back();

@@ -202,7 +202,7 @@ Tensor withTies(const std::string &element, const Shape &shape) {
 }
 
 TEST(Reduce, ArgReduceWithTies) {
-  for (std::string element : {"f32", "f16", "f64", "i64", "i32", "ui8"})
+  for (std::string element : {"f32", "f16", "i64", "ui8"})
     for (int64_t axis : {0, 1, 2})
       for (bool max : {true, false})
         for (bool last : {true, false}) {
@@ -245,7 +245,7 @@ TEST(Reduce, ArgReduceTakesTheFirstNaN) {
 
 TEST(Reduce, Scan) {
   Random random;
-  for (std::string element : {"f32", "f64", "f16", "i64", "i32"})
+  for (std::string element : {"f32", "f16", "i64"})
     for (int64_t axis : {0, 1})
       for (int flags = 0; flags < 4; ++flags)
         for (bool sum : {true, false}) {
@@ -310,9 +310,9 @@ void checkTopK(const Tensor &x, int64_t axis, int64_t k, bool largest) {
 
 TEST(Reduce, TopK) {
   for (bool largest : {true, false}) {
-    for (std::string element : {"f32", "f16", "f64", "i64", "i32", "ui8", "i8"})
+    for (std::string element : {"f32", "f16", "i64", "ui8"})
       for (int64_t axis : {0, 1})
-        for (int64_t k : {0, 1, 3, 6})
+        for (int64_t k : {0, 3, 6})
           checkTopK(withTies(element, {6, 7}), axis, k, largest);
     Tensor x("f32", {2, 6},
              {1, NaN, inf, -inf, NaN, 1, 0, -0.0L, 2, 2, NaN, 2});
