@@ -150,8 +150,39 @@ void Importer::unifySizes() {
     for (AffineExpr &replacement : replacements)
       replacement = eff::replaceSymbols(replacement, step);
   }
-  if (!changed)
-    return;
+  if (changed)
+    replaceSizes(replacements);
+  dropUnusedSizes();
+}
+
+/// Sizes that were needed on the way only, or were found to be others.
+void Importer::dropUnusedSizes() {
+  llvm::SmallBitVector used(symbols.size());
+  auto mark = [&](eff::DimsAttr dims) {
+    for (AffineExpr size : dims.getExprs())
+      size.walk([&](AffineExpr expr) {
+        if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+          used.set(symbol.getPosition());
+      });
+  };
+  AttrTypeWalker walker;
+  walker.addWalk([&](eff::DimsAttr dims) { mark(dims); });
+  function.walk([&](Operation *op) {
+    walker.walk(op->getAttrDictionary());
+    if (Attribute properties = op->getPropertiesAsAttribute())
+      walker.walk(properties);
+    for (Type type : op->getResultTypes())
+      walker.walk(type);
+  });
+  for (Attribute sizes : llvm::make_first_range(checks))
+    mark(cast<eff::DimsAttr>(sizes));
+  for (Attribute entry : symbols.toAttr())
+    if (auto derived = dyn_cast<eff::DerivedSymbolAttr>(entry))
+      mark(derived.getSizes());
+  symbols.dropUnused(used);
+}
+
+void Importer::replaceSizes(ArrayRef<AffineExpr> replacements) {
   AttrTypeReplacer replacer;
   replacer.addReplacement([&](eff::DimsAttr dims) {
     SmallVector<AffineExpr> sizes;

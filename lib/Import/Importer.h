@@ -94,6 +94,8 @@ private:
                                  int64_t axis);
   mlir::LogicalResult finishFunction();
   void unifySizes();
+  void replaceSizes(llvm::ArrayRef<mlir::AffineExpr> replacements);
+  void dropUnusedSizes();
   mlir::LogicalResult checkDeclaredOutput(const onnx::ValueInfoProto &output,
                                           mlir::Value value);
   void importNode(ImportScope &scope, const onnx::NodeProto &node, int index);

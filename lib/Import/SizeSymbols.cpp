@@ -75,6 +75,15 @@ AffineExpr SizeSymbols::derive(StringRef kind, AffineExpr a, AffineExpr b) {
   return symbol;
 }
 
+void SizeSymbols::dropUnused(const llvm::SmallBitVector &used) {
+  // A derived size that stays may itself be made of derived sizes.
+  while (!entries.empty() && !used.test(entries.size() - 1) &&
+         isa<eff::DerivedSymbolAttr>(entries.back())) {
+    entries.pop_back();
+    ranges.pop_back();
+  }
+}
+
 AffineExpr SizeSymbols::min(AffineExpr a, AffineExpr b) {
   a = eff::simplify(a);
   b = eff::simplify(b);

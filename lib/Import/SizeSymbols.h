@@ -4,7 +4,7 @@
 #define EFFC_LIB_IMPORT_SIZESYMBOLS_H
 
 #include "Eff/EffOps.h"
-#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SmallBitVector.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace effc {
@@ -44,6 +44,8 @@ public:
   std::pair<int64_t, int64_t> bounds(mlir::AffineExpr size) const;
 
   size_t size() const { return entries.size(); }
+  /// Forgets derived sizes at the end of the list that nobody uses.
+  void dropUnused(const llvm::SmallBitVector &used);
   mlir::ArrayAttr toAttr() const {
     return mlir::ArrayAttr::get(context, entries);
   }
