@@ -110,7 +110,7 @@ void CheckVerb::print(const CheckResult &result) const {
     std::printf(", intermediate values %s",
                 formatBytes(*result.arenaBytes).c_str());
   if (result.estimatedMs)
-    std::printf(", roughly %.3g ms on one core", *result.estimatedMs);
+    std::printf(", at a guess %.2g ms on one core", *result.estimatedMs);
   std::printf("\n");
   for (const auto &[name, count] : result.idioms)
     std::printf("%u x %s\n", count, name.c_str());
