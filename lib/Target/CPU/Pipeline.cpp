@@ -25,6 +25,8 @@ void effc::buildCPUPipeline(OpPassManager &pm, eff::TargetAttr target,
   emulate.targetTypeStr = "f32";
   pm.addPass(arith::createArithEmulateUnsupportedFloats(emulate));
   pm.addPass(createExpandArith());
+  if (!plain)
+    pm.addPass(createAnnotateLoops());
   pm.addPass(createLowerKernelABI());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertVectorToLLVMPass());
@@ -35,6 +37,8 @@ void effc::buildCPUPipeline(OpPassManager &pm, eff::TargetAttr target,
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createConvertFuncToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
+  if (!plain)
+    pm.addPass(createAnnotateLoops());
 }
 
 LogicalResult effc::lowerToLLVM(ModuleOp module, eff::TargetAttr target,

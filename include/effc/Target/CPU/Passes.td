@@ -66,4 +66,15 @@ def ExpandArith : Pass<"effk-expand-arith", "::mlir::ModuleOp"> {
   let statistics = [Statistic<"numExpanded", "num-expanded", "Operations expanded">];
 }
 
+def AnnotateLoops : Pass<"effk-annotate-loops", "::mlir::ModuleOp"> {
+  let summary = "Keep loops of known length for LLVM's loop vectoriser";
+  let description = [{
+    Loops of 8 or more known iterations around nothing but shorter ones get `llvm.loop_annotation` without unrolling; the
+    shorter ones are unrolled into them. Run again on the LLVM dialect, it turns what conversion made of the annotation
+    into one that translation sees. Changes no result.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect"];
+  let statistics = [Statistic<"numKept", "num-kept", "Loops kept for the vectoriser">];
+}
+
 #endif // EFFC_TARGET_CPU_PASSES_TD
