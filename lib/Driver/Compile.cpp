@@ -47,6 +47,8 @@ Compilation::Compilation(const CompileOptions &options, CompileResult &result)
   context =
       std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
   context->loadAllAvailableDialects();
+  // Users know nodes, not operations of the IR.
+  context->printOpOnDiagnostic(false);
   diagnostics = std::make_unique<DiagnosticCollector>(context.get(),
                                                       options.onDiagnostic);
 }
