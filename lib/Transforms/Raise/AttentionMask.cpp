@@ -289,8 +289,10 @@ static bool isCausal(const MaskTerm &term, ArrayRef<AffineExpr> scores) {
       term.isCondition ? getDiagonal(term.value) : std::optional<Diagonal>();
   if (!diagonal || diagonal->inverted != term.inverted)
     return false;
-  AffineExpr expected = scores[3] - scores[2];
-  // A single query sees all keys.
+  AffineExpr expected = simplify(scores[3] - scores[2]);
+  // With fewer keys than queries the first queries would see none.
+  if (effc::eff::getConstant(expected).value_or(0) < 0)
+    return false;
   return effc::eff::getConstant(simplify(diagonal->offset - expected)) == 0;
 }
 

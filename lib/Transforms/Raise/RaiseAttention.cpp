@@ -121,13 +121,27 @@ static bool fits(Value operand, ArrayRef<AffineExpr> dims) {
   return simplify(batch - heads) == constDim(operand.getContext(), 0);
 }
 
+/// The number of heads of an operand of rank 4, else that of the scores.
+static AffineExpr getHeads(Value operand, ArrayRef<AffineExpr> dims) {
+  Dims own = getDims(operand.getType());
+  return own.size() == 4 ? own[1] : dims[1];
+}
+
 static bool isConsistent(const Found &found) {
   MatmulOp first = found.scores.product, second = found.output.product;
   Type type = getElementType(second.getY());
   for (Value operand : {first.getA(), first.getB(), second.getB()})
     if (!fits(operand, found.dims) || getElementType(operand) != type)
       return false;
+  // Only keys and values may have fewer heads, and both as many.
+  if (getHeads(first.getA(), found.dims) != found.dims[1] ||
+      getHeads(first.getB(), found.dims) != getHeads(second.getB(), found.dims))
+    return false;
+  // The op gives the product's sizes, under their own names.
+  Dims result = {found.dims[0], found.dims[1], found.dims[2],
+                 getDims(second.getType()).back()};
   return isa<FloatType>(type) && found.scores.scale > 0 &&
+         canCastTo(makeTensorType(type, result), getType(second.getY())) &&
          canCombine(found.scores.masks, found.dims);
 }
 

@@ -214,3 +214,31 @@ func.func @softmax_over_queries(%q: tensor<1x2x3x4xf32>, %k: tensor<1x2x3x4xf32>
   %2 = eff.matmul %1, %v : (tensor<1x2x3x3xf32>, tensor<1x2x3x4xf32>) -> tensor<1x2x3x4xf32>
   return %2 : tensor<1x2x3x4xf32>
 }
+
+// -----
+
+// The op repeats keys and values for heads, not queries.
+// CHECK-LABEL: func.func @one_query_head_for_all_keys
+func.func @one_query_head_for_all_keys(%q: tensor<1x1x3x4xf32>, %k: tensor<1x2x3x4xf32>, %v: tensor<1x2x3x4xf32>) -> tensor<1x2x3x4xf32> {
+  %0 = eff.matmul %q, %k {transpose_b = true} : (tensor<1x1x3x4xf32>, tensor<1x2x3x4xf32>) -> tensor<1x2x3x3xf32>
+  // CHECK: eff.softmax
+  %1 = eff.softmax %0 axis 3 : (tensor<1x2x3x3xf32>) -> tensor<1x2x3x3xf32>
+  %2 = eff.matmul %1, %v : (tensor<1x2x3x3xf32>, tensor<1x2x3x4xf32>) -> tensor<1x2x3x4xf32>
+  return %2 : tensor<1x2x3x4xf32>
+}
+
+// -----
+
+// Scores that nothing says to have as many rows as the queries.
+// CHECK-LABEL: func.func @sizes_of_unknown_relation
+func.func @sizes_of_unknown_relation(%q: tensor<1x2x?x4xf32, #eff.dims<1, 2, s0, 4>>, %k: tensor<1x2x3x4xf32>, %v: tensor<1x2x3x4xf32>,
+                                     %b: tensor<?x3xi1, #eff.dims<s1, 3>>) -> tensor<1x2x?x4xf32, #eff.dims<1, 2, s1, 4>>
+    attributes {eff.symbols = [#eff.symbol<"n", input 0, axis 2, in 1 to 64>, #eff.symbol<"p", input 3, axis 0, in 1 to 64>]} {
+  %low = eff.constant dense<-1.0e4> : tensor<f32>
+  %0 = eff.matmul %q, %k {transpose_b = true} : (tensor<1x2x?x4xf32, #eff.dims<1, 2, s0, 4>>, tensor<1x2x3x4xf32>) -> tensor<1x2x?x3xf32, #eff.dims<1, 2, s0, 3>>
+  %1 = eff.select %b, %0, %low : (tensor<?x3xi1, #eff.dims<s1, 3>>, tensor<1x2x?x3xf32, #eff.dims<1, 2, s0, 3>>, tensor<f32>) -> tensor<1x2x?x3xf32, #eff.dims<1, 2, s1, 3>>
+  // CHECK: eff.softmax
+  %2 = eff.softmax %1 axis 3 : (tensor<1x2x?x3xf32, #eff.dims<1, 2, s1, 3>>) -> tensor<1x2x?x3xf32, #eff.dims<1, 2, s1, 3>>
+  %3 = eff.matmul %2, %v : (tensor<1x2x?x3xf32, #eff.dims<1, 2, s1, 3>>, tensor<1x2x3x4xf32>) -> tensor<1x2x?x4xf32, #eff.dims<1, 2, s1, 4>>
+  return %3 : tensor<1x2x?x4xf32, #eff.dims<1, 2, s1, 4>>
+}
