@@ -35,7 +35,8 @@ def CanonicalizeModel : Pass<"eff-canonicalize-model", "::mlir::func::FuncOp"> {
     multiplication; powers of 2, 0.5 and -1 become multiplications, roots and reciprocals; minima and maxima with a constant
     become relu or clip; transposes, reshapes, converts and broadcasts compose, go into products or go away; a product with a constant matrix becomes
     `eff.linear`. Factors and addends for each channel behind a convolution or linear go into weights and
-    bias, which covers batch normalisation, and zero padding in front of a convolution into its pads.
+    bias, which covers batch normalisation, and zero padding in front of a convolution into its pads. Transposed convolutions with
+    constant weights and spatial sizes become convolutions whose channels are interleaved.
 
     Nearly exact: reciprocals of constants and scaled weights round once more. `--plain` leaves the pass out.
 

@@ -29,6 +29,7 @@ struct CanonicalizeModel : impl::CanonicalizeModelBase<CanonicalizeModel> {
     populateArithmeticPatterns(owned);
     populateMovementPatterns(owned);
     populateWeightPatterns(owned);
+    populateConvTransposePatterns(owned);
     patterns = std::move(owned);
     return success();
   }

@@ -31,10 +31,25 @@ bool isFree(Value value) {
   return large <= 1;
 }
 
+/// A convolution reads this, directly or behind a few operations that can work
+/// on permuted dims.
+bool feedsConv(Value value, int64_t depth = 3) {
+  return llvm::any_of(value.getUses(), [&](OpOperand &use) {
+    Operation *user = use.getOwner();
+    if (isa<ConvOp>(user))
+      return use.getOperandNumber() == 0;
+    return depth > 0 &&
+           isa<ElementwiseOpInterface, ConcatOp, PadOp, SliceOp>(user) &&
+           feedsConv(user->getResult(0), depth - 1);
+  });
+}
+
 /// The permutation that an operation on all of these should work in: that of
-/// the largest operand that has one, unless operands without one weigh more.
-std::optional<Permutation> choosePermutation(ValueRange operands, int64_t rank,
+/// the largest operand that has one, unless operands without one weigh more and
+/// no convolution wants it permuted anyway.
+std::optional<Permutation> choosePermutation(ValueRange operands, Value result,
                                              LayoutMap &layouts) {
+  int64_t rank = getRank(result);
   const Version *best = nullptr;
   int64_t bestSize = -1, inOrder = 0, permuted = 0;
   for (Value operand : operands) {
@@ -50,7 +65,7 @@ std::optional<Permutation> choosePermutation(ValueRange operands, int64_t rank,
       bestSize = size;
     }
   }
-  if (!best || permuted < inOrder)
+  if (!best || (permuted < inOrder && !feedsConv(result)))
     return std::nullopt;
   return best->permutation;
 }
@@ -95,7 +110,7 @@ OpTy rebuildOnFirst(OpTy op, ArrayRef<int64_t> permutation,
 /// Elementwise operations, broadcasts and tiles: all operands alike.
 bool propagateAll(Operation *op, LayoutMap &layouts) {
   std::optional<Permutation> permutation =
-      choosePermutation(op->getOperands(), getRank(op->getResult(0)), layouts);
+      choosePermutation(op->getOperands(), op->getResult(0), layouts);
   if (!permutation)
     return false;
   SmallVector<Value> operands;
@@ -114,7 +129,7 @@ std::optional<Permutation> getOrder(Value x, LayoutMap &layouts) {
 
 bool propagateConcat(ConcatOp op, LayoutMap &layouts) {
   std::optional<Permutation> permutation =
-      choosePermutation(op.getInputs(), getRank(op), layouts);
+      choosePermutation(op.getInputs(), op.getY(), layouts);
   if (!permutation)
     return false;
   SmallVector<Value> operands;

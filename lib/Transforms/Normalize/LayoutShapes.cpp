@@ -81,25 +81,15 @@ std::optional<SmallVector<Group>> findGroups(ReshapeOp op) {
   return groups;
 }
 
-/// Groups in the order in which a permutation has their dims; nothing when it
-/// mixes them.
-std::optional<SmallVector<Group>> orderGroups(ArrayRef<Group> groups,
-                                              ArrayRef<int64_t> permutation) {
+/// Groups in the order in which a permutation has their first dims.
+SmallVector<Group> orderGroups(ArrayRef<Group> groups,
+                               ArrayRef<int64_t> permutation) {
   SmallVector<Group> ordered = {groups.front()};
-  SmallVector<int64_t> seen;
-  for (int64_t axis : permutation) {
-    const Group *owner = llvm::find_if(groups, [&](const Group &group) {
-      return llvm::is_contained(group.from, axis);
-    });
-    if (owner == groups.end() || ordered.back().from == owner->from)
-      continue;
-    if (llvm::is_contained(seen, axis))
-      return std::nullopt;
-    llvm::append_range(seen, owner->from);
-    ordered.push_back(*owner);
-  }
-  return ordered.size() == groups.size() ? std::optional(ordered)
-                                         : std::nullopt;
+  for (int64_t axis : permutation)
+    for (const Group &group : groups)
+      if (!group.from.empty() && group.from.front() == axis)
+        ordered.push_back(group);
+  return ordered;
 }
 
 } // namespace
@@ -109,10 +99,9 @@ bool propagateReshape(ReshapeOp op, LayoutMap &layouts) {
   if (!version)
     return false;
   std::optional<SmallVector<Group>> groups = findGroups(op);
-  if (groups)
-    groups = orderGroups(*groups, version->permutation);
   if (!groups)
     return false;
+  groups = orderGroups(*groups, version->permutation);
   Permutation source, result;
   for (const Group &group : *groups) {
     llvm::append_range(source, group.from);
@@ -126,9 +115,9 @@ bool propagateReshape(ReshapeOp op, LayoutMap &layouts) {
       current.push_back(axis);
   Value x = version->value;
   if (current != ArrayRef<int64_t>(source)) {
-    // Within a group the dims are out of order. In the original order this
-    // costs the same transpose.
-    if (isIdentity(result))
+    // Dims of a group are apart or out of order. In the original order this
+    // costs the same transpose, so it must lead to what convolutions want.
+    if (result != getChannelsLast(result.size()))
       return false;
     Permutation units;
     for (int64_t i = 0; i < static_cast<int64_t>(dims.size()); ++i)

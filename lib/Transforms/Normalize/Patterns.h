@@ -13,6 +13,9 @@ void populateMovementPatterns(mlir::RewritePatternSet &patterns);
 /// Products with constants, and what goes into their weights.
 void populateWeightPatterns(mlir::RewritePatternSet &patterns);
 
+/// Transposed convolutions as convolutions.
+void populateConvTransposePatterns(mlir::RewritePatternSet &patterns);
+
 } // namespace effc
 
 #endif // EFFC_LIB_TRANSFORMS_NORMALIZE_PATTERNS_H

@@ -177,12 +177,25 @@ func.func @batch_norm_and_pads(%x: tensor<1x1x4xf32>) -> tensor<1x2x6xf32> {
 // Each group's outputs follow each other; weights hold inputs first.
 // CHECK-LABEL: func @conv_transpose_scaled
 // CHECK: eff.constant dense<{{\[\[\[}}1.000000e+00], [2.000000e+01]], {{\[\[}}3.000000e+00], [4.000000e+01]], {{\[\[}}5.000000e+02], [6.000000e+03]], {{\[\[}}7.000000e+02], [8.000000e+03]]]> : tensor<4x2x1xf32>
-func.func @conv_transpose_scaled(%x: tensor<1x4x3xf32>) -> tensor<1x4x3xf32> {
+func.func @conv_transpose_scaled(%x: tensor<1x4x?xf32, #eff.dims<1, 4, s0>>) -> tensor<1x4x?xf32, #eff.dims<1, 4, s0>> {
   %w = eff.constant dense<[[[1.0], [2.0]], [[3.0], [4.0]], [[5.0], [6.0]], [[7.0], [8.0]]]> : tensor<4x2x1xf32>
   %c = eff.constant dense<[[1.0], [10.0], [100.0], [1000.0]]> : tensor<4x1xf32>
-  %0 = eff.conv_transpose %x, %w {strides = array<i64: 1>, dilations = array<i64: 1>, pads = array<i64: 0, 0>, output_padding = array<i64: 0>, groups = 2 : i64} : (tensor<1x4x3xf32>, tensor<4x2x1xf32>) -> tensor<1x4x3xf32>
-  %1 = eff.binary mul %0, %c : (tensor<1x4x3xf32>, tensor<4x1xf32>) -> tensor<1x4x3xf32>
-  return %1 : tensor<1x4x3xf32>
+  %0 = eff.conv_transpose %x, %w {strides = array<i64: 1>, dilations = array<i64: 1>, pads = array<i64: 0, 0>, output_padding = array<i64: 0>, groups = 2 : i64} : (tensor<1x4x?xf32, #eff.dims<1, 4, s0>>, tensor<4x2x1xf32>) -> tensor<1x4x?xf32, #eff.dims<1, 4, s0>>
+  %1 = eff.binary mul %0, %c : (tensor<1x4x?xf32, #eff.dims<1, 4, s0>>, tensor<4x1xf32>) -> tensor<1x4x?xf32, #eff.dims<1, 4, s0>>
+  return %1 : tensor<1x4x?xf32, #eff.dims<1, 4, s0>>
+}
+
+// With stride 2 each phase is a channel of its own: even places read weights 0 and 2, odd ones weight 1.
+// CHECK-LABEL: func @conv_transpose_to_conv
+// CHECK-SAME: (%[[X:.+]]: tensor<1x1x3xf32>)
+// CHECK: %[[W:.+]] = eff.constant dense<{{\[\[\[}}3.000000e+00, 1.000000e+00]], {{\[\[}}0.000000e+00, 2.000000e+00]]]> : tensor<2x1x2xf32>
+// CHECK-NEXT: %[[C:.+]] = eff.conv %[[X]], %[[W]] {dilations = array<i64: 1>, pads = array<i64: 1, 0>, strides = array<i64: 1>} : (tensor<1x1x3xf32>, tensor<2x1x2xf32>) -> tensor<1x2x3xf32>
+// CHECK: eff.transpose
+// CHECK: eff.slice %{{.+}} <0, 0, 1> by [1, 1, 1] : (tensor<1x1x6xf32>) -> tensor<1x1x5xf32>
+func.func @conv_transpose_to_conv(%x: tensor<1x1x3xf32>) -> tensor<1x1x5xf32> {
+  %w = eff.constant dense<[[[1.0, 2.0, 3.0]]]> : tensor<1x1x3xf32>
+  %0 = eff.conv_transpose %x, %w {strides = array<i64: 2>, dilations = array<i64: 1>, pads = array<i64: 1, 1>, output_padding = array<i64: 0>} : (tensor<1x1x3xf32>, tensor<1x1x3xf32>) -> tensor<1x1x5xf32>
+  return %0 : tensor<1x1x5xf32>
 }
 
 // Another user needs the product as it is.
