@@ -61,7 +61,8 @@ def Effk_PackedOp : Effk_Op<"packed", [Pure]> {
   let assemblyFormat = "$layout attr-dict $value `:` type($result)";
 }
 
-def Effk_LaunchOp : Effk_Op<"launch", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+// Not Pure: two results of equal launches are two buffers, which returned values rely on.
+def Effk_LaunchOp : Effk_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Runs a kernel function";
   let description = [{
     The function's arguments are: one flat memref per operand, one per result, an index per entry of `dims`, the iteration
