@@ -102,8 +102,9 @@ bool isTileable(ArrayRef<Value> values) {
 }
 
 TileChoice chooseTile(KernelEmitter &e, AffineExpr rows, int64_t columns,
-                      int64_t depth) {
-  return chooseGemmTile(e.options.target, getConstant(rows), columns, depth);
+                      int64_t depth, int64_t rowBytes) {
+  return chooseGemmTile(e.options.target, getConstant(rows), columns, depth,
+                        rowBytes);
 }
 
 } // namespace effc
@@ -275,7 +276,11 @@ LogicalResult effc::emitConvKernel(KernelEmitter &e, Operation *anchor) {
     return failure();
   AffineExpr rows = product(e.b.getContext(), ArrayRef(shape->y).drop_back());
   int64_t depth = shape->taps() * shape->channels, outputs = shape->outputs;
-  TileChoice tile = chooseTile(e, rows, outputs, depth);
+  // A pixel of the result adds stride^2 pixels of the operand to the cache.
+  int64_t rowBytes = 4 * shape->channels;
+  for (int64_t stride : op.getStrides())
+    rowBytes *= stride;
+  TileChoice tile = chooseTile(e, rows, outputs, depth, rowBytes);
   e.pack(op.getWeight(),
          effk::PanelAttr::get(e.b.getContext(), "oihw", shape->groups, depth,
                               outputs, tile.width));

@@ -39,7 +39,7 @@ bool isTileable(llvm::ArrayRef<mlir::Value> values);
 /// Rows times panels of a whole result of `rows` x `columns`: extent and tile
 /// fields.
 TileChoice chooseTile(KernelEmitter &e, mlir::AffineExpr rows, int64_t columns,
-                      int64_t depth);
+                      int64_t depth, int64_t rowBytes = 0);
 
 /// Packs [columns, depth] rows (element (n, k) at base + n * stride + k) into
 /// panels of depth x width in scratch, zeros beyond the columns.

@@ -423,14 +423,19 @@ LogicalResult KernelEmitter::emitBody() {
   return success();
 }
 
-/// Sums flops over the region and bytes over its border; the cost assumes a
-/// modest core.
+/// Sums flops over the region and bytes over its border. The cost decides how
+/// many threads a launch is worth, so it leans to the low side.
 static void estimate(KernelEmitter &e) {
   LaunchSizes &sizes = e.getSizes();
-  AffineExpr flops = e.constExpr(0), bytes = e.constExpr(0);
+  AffineExpr tiled = e.constExpr(0), flops = e.constExpr(0);
+  AffineExpr bytes = e.constExpr(0);
   for (Operation &op : e.getKernel().getBody().front())
-    if (auto cost = dyn_cast<eff::CostOpInterface>(op))
-      flops = flops + cost.getFlops();
+    if (auto cost = dyn_cast<eff::CostOpInterface>(op)) {
+      bool isTiled =
+          isa<eff::MatmulOp, eff::LinearOp, eff::ConvOp, eff::AttentionOp>(op);
+      AffineExpr &sum = isTiled && !e.options.plain ? tiled : flops;
+      sum = sum + cost.getFlops();
+    }
   auto addBytes = [&](Type type) {
     unsigned bits =
         getStorageType(cast<RankedTensorType>(type).getElementType())
@@ -439,11 +444,14 @@ static void estimate(KernelEmitter &e) {
   };
   llvm::for_each(e.getKernel().getInputs().getTypes(), addBytes);
   llvm::for_each(e.getKernel().getOutputs().getTypes(), addBytes);
-  sizes.flops = eff::simplify(flops);
+  sizes.flops = eff::simplify(tiled + flops);
   sizes.bytes = eff::simplify(bytes);
-  // 32 flops/ns in vector code, 1 in scalar loops; 16 bytes/ns from cache.
-  int64_t flopsPerNs = e.options.plain ? 1 : 32;
-  sizes.cost = eff::simplify(sizes.flops.floorDiv(flopsPerNs) +
+  // A register tile does two multiply-adds a cycle and lane at 2 GHz or more;
+  // other vector code 4 flops/ns, since a function counts as one; scalar loops
+  // 1. Memory gives 16 bytes/ns from cache.
+  int64_t lanes = e.options.plain ? 1 : e.options.target.getVectorBits() / 32;
+  sizes.cost = eff::simplify(tiled.floorDiv(8 * lanes) +
+                             flops.floorDiv(e.options.plain ? 1 : 4) +
                              sizes.bytes.floorDiv(16));
 }
 
