@@ -31,3 +31,18 @@ std::optional<OperandMap> effc::classifyOperand(Type operand, Type result) {
     return std::nullopt;
   return last || lastIsOne ? OperandMap::Element : OperandMap::Row;
 }
+
+bool effc::isVectorizable(Operation *op) {
+  auto binary = dyn_cast<eff::BinaryOp>(op);
+  if (!binary || !getElementTypeOrSelf(binary.getA().getType()).isInteger())
+    return true;
+  switch (binary.getKind()) {
+  case eff::BinaryKind::Div:
+  case eff::BinaryKind::Mod:
+  case eff::BinaryKind::FMod:
+  case eff::BinaryKind::Pow:
+    return false;
+  default:
+    return true;
+  }
+}

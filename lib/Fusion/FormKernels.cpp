@@ -92,6 +92,8 @@ private:
   static bool epilogueFits(const SetVector<Operation *> &path,
                            Operation *anchor) {
     Value result = anchor->getResult(0);
+    if (!llvm::all_of(path, isVectorizable))
+      return false;
     for (Operation *op : path)
       for (Value operand : op->getOperands()) {
         Operation *producer = operand.getDefiningOp();
@@ -166,7 +168,7 @@ private:
     if (group.anchor && isContraction(group.anchor)) {
       // Pulled into a tiled epilogue: all operands must be loadable there.
       Type result = group.anchor->getResult(0).getType();
-      return isElementwise(op) && user != group.anchor &&
+      return isElementwise(op) && isVectorizable(op) && user != group.anchor &&
              llvm::all_of(op->getOperands(),
                           [&](Value operand) {
                             return classifyOperand(operand.getType(), result)
@@ -189,11 +191,14 @@ private:
   void absorbProducers(Group &group) {
     // Ops are visited as they join, so chains are followed to their start.
     for (size_t i = 0; i < group.ops.size(); ++i) {
-      Operation *user = group.ops[i];
-      for (Value operand : user->getOperands()) {
+      for (Value operand : group.ops[i]->getOperands()) {
         Operation *producer = soleProducer(group, operand);
-        if (producer && !group.contains(producer) &&
-            canPull(group, producer, user))
+        if (!producer || group.contains(producer))
+          continue;
+        // Every use in the group, so that what an anchor reads stays a buffer.
+        if (llvm::all_of(operand.getUsers(), [&](Operation *each) {
+              return canPull(group, producer, each);
+            }))
           group.ops.insert(producer);
       }
     }

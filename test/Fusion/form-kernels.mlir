@@ -77,3 +77,27 @@ func.func @results(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4
   %0 = eff.unary exp %x : (tensor<4xf32>) -> tensor<4xf32>
   return %0, %0, %x : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
 }
+
+// What a contraction reads stays a buffer, even when a residual reads it too.
+// CHECK-LABEL: func.func @residual
+// CHECK: %[[Y:.+]] = effk.kernel "unary"
+// CHECK: effk.kernel "linear"(%[[Y]]
+// CHECK: eff.linear
+// CHECK: eff.binary add
+func.func @residual(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) -> tensor<4x8xf32> {
+  %0 = eff.unary relu %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %1 = eff.linear %0, %w : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+  %2 = eff.binary add %0, %1 : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %2 : tensor<4x8xf32>
+}
+
+// Integer division may report an error: it is no epilogue of a tile.
+// CHECK-LABEL: func.func @integer_division
+// CHECK: effk.kernel "linear"
+// CHECK: effk.kernel "binary"
+func.func @integer_division(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>, %d: tensor<8xi32>) -> tensor<4x8xi32> {
+  %0 = eff.linear %x, %w : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+  %1 = eff.convert %0 : (tensor<4x8xf32>) -> tensor<4x8xi32>
+  %2 = eff.binary div %1, %d : (tensor<4x8xi32>, tensor<8xi32>) -> tensor<4x8xi32>
+  return %2 : tensor<4x8xi32>
+}

@@ -4,6 +4,7 @@
 #define EFFC_ANALYSIS_EPILOGUE_H
 
 #include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Operation.h"
 #include <optional>
 
 namespace effc {
@@ -16,6 +17,10 @@ enum class OperandMap { Scalar, Column, Element, Row };
 /// neither constant, per column, per row nor per element.
 std::optional<OperandMap> classifyOperand(mlir::Type operand,
                                           mlir::Type result);
+
+/// Whether an elementwise op can run on the registers of a tile. Integer
+/// division and powers cannot: they report errors or loop.
+bool isVectorizable(mlir::Operation *op);
 
 } // namespace effc
 

@@ -280,12 +280,8 @@ Value emitIntegerUnary(KernelEmitter &e, UnaryKind kind, Value x,
 }
 
 Value emitUnary(KernelEmitter &e, UnaryOp op, Value x) {
-  // A bound of clip that is absent does not bind.
-  double absent = op.getKind() == UnaryKind::Clip
-                      ? std::numeric_limits<double>::infinity()
-                      : 0.0;
-  double alpha = op.getAlpha() ? op.getAlpha()->convertToDouble() : -absent;
-  double beta = op.getBeta() ? op.getBeta()->convertToDouble() : absent;
+  double alpha = op.getAlpha() ? op.getAlpha()->convertToDouble() : 0;
+  double beta = op.getBeta() ? op.getBeta()->convertToDouble() : 0;
   Type type = cast<RankedTensorType>(op.getX().getType()).getElementType();
   if (isa<IntegerType>(x.getType()))
     return emitIntegerUnary(e, op.getKind(), x, isUnsignedType(type), op);

@@ -28,7 +28,7 @@ LogicalResult EpilogueEmitter::collect() {
   for (Operation &op : e.getKernel().getBody().front().without_terminator()) {
     if (&op == anchor || isa<ConstantOp>(op))
       continue;
-    if (!isa<ElementwiseOpInterface>(op))
+    if (!isa<ElementwiseOpInterface>(op) || !isVectorizable(&op))
       return failure();
     for (Value operand : op.getOperands()) {
       if (!e.getBuffer(operand))
@@ -399,7 +399,14 @@ struct BatchedMatmul {
     gemm.bStride = Value();
   }
 
-  void emitProduct(Value item, EpilogueEmitter &epilogue) {
+  /// A single product whose operands are read where they lie is shared out by
+  /// tiles instead of by products.
+  bool isSingle() const {
+    return !aPacked && !bPacked &&
+           getConstant(product(e.b.getContext(), batch)) == 1;
+  }
+
+  void describeProduct(Value item, EpilogueEmitter &epilogue) {
     Indices at = e.delinearize(item, batch);
     Value aBase = base(a, at), bBase = base(b, at);
     setA(aBase);
@@ -407,7 +414,6 @@ struct BatchedMatmul {
     Value first = e.mul(item, e.size(rows));
     gemm.cBase = e.mul(first, gemm.n);
     gemm.epilogueInputs = epilogue.inputs(first, e.index(0), gemm.n);
-    createTiles(e, gemm, epilogue);
   }
 };
 
@@ -423,8 +429,17 @@ LogicalResult effc::emitMatmulKernel(KernelEmitter &e, Operation *anchor) {
     return failure();
   BatchedMatmul matmul(e, op);
   matmul.describe();
+  if (matmul.isSingle()) {
+    e.setExtent(countTiles(matmul.tile, matmul.rows, matmul.columns));
+    matmul.describeProduct(e.index(0), epilogue);
+    createWhole(e, matmul.gemm, epilogue);
+    return success();
+  }
   e.setExtent(product(e.b.getContext(), matmul.batch));
-  e.parallelLoop([&](Value item) { matmul.emitProduct(item, epilogue); });
+  e.parallelLoop([&](Value item) {
+    matmul.describeProduct(item, epilogue);
+    createTiles(e, matmul.gemm, epilogue);
+  });
   return success();
 }
 

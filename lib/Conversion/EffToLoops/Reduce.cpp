@@ -242,15 +242,21 @@ Value emitArgReduce(KernelEmitter &e, ArgReduceOp op, ArrayRef<Value> indices) {
     P min = isUnsigned ? (last ? P::ule : P::ult) : (last ? P::sle : P::slt);
     return arith::CmpIOp::create(b, loc, isMax ? max : min, x, best);
   };
-  Value zero = e.index(0);
+  // No element yet: the first one wins. An empty axis gives index 0.
+  Value none = e.index(-1);
   auto step = [&](Value i, ValueRange a) {
-    Value x = at(i), wins = better(x, a[0]);
+    Value x = at(i);
+    Value first = e.compare(arith::CmpIPredicate::eq, a[1], none);
+    Value wins = arith::OrIOp::create(b, loc, first, better(x, a[0]));
     return SmallVector<Value>{arith::SelectOp::create(b, loc, wins, x, a[0]),
                               arith::SelectOp::create(b, loc, wins, i, a[1])};
   };
-  auto result = e.reduceLoop(e.index(1), e.size(axes.extents[0]),
-                             ValueRange{at(zero), zero}, step);
-  return arith::IndexCastOp::create(b, loc, b.getI64Type(), result[1]);
+  Type wide = element.isF16() || element.isBF16() ? Type(b.getF32Type())
+                                                  : getScalarType(element);
+  auto result = e.reduceLoop(e.index(0), e.size(axes.extents[0]),
+                             ValueRange{e.constant(wide, 0), none}, step);
+  Value index = e.maximum(result[1], e.index(0));
+  return arith::IndexCastOp::create(b, loc, b.getI64Type(), index);
 }
 
 } // namespace

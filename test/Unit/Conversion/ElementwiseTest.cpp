@@ -94,9 +94,9 @@ std::vector<UnaryCase> activationCases() {
       {"leaky_relu", [](R x) { return x < 0 ? 0.125L * x : x; },
        "{alpha = 0.125 : f64}"},
       {"elu", [](R x) { return x < 0 ? 0.5L * std::expm1(x) : x; },
-       "{alpha = 0.5 : f64}"},
+       "{alpha = 0.5 : f64, beta = 0x7FF0000000000000 : f64}"},
       {"celu", [](R x) { return x < 0 ? 0.5L * std::expm1(x / 0.5L) : x; },
-       "{alpha = 0.5 : f64}"},
+       "{alpha = 0.5 : f64, beta = 0x7FF0000000000000 : f64}"},
       {"selu", [](R x) { return 2 * (x < 0 ? 0.5L * std::expm1(x) : x); },
        "{alpha = 0.5 : f64, beta = 2.0 : f64}"},
       {"thresholded_relu", [](R x) { return x > 1.5L ? x : 0; },
@@ -172,19 +172,23 @@ INSTANTIATE_TEST_SUITE_P(Elementwise, UnaryFloats,
 
 TEST(Elementwise, ClipWithOneBound) {
   Tensor x = floatsFor("f32");
-  check({"eff.unary clip %a0 {alpha = 0.5 : f64}", {x}, {map(x, [](Real v) {
-           return clamp(v, 0.5L, inf);
-         })}});
-  check({"eff.unary clip %a0 {beta = 0.5 : f64}", {x}, {map(x, [](Real v) {
-           return clamp(v, -inf, 0.5L);
-         })}});
+  check({"eff.unary clip %a0 {alpha = 0.5 : f64, beta = 0x7FF0000000000000 : "
+         "f64}",
+         {x},
+         {map(x, [](Real v) { return clamp(v, 0.5L, inf); })}});
+  check({"eff.unary clip %a0 {alpha = 0xFFF0000000000000 : f64, beta = 0.5 : "
+         "f64}",
+         {x},
+         {map(x, [](Real v) { return clamp(v, -inf, 0.5L); })}});
   Tensor n = integersFor("i32", -9, 9);
-  check({"eff.unary clip %a0 {beta = -1.0 : f64}", {n}, {map(n, [](Real v) {
-           return std::fmin(v, -1);
-         })}});
-  check({"eff.unary clip %a0 {alpha = 2.0 : f64}", {n}, {map(n, [](Real v) {
-           return std::fmax(v, 2);
-         })}});
+  check({"eff.unary clip %a0 {alpha = 0xFFF0000000000000 : f64, beta = -1.0 : "
+         "f64}",
+         {n},
+         {map(n, [](Real v) { return std::fmin(v, -1); })}});
+  check({"eff.unary clip %a0 {alpha = 2.0 : f64, beta = 0x7FF0000000000000 : "
+         "f64}",
+         {n},
+         {map(n, [](Real v) { return std::fmax(v, 2); })}});
 }
 
 TEST(Elementwise, ClipOfIntegersWithHugeBounds) {
