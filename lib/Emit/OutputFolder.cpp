@@ -112,18 +112,21 @@ std::error_code OutputFolder::replace(StringRef name) {
   if (fs::is_directory(target))
     return std::make_error_code(std::errc::is_a_directory);
   if (fs::exists(target)) {
-    std::string backup = getWorkPath((name + ".before").str());
-    if (link(entry.target.c_str(), backup.c_str()) == 0)
-      entry.backup = backup;
+    entry.backup = getWorkPath((name + ".before").str());
+    // Without hard links (vfat, some network shares) the earlier file is out of
+    // its place for a moment; it must not be lost.
+    if (link(entry.target.c_str(), entry.backup.c_str()) != 0)
+      if (std::error_code code = fs::rename(target, entry.backup))
+        return code;
   }
-  if (std::error_code code = fs::rename(getWorkPath(name), target))
-    return code;
+  // Also when the rename fails: restore() then brings the earlier file back.
   replaced.push_back(entry);
-  return {};
+  return fs::rename(getWorkPath(name), target);
 }
 
 void OutputFolder::restore() {
   for (const Replaced &entry : llvm::reverse(replaced)) {
+    // Of two links to one file rename removes neither, which is right too.
     if (entry.backup.empty())
       (void)fs::remove(entry.target);
     else

@@ -5,12 +5,24 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
+#include <cerrno>
 #include <cstdlib>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 using namespace mlir;
 using namespace effc;
+
+static bool hardLinksWork = true;
+
+/// Takes the place of libc's, to stand for file systems without hard links.
+extern "C" int link(const char *from, const char *to) noexcept {
+  if (hardLinksWork)
+    return linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
+  errno = EPERM;
+  return -1;
+}
 
 namespace {
 
@@ -232,6 +244,21 @@ TEST_F(LibraryTest, FailureLeavesNothing) {
   options = makeOptions("int");
   EXPECT_TRUE(failed(emit(options)));
   EXPECT_NE(messages.back().find("cannot name a model"), std::string::npos);
+}
+
+TEST_F(LibraryTest, KeepsEarlierFilesWithoutHardLinks) {
+  ScopedDiagnosticHandler handler(&context, [](Diagnostic &) {});
+  hardLinksWork = false;
+  write("libmodel.so", "before");
+  ASSERT_EQ(mkdir((folder + "/model.h").c_str(), 0777), 0);
+  EXPECT_TRUE(failed(emit(makeOptions("model"))));
+  EXPECT_EQ(read("libmodel.so"), "before");
+  EXPECT_EQ(countFiles(), 2u);
+  ASSERT_EQ(rmdir((folder + "/model.h").c_str()), 0);
+  EXPECT_TRUE(succeeded(emit(makeOptions("model"))));
+  hardLinksWork = true;
+  EXPECT_NE(read("libmodel.so"), "before");
+  EXPECT_EQ(countFiles(), 3u);
 }
 
 } // namespace
