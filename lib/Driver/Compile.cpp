@@ -174,6 +174,20 @@ bool Compilation::checkOptions() {
   if (!parse(options.stopAfter, "--stop-after", stopAfter) ||
       !parse(options.startAt, "--start-at", startAt))
     return false;
+  // They act on import; silently ignored, the certificate would record them.
+  std::pair<const char *, bool> importOptions[] = {
+      {"--dim", !options.dims.empty()},
+      {"--input-shape", !options.inputShapes.empty()},
+      {"--input-value", !options.inputValues.empty()},
+      {"--output-names", !options.outputNames.empty()}};
+  for (auto [option, given] : importOptions)
+    if (startAt && given) {
+      InFlightDiagnostic message = error();
+      message << option << " has no effect with --start-at";
+      message.attachNote() << "sizes, inputs and outputs are chosen at import: "
+                              "pass it where the stage is saved";
+      return false;
+    }
   if (options.computeF64 && !options.plain) {
     error() << "--compute=f64 needs --plain";
     return false;
