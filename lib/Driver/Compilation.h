@@ -31,6 +31,7 @@ private:
   /// Imports an ONNX file or parses a saved stage.
   mlir::OwningOpRef<mlir::ModuleOp> readModel(const EntryPoint &entry);
   mlir::OwningOpRef<mlir::ModuleOp> importModel(const EntryPoint &entry);
+  mlir::OwningOpRef<mlir::ModuleOp> parseStageFile();
   /// Reads the model and runs the stages; null after a reported failure.
   mlir::OwningOpRef<mlir::ModuleOp> lower(const EntryPoint &entry,
                                           eff::TargetAttr target);
@@ -38,6 +39,7 @@ private:
   mlir::OwningOpRef<mlir::ModuleOp> lowerAll(eff::TargetAttr target);
   mlir::LogicalResult runPipeline(mlir::ModuleOp module);
   mlir::LogicalResult saveStage(Stage stage, mlir::ModuleOp module);
+  void warnOfOmittedWeights(mlir::ModuleOp module);
   void recordStage(Stage stage, mlir::ModuleOp module);
   mlir::LogicalResult generate(mlir::ModuleOp module);
   /// Hashes the model's file while other stages run.
@@ -55,6 +57,7 @@ private:
   CompileResult &result;
   std::unique_ptr<mlir::MLIRContext> context;
   std::unique_ptr<DiagnosticCollector> diagnostics;
+  bool warnedOfOmittedWeights = false;
   std::string name;
   std::future<std::string> modelHash;
   std::optional<Stage> stopAfter, startAt;

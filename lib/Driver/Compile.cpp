@@ -7,6 +7,7 @@
 #include "effc/InitAll.h"
 #include "effc/Target/CPU/CPUTarget.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -86,6 +87,33 @@ std::string Compilation::getModelFile() const {
 /// Weights beyond this are left out of saved stages, which then cannot be
 /// resumed but can be read.
 static constexpr int64_t kMaxPrintedBytes = 64 << 20;
+/// In hexadecimal, with quotes, prefix and alignment.
+static constexpr int64_t kMaxPrintedDigits = 2 * kMaxPrintedBytes + 16;
+
+void Compilation::warnOfOmittedWeights(ModuleOp module) {
+  if (warnedOfOmittedWeights || !options.onDiagnostic)
+    return;
+  module.walk([&](Operation *op) {
+    op->getAttrDictionary().walk([&](DenseResourceElementsAttr weight) {
+      AsmResourceBlob *blob = weight.getRawHandle().getBlob();
+      if (warnedOfOmittedWeights || !blob ||
+          int64_t(blob->getData().size()) <= kMaxPrintedBytes)
+        return;
+      warnedOfOmittedWeights = true;
+      // Straight to the user: warnings that the collector sees end in the
+      // certificate, which must not depend on what else is saved.
+      Diagnostic record;
+      record.severity = Severity::Warning;
+      record.file = getModelFile();
+      record.message =
+          "weights of more than " + std::to_string(kMaxPrintedBytes >> 20) +
+          " MB, like '" + weight.getRawHandle().getKey().str() +
+          "', are left out of the saved stages: these can be read but not "
+          "resumed with --start-at";
+      options.onDiagnostic(record);
+    });
+  });
+}
 
 LogicalResult Compilation::saveStage(Stage stage, ModuleOp module) {
   if (options.saveStages.empty())
@@ -94,6 +122,7 @@ LogicalResult Compilation::saveStage(Stage stage, ModuleOp module) {
           stageFolder, /*IgnoreExisting=*/true, llvm::sys::fs::all_all))
     return error() << "cannot create '" << stageFolder
                    << "': " << code.message();
+  warnOfOmittedWeights(module);
   std::string file = stageFolder + "/" +
                      std::to_string(static_cast<unsigned>(stage) + 1) + "-" +
                      getStageName(stage).str() + ".mlir";
@@ -101,7 +130,7 @@ LogicalResult Compilation::saveStage(Stage stage, ModuleOp module) {
   llvm::raw_fd_ostream os(file, code);
   if (!code) {
     OpPrintingFlags flags;
-    flags.enableDebugInfo().elideLargeResourceString(2 * kMaxPrintedBytes);
+    flags.enableDebugInfo().elideLargeResourceString(kMaxPrintedDigits);
     module.print(os, flags);
     os.close();
     code = os.error();

@@ -2,6 +2,7 @@
 // the certificate says of it.
 #include "Compilation.h"
 #include "effc/Import/Import.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -28,7 +29,28 @@ OwningOpRef<ModuleOp> Compilation::readModel(const EntryPoint &entry) {
   }
   if (!isText)
     return importModel(entry);
-  return parseSourceFile<ModuleOp>(options.model, context.get());
+  return parseStageFile();
+}
+
+OwningOpRef<ModuleOp> Compilation::parseStageFile() {
+  auto module = parseSourceFile<ModuleOp>(options.model, context.get());
+  if (!module)
+    return {};
+  // The parser takes a resource without data, later stages do not.
+  std::string absent;
+  module->walk([&](Operation *op) {
+    op->getAttrDictionary().walk([&](DenseResourceElementsAttr weight) {
+      if (absent.empty() && !weight.getRawHandle().getBlob())
+        absent = weight.getRawHandle().getKey().str();
+    });
+  });
+  if (absent.empty())
+    return module;
+  InFlightDiagnostic message = error();
+  message << "the saved stage lacks the weight '" << absent << "'";
+  message.attachNote() << "large weights are left out of saved stages: compile "
+                          "the ONNX file instead";
+  return {};
 }
 
 OwningOpRef<ModuleOp> Compilation::importModel(const EntryPoint &entry) {
