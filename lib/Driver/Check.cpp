@@ -50,17 +50,30 @@ static std::string getNodeName(Location loc) {
   return "";
 }
 
-/// Single operations that exporters spell as many.
-static bool isIdiom(Operation *op) {
-  StringRef name = op->getName().stripDialect();
-  return name == "attention" || name == "norm" || name == "rope" ||
-         name == "softmax" || name == "gelu";
+/// The name of a single operation that exporters spell as many; else empty.
+static StringRef getIdiom(Operation *op) {
+  if (isa<eff::LayerNormOp, eff::RMSNormOp, eff::GroupNormOp, eff::SoftmaxOp,
+          eff::AttentionOp, eff::RopeOp>(op))
+    return op->getName().stripDialect();
+  auto unary = dyn_cast<eff::UnaryOp>(op);
+  if (!unary)
+    return "";
+  switch (unary.getKind()) {
+  case eff::UnaryKind::Gelu:
+  case eff::UnaryKind::GeluTanh:
+  case eff::UnaryKind::QuickGelu:
+  case eff::UnaryKind::Silu:
+  case eff::UnaryKind::HardSwish:
+  case eff::UnaryKind::Mish:
+    return eff::stringifyUnaryKind(unary.getKind());
+  default:
+    return "";
+  }
 }
 
 static bool isContraction(Operation *op) {
-  StringRef name = op->getName().stripDialect();
-  return name == "matmul" || name == "linear" || name == "conv" ||
-         name == "conv_transpose" || name == "einsum";
+  return isa<eff::MatmulOp, eff::LinearOp, eff::ConvOp, eff::ConvTransposeOp,
+             eff::AttentionOp>(op);
 }
 
 namespace {
@@ -86,8 +99,8 @@ public:
       total += flops;
       if (isContraction(&op))
         contractions += flops;
-      if (isIdiom(&op))
-        ++idioms[op.getName().stripDialect()];
+      if (StringRef idiom = getIdiom(&op); !idiom.empty())
+        ++idioms[idiom];
       result.nodes.push_back(std::move(node));
     }
     for (auto [name, count] : idioms)
