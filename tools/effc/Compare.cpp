@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 
 namespace effc::tool {
@@ -34,17 +35,50 @@ struct Difference {
 
 } // namespace
 
+template <typename T> static T load(const NpyArray &array, size_t index) {
+  T value;
+  std::memcpy(&value, array.data.data() + index * sizeof(T), sizeof(T));
+  return value;
+}
+
+/// |a - b|; 0 only for equal integers, also those that no double holds.
+static double getDistance(const NpyArray &a, const NpyArray &b, size_t index) {
+  if (a.dtype == EFFRT_DTYPE_I64 || a.dtype == EFFRT_DTYPE_U64) {
+    uint64_t x = load<uint64_t>(a, index), y = load<uint64_t>(b, index);
+    bool less = a.dtype == EFFRT_DTYPE_I64 ? int64_t(x) < int64_t(y) : x < y;
+    return static_cast<double>(less ? y - x : x - y);
+  }
+  double x = getElement(a, index), y = getElement(b, index);
+  return x == y || (std::isnan(x) && std::isnan(y)) ? 0 : std::fabs(x - y);
+}
+
+static bool isFloat(int32_t dtype) {
+  return dtype == EFFRT_DTYPE_F16 || dtype == EFFRT_DTYPE_BF16 ||
+         dtype == EFFRT_DTYPE_F32 || dtype == EFFRT_DTYPE_F64;
+}
+
+static std::string formatElement(const NpyArray &array, size_t index) {
+  if (array.dtype == EFFRT_DTYPE_I64)
+    return std::to_string(load<int64_t>(array, index));
+  if (array.dtype == EFFRT_DTYPE_U64)
+    return std::to_string(load<uint64_t>(array, index));
+  return format("%.9g", getElement(array, index));
+}
+
 static Difference measure(const NpyArray &got, const NpyArray &expected,
                           const CompareOptions &options) {
   Difference result;
   result.count = getNumElements(got);
   for (size_t i = 0; i < result.count; ++i) {
-    double a = getElement(got, i), b = getElement(expected, i);
-    if (a == b || (std::isnan(a) && std::isnan(b)))
+    double difference = getDistance(got, expected, i);
+    if (difference == 0)
       continue;
-    double difference = std::fabs(a - b);
-    // Also true for a NaN or infinity on one side.
-    if (!(difference <= options.absolute + options.relative * std::fabs(b)) &&
+    // Integers are not rounded: large ones may not differ by more either.
+    double tolerance = options.absolute;
+    if (isFloat(got.dtype))
+      tolerance += options.relative * std::fabs(getElement(expected, i));
+    // A NaN or infinity on one side is beyond any tolerance.
+    if (!(std::isfinite(difference) && difference <= tolerance) &&
         result.beyond++ == 0)
       result.first = i;
     if (!(difference <= result.largest))
@@ -68,32 +102,38 @@ static bool compareOne(const std::string &name, const NpyArray &got,
   std::printf("%-24s max error %.3g, mean %.3g", name.c_str(), result.largest,
               result.count ? result.sum / result.count : 0.0);
   if (result.beyond)
-    std::printf(", %zu of %zu beyond tolerance, first at %zu: %.9g instead of "
-                "%.9g",
+    std::printf(", %zu of %zu beyond tolerance, first at %zu: %s instead of %s",
                 result.beyond, result.count, result.first,
-                getElement(got, result.first),
-                getElement(expected, result.first));
+                formatElement(got, result.first).c_str(),
+                formatElement(expected, result.first).c_str());
   std::printf("\n");
   return result.beyond == 0;
+}
+
+static const NpyArray *find(const NpzArrays &arrays, const std::string &name) {
+  for (const auto &[key, array] : arrays)
+    if (key == name)
+      return &array;
+  return nullptr;
 }
 
 static int compareWith(const NpzArrays &outputs, const NpzArrays &references,
                        const CompareOptions &options, const Console &console) {
   bool same = true;
-  size_t compared = 0;
+  std::string unmatched;
   for (const auto &[name, got] : outputs) {
-    auto reference = std::find_if(
-        references.begin(), references.end(),
-        [&, &name = name](const auto &r) { return r.first == name; });
-    if (reference == references.end()) {
-      console.warn("output '" + name + "' is not in the reference");
-      continue;
-    }
-    ++compared;
-    same &= compareOne(name, got, reference->second, options);
+    const NpyArray *reference = find(references, name);
+    if (reference)
+      same &= compareOne(name, got, *reference, options);
+    else
+      unmatched = "output '" + name + "' is not in the reference";
   }
-  if (compared == 0)
-    return console.fail("no output of the model is in the reference");
+  for (const auto &[name, expected] : references)
+    if (!find(outputs, name))
+      unmatched = "'" + name + "' in the reference is no output of the model";
+  if (!unmatched.empty())
+    return console.fail(unmatched, "its keys must be the names of the outputs, "
+                                   "which effc inspect lists");
   if (same)
     return ExitDone;
   return console.fail("outputs differ from the reference",
@@ -120,6 +160,9 @@ static int compareWithPlain(NpzArrays &inputs, const NpzArrays &outputs,
   // The same sizes as in the run, in case the library was made for them.
   for (const auto &[name, array] : inputs)
     compileOptions.inputShapes.emplace_back(name, array.shape);
+  // The library may have been made for some of the outputs.
+  for (const auto &[name, array] : outputs)
+    compileOptions.outputNames.push_back(name);
   compileOptions.onDiagnostic = [&](const Diagnostic &diagnostic) {
     console.report(diagnostic);
   };
