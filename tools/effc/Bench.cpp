@@ -246,7 +246,9 @@ int BenchVerb::run() {
                                    {"ms", row.ms}});
   int code = against.empty() ? int(ExitDone) : runPeers(*arrays, result);
   if (json)
-    std::printf("%s\n", result.dump(2).c_str());
+    std::printf(
+        "%s\n",
+        result.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
   else
     print(result);
   if (profile && !json)

@@ -140,7 +140,10 @@ int CheckVerb::run() {
     if (result.exitCode != 0)
       return result.exitCode;
     if (json)
-      std::printf("%s\n", describe(result).dump(2).c_str());
+      std::printf("%s\n",
+                  describe(result)
+                      .dump(2, ' ', false, Json::error_handler_t::replace)
+                      .c_str());
     else
       print(result);
     return int(ExitDone);
