@@ -263,14 +263,18 @@ private:
 
   bool addSingle(const std::string &text, std::string &error) {
     auto [name, source] = splitPair(text, "--input");
-    std::string seed;
-    if (takeRandom(source, seed)) {
+    size_t index = 0;
+    while (index < library.inputs.size() && library.inputs[index].name != name)
+      ++index;
+    if (index == library.inputs.size()) {
+      error = "the model has no input '" + name + "'; its inputs are: ";
       for (size_t i = 0; i < library.inputs.size(); ++i)
-        if (library.inputs[i].name == name)
-          return addRandom(i, seed, error);
-      found[name] = {};
-      return true;
+        error += (i ? ", '" : "'") + std::string(library.inputs[i].name) + "'";
+      return false;
     }
+    std::string seed;
+    if (takeRandom(source, seed))
+      return addRandom(index, seed, error);
     auto array = endsWith(source, ".pb") ? readTensorProto(source, error)
                                          : readNpy(source, error);
     if (array)
