@@ -62,8 +62,8 @@ LogicalResult Importer::selectOutputs() {
       return output.name() == name;
     });
     if (it == graph.output().end())
-      return error(loc) << "option --output: the model has no output '" << name
-                        << "'";
+      return error(loc) << "option --output-names: the model has no output '"
+                        << name << "'";
     outputs.push_back(&*it);
   }
   if (outputs.empty())

@@ -158,7 +158,8 @@ void addCheck(CLI::App &app, Console &console, Action &action) {
   state->sizes.addOptions(*verb);
   verb->add_option("--cpu", state->options.cpu, "The machine, as for compile");
   verb->add_option("--external-data-dir", state->options.externalDataDir,
-                   "Where external weights may lie besides the model's folder");
+                   "Where external weights lie, instead of the model's folder "
+                   "(trusted: links are followed)");
   verb->add_flag("--per-node", state->perNode, "Also list every operation");
   verb->add_flag("--json", state->json,
                  "One JSON object on standard output (docs/schema)");

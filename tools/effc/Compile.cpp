@@ -2,6 +2,7 @@
 #include "Compile.h"
 #include "Console.h"
 #include "Supervise.h"
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -34,10 +35,14 @@ static DimOption parseDim(const std::string &text) {
       dim.general = true;
       continue;
     }
-    dim.values.push_back(parseInteger(part, "--dim"));
-    if (dim.values.back() < 0)
+    int64_t size = parseInteger(part, "--dim");
+    if (size < 0)
       throw CLI::ValidationError("--dim",
                                  "'" + text + "': sizes are 0 or more");
+    // Twice the same would be two functions of one name.
+    auto &values = dim.values;
+    if (std::find(values.begin(), values.end(), size) == values.end())
+      values.push_back(size);
   }
   return dim;
 }
@@ -277,7 +282,8 @@ void addCompile(CLI::App &app, Console &console, Action &action) {
                    "Only these outputs: a,b")
       ->delimiter(',');
   verb->add_option("--external-data-dir", options.externalDataDir,
-                   "Where external weights may lie besides the model's folder");
+                   "Where external weights lie, instead of the model's folder "
+                   "(trusted: links are followed)");
   addTargetOptions(*verb, *state);
   addStageOptions(*verb, *state);
   verb->footer("Example: effc compile model.onnx -o out/ --dim batch=1");
