@@ -31,14 +31,14 @@ def SubstituteSizes : Pass<"eff-substitute-sizes", "::mlir::func::FuncOp"> {
 def CanonicalizeModel : Pass<"eff-canonicalize-model", "::mlir::func::FuncOp"> {
   let summary = "Bring a model into the form that later passes match";
   let description = [{
-    Constants move to the right of commutative operations; subtraction and division by a constant become addition and
+    Constants move to the right of commutative operations; subtraction of a constant and division by a power of two become addition and
     multiplication; powers of 2, 0.5 and -1 become multiplications, roots and reciprocals; minima and maxima with a constant
     become relu or clip; transposes, reshapes, converts and broadcasts compose, go into products or go away; a product with a constant matrix becomes
     `eff.linear`. Factors and addends for each channel behind a convolution or linear go into weights and
     bias, which covers batch normalisation, and zero padding in front of a convolution into its pads. Transposed convolutions with
     constant weights and spatial sizes become convolutions whose channels are interleaved.
 
-    Nearly exact: reciprocals of constants and scaled weights round once more. `--plain` leaves the pass out.
+    Nearly exact: scaled weights and biases round once more. `--plain` leaves the pass out.
 
     ```mlir
     %0 = eff.binary div %x, %eight : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>

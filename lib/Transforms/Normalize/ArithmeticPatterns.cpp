@@ -95,7 +95,21 @@ struct CompareConstantToRight : OpRewritePattern<CompareOp> {
   }
 };
 
-/// x - c = x + (-c), x / c = x * (1 / c).
+/// Multiplying by it and dividing by it round nothing.
+bool isPowerOfTwo(double value) {
+  int exponent = 0;
+  return std::abs(std::frexp(value, &exponent)) == 0.5;
+}
+
+/// Constants below it, and above its reciprocal, are far from overflow.
+double getLimit(Type type) {
+  if (type.isF16() || type.isBF16())
+    return 0x1p14;
+  return type.isF64() ? 0x1p1000 : 0x1p120;
+}
+
+/// x - c = x + (-c), x / c = x * (1 / c) where 1 / c is exact: a quotient that
+/// is rounded twice may lie on the other side of an integer.
 struct InvertConstant : OpRewritePattern<BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(BinaryOp op,
@@ -104,21 +118,14 @@ struct InvertConstant : OpRewritePattern<BinaryOp> {
     bool isSub = op.getKind() == BinaryKind::Sub;
     if (!isa<FloatType>(type) || (!isSub && op.getKind() != BinaryKind::Div))
       return rewriter.notifyMatchFailure(op, "no difference or quotient");
-    // With 8 or 11 bits the second rounding would show.
-    bool exactOnly = type.isF16() || type.isBF16();
-    double limit = type.isF64() ? 0x1p1000 : 0x1p120;
-    if (exactOnly)
-      limit = 0x1p14;
+    double limit = getLimit(type);
     auto invert = [&](double value) -> std::optional<double> {
       if (isSub)
         return -value;
-      int exponent = 0;
-      if (exactOnly && std::abs(std::frexp(value, &exponent)) != 0.5)
+      if (!isPowerOfTwo(value) || !(std::abs(value) < limit) ||
+          !(std::abs(1.0 / value) < limit))
         return std::nullopt;
-      double inverse = 1.0 / value;
-      if (!(std::abs(inverse) < limit) || !(std::abs(value) < limit))
-        return std::nullopt;
-      return inverse;
+      return 1.0 / value;
     };
     Value constant = mapConstant(rewriter, op.getB(), invert);
     if (!constant)

@@ -27,19 +27,25 @@ func.func @inverts_constants(%x: tensor<2xf32>) -> tensor<2xf32> {
   return %2 : tensor<2xf32>
 }
 
-// Half precision divides unless the reciprocal is exact; zero has none.
+// Quotients stay unless the reciprocal is exact (82 / 41 must not fall below 2); zero has none.
 // CHECK-LABEL: func @keeps_inexact_divisions
 // CHECK: eff.binary div
 // CHECK: eff.binary mul
 // CHECK: eff.binary div
-func.func @keeps_inexact_divisions(%x: tensor<2xf16>, %y: tensor<2xf32>) -> (tensor<2xf16>, tensor<2xf16>, tensor<2xf32>) {
+// CHECK: eff.binary div
+// CHECK: eff.binary div
+func.func @keeps_inexact_divisions(%x: tensor<2xf16>, %y: tensor<2xf32>) -> (tensor<2xf16>, tensor<2xf16>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>) {
   %c = eff.constant dense<3.0> : tensor<f16>
   %d = eff.constant dense<4.0> : tensor<f16>
   %z = eff.constant dense<0.0> : tensor<f32>
   %0 = eff.binary div %x, %c : (tensor<2xf16>, tensor<f16>) -> tensor<2xf16>
   %1 = eff.binary div %x, %d : (tensor<2xf16>, tensor<f16>) -> tensor<2xf16>
+  %odd = eff.constant dense<41.0> : tensor<f32>
+  %mixed = eff.constant dense<[4.0, 3.0]> : tensor<2xf32>
   %2 = eff.binary div %y, %z : (tensor<2xf32>, tensor<f32>) -> tensor<2xf32>
-  return %0, %1, %2 : tensor<2xf16>, tensor<2xf16>, tensor<2xf32>
+  %3 = eff.binary div %y, %odd : (tensor<2xf32>, tensor<f32>) -> tensor<2xf32>
+  %4 = eff.binary div %y, %mixed : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
+  return %0, %1, %2, %3, %4 : tensor<2xf16>, tensor<2xf16>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>
 }
 
 // CHECK-LABEL: func @powers
