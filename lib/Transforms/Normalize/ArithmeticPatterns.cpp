@@ -175,24 +175,31 @@ struct DivideOne : OpRewritePattern<BinaryOp> {
   }
 };
 
-/// (x * c) * d = x * (c * d), and sums likewise, for single numbers.
-struct ComposeScalars : OpRewritePattern<BinaryOp> {
+/// (x * c) * d = x * (c * d) where a power of two among them rounds nothing and
+/// neither product leaves the range without the other. Sums stay: adding
+/// 1.5 * 2^23 and taking it off again rounds to an integer.
+struct ComposeFactors : OpRewritePattern<BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(BinaryOp op,
                                 PatternRewriter &rewriter) const override {
-    bool isMul = op.getKind() == BinaryKind::Mul;
     auto inner = op.getA().getDefiningOp<BinaryOp>();
-    if ((!isMul && op.getKind() != BinaryKind::Add) || !inner ||
-        inner.getKind() != op.getKind() || !inner->hasOneUse() ||
-        !isa<FloatType>(elementTypeOf(op)))
-      return rewriter.notifyMatchFailure(op, "no chain of one kind");
+    Type type = elementTypeOf(op);
+    if (op.getKind() != BinaryKind::Mul || !inner ||
+        inner.getKind() != BinaryKind::Mul || !inner->hasOneUse() ||
+        !isa<FloatType>(type))
+      return rewriter.notifyMatchFailure(op, "no chain of products");
     std::optional<double> c = getScalarConstant(inner.getB());
     std::optional<double> d = getScalarConstant(op.getB());
     if (!c || !d || inner.getA().getType() != op.getType())
       return rewriter.notifyMatchFailure(op, "not two single numbers");
+    double product = *c * *d, size = std::abs(product), limit = getLimit(type);
+    bool sameSide = (std::abs(*c) <= 1 && std::abs(*d) <= 1) ||
+                    (std::abs(*c) >= 1 && std::abs(*d) >= 1);
+    if ((!isPowerOfTwo(*c) && !isPowerOfTwo(*d)) || !sameSide ||
+        !(size < limit) || !(size > 1.0 / limit))
+      return rewriter.notifyMatchFailure(op, "the product would round");
     Location loc = rewriter.getFusedLoc({op.getLoc(), inner.getLoc()});
-    Value constant = createScalar(rewriter, loc, elementTypeOf(op),
-                                  isMul ? *c * *d : *c + *d);
+    Value constant = createScalar(rewriter, loc, type, product);
     auto result = BinaryOp::create(rewriter, loc, op.getType(), op.getKind(),
                                    inner.getA(), constant);
     rewriter.replaceOp(op, result);
@@ -284,7 +291,7 @@ template <typename OpTy> struct ComposeBounds : OpRewritePattern<OpTy> {
 
 void populateArithmeticPatterns(RewritePatternSet &patterns) {
   patterns.add<ConstantToRight, CompareConstantToRight, InvertConstant,
-               ReducePower, DivideOne, ComposeScalars, BoundToRelu<BinaryOp>,
+               ReducePower, DivideOne, ComposeFactors, BoundToRelu<BinaryOp>,
                BoundToRelu<UnaryOp>, ComposeBounds<BinaryOp>,
                ComposeBounds<UnaryOp>>(patterns.getContext());
 }

@@ -78,6 +78,26 @@ func.func @scales_as_one(%x: tensor<4xf32>) -> tensor<4xf32> {
   return %1 : tensor<4xf32>
 }
 
+// The sum rounds to an integer; neither 3 * 5 nor a large number that a small one takes back is exact in between.
+// CHECK-LABEL: func @keeps_rounding_chains
+// CHECK-COUNT-2: eff.binary add
+// CHECK-COUNT-4: eff.binary mul
+// CHECK: return
+func.func @keeps_rounding_chains(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
+  %magic = eff.constant dense<12582912.0> : tensor<f32>
+  %three = eff.constant dense<3.0> : tensor<f32>
+  %five = eff.constant dense<5.0> : tensor<f32>
+  %large = eff.constant dense<0x71800000> : tensor<f32>
+  %small = eff.constant dense<0x0D800000> : tensor<f32>
+  %0 = eff.binary add %x, %magic : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %1 = eff.binary sub %0, %magic : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %2 = eff.binary mul %x, %three : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %3 = eff.binary mul %2, %five : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %4 = eff.binary mul %x, %large : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %5 = eff.binary mul %4, %small : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  return %1, %3, %5 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+}
+
 // One bound stays as it is.
 // CHECK-LABEL: func @clips
 // CHECK-SAME: (%[[X:.+]]: tensor<4xf32>)
