@@ -226,6 +226,12 @@ LogicalResult importTopK(NodeContext &ctx) {
       size = getConstant(dims[*axis]);
       count && (*count < 0 || (size && *count > *size)))
     return ctx.error("k is " + Twine(*count) + ", the axis has fewer elements");
+  // Sizes of run time are checked when they are known.
+  if (failed(ctx.requireEqual(ctx.maxSize(k, dims[*axis]), dims[*axis],
+                              "k exceeds the elements of the axis")) ||
+      failed(ctx.requireEqual(ctx.maxSize(k, constDim(ctx.context(), 0)), k,
+                              "k is negative")))
+    return failure();
   dims[*axis] = k;
   OperationState state(ctx.loc(), TopKOp::getOperationName());
   TopKOp::build(ctx.builder(), state, makeTensorType(elementTypeOf(x), dims),
