@@ -3,6 +3,7 @@
 #include "Eff/EffOps.h"
 #include "Patterns.h"
 #include "effc/Analysis/Constants.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace effc::eff;
@@ -141,6 +142,11 @@ struct AddIntoBias : OpRewritePattern<BinaryOp> {
     std::optional<SmallVector<double>> addends = matchPerChannel(op, producer);
     if (!addends)
       return rewriter.notifyMatchFailure(op, "no weights or no bias");
+    // A sum that leaves few bits of a result rounds it, maybe on purpose.
+    auto type = cast<FloatType>(producer.type.getElementType());
+    double limit = std::ldexp(1.0, int(type.getFPMantissaWidth()) - 4);
+    if (llvm::any_of(*addends, [&](double x) { return std::abs(x) >= limit; }))
+      return rewriter.notifyMatchFailure(op, "the sum rounds the result");
     Location loc = rewriter.getFusedLoc({producer.op->getLoc(), op.getLoc()});
     Value bias = makeBias(rewriter, loc, producer.type.getElementType(),
                           producer.bias, {}, *addends);

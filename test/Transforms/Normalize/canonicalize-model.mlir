@@ -167,6 +167,20 @@ func.func @linear_with_bias(%x: tensor<?x2xf32, #eff.dims<s0, 2>>) -> tensor<?x3
   return %2 : tensor<?x3xf32, #eff.dims<s0, 3>>
 }
 
+// In a bias the large number would round the bias instead of the result.
+// CHECK-LABEL: func @linear_rounded
+// CHECK: eff.linear
+// CHECK-COUNT-2: eff.binary add
+// CHECK: return
+func.func @linear_rounded(%x: tensor<1x2xf32>) -> tensor<1x3xf32> {
+  %w = eff.constant dense<[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]> : tensor<2x3xf32>
+  %magic = eff.constant dense<12582912.0> : tensor<f32>
+  %0 = eff.linear %x, %w : (tensor<1x2xf32>, tensor<2x3xf32>) -> tensor<1x3xf32>
+  %1 = eff.binary add %0, %magic : (tensor<1x3xf32>, tensor<f32>) -> tensor<1x3xf32>
+  %2 = eff.binary sub %1, %magic : (tensor<1x3xf32>, tensor<f32>) -> tensor<1x3xf32>
+  return %2 : tensor<1x3xf32>
+}
+
 // CHECK-LABEL: func @linear_scaled
 // CHECK-DAG: %[[W:.+]] = eff.constant dense<{{\[\[}}1.000000e+01, 4.000000e+01], [3.000000e+01, 8.000000e+01]]> : tensor<2x2xf32>
 // CHECK-DAG: %[[T:.+]] = eff.constant dense<{{\[\[}}1.000000e+01, 2.000000e+01], [6.000000e+01, 8.000000e+01]]> : tensor<2x2xf32>
