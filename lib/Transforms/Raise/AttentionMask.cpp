@@ -284,16 +284,33 @@ static MaskTerm getConditionTerm(MaskTerm term) {
   return term;
 }
 
-static bool isCausal(const MaskTerm &term, ArrayRef<AffineExpr> scores) {
-  auto diagonal =
-      term.isCondition ? getDiagonal(term.value) : std::optional<Diagonal>();
+/// A sum of symbols with positive factors; no symbol is negative.
+static bool isNotNegative(AffineExpr size) {
+  if (auto constant = effc::eff::getConstant(size))
+    return *constant >= 0;
+  if (isa<AffineSymbolExpr>(size))
+    return true;
+  auto binary = dyn_cast<AffineBinaryOpExpr>(size);
+  return binary &&
+         (binary.getKind() == AffineExprKind::Add ||
+          binary.getKind() == AffineExprKind::Mul) &&
+         isNotNegative(binary.getLHS()) && isNotNegative(binary.getRHS());
+}
+
+/// Whether one of `count` terms is `key <= query + (keys - queries)`.
+static bool isCausal(const MaskTerm &term, size_t count,
+                     ArrayRef<AffineExpr> scores) {
+  // Where another mask excludes a row's other keys, what a small fill leaves
+  // of these decides; alone, a row always has a key that outweighs it.
+  if (!term.isCondition || (count > 1 && term.number > -1e30))
+    return false;
+  auto diagonal = getDiagonal(term.value);
   if (!diagonal || diagonal->inverted != term.inverted)
     return false;
   AffineExpr expected = simplify(scores[3] - scores[2]);
   // With fewer keys than queries the first queries would see none.
-  if (effc::eff::getConstant(expected).value_or(0) < 0)
-    return false;
-  return effc::eff::getConstant(simplify(diagonal->offset - expected)) == 0;
+  return isNotNegative(expected) &&
+         effc::eff::getConstant(simplify(diagonal->offset - expected)) == 0;
 }
 
 /// The mask's sizes for scores of four dims: nothing when a leading dim that is
@@ -318,7 +335,7 @@ static std::optional<Dims> getMaskDims(Value mask, const MaskTerm &term,
 bool canCombine(ArrayRef<MaskTerm> terms, ArrayRef<AffineExpr> scores) {
   return llvm::all_of(terms, [&](const MaskTerm &term) {
     MaskTerm condition = getConditionTerm(term);
-    if (isCausal(condition, scores))
+    if (isCausal(condition, terms.size(), scores))
       return true;
     auto dims = getMaskDims(term.value, term, scores);
     if (!dims || dims->size() > 4)
@@ -357,7 +374,7 @@ Mask combineMasks(OpBuilder &builder, Location loc, ArrayRef<MaskTerm> terms,
   Mask mask;
   SmallVector<MaskTerm> rest;
   for (const MaskTerm &term : terms) {
-    if (isCausal(getConditionTerm(term), scores))
+    if (isCausal(getConditionTerm(term), terms.size(), scores))
       mask.causal = true;
     else
       rest.push_back(term);

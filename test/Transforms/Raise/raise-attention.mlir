@@ -102,6 +102,57 @@ func.func @strictly_below_the_diagonal(%q: tensor<1x2x3x4xf32>, %k: tensor<1x2x3
 
 // -----
 
+// Beside another mask a fill of -1e4 stays visible: rows that both exclude keep the larger scores.
+// CHECK-LABEL: func.func @small_fill_beside_padding
+func.func @small_fill_beside_padding(%q: tensor<1x2x3x4xf32>, %k: tensor<1x2x3x4xf32>, %v: tensor<1x2x3x4xf32>,
+                                     %m: tensor<1x1x1x3xf32>) -> (tensor<1x2x3x4xf32>, tensor<1x2x3x4xf32>) {
+  %small = eff.constant dense<-1.0e4> : tensor<f32>
+  %low = eff.constant dense<-3.40282347E+38> : tensor<f32>
+  %rows = eff.iota axis 0 <0, 1> : tensor<3x1xi64>
+  %keys = eff.iota axis 0 <0, 1> : tensor<3xi64>
+  %b = eff.compare le %keys, %rows : (tensor<3xi64>, tensor<3x1xi64>) -> tensor<3x3xi1>
+  %0 = eff.matmul %q, %k {transpose_b = true} : (tensor<1x2x3x4xf32>, tensor<1x2x3x4xf32>) -> tensor<1x2x3x3xf32>
+  %1 = eff.select %b, %0, %small : (tensor<3x3xi1>, tensor<1x2x3x3xf32>, tensor<f32>) -> tensor<1x2x3x3xf32>
+  %2 = eff.binary add %1, %m : (tensor<1x2x3x3xf32>, tensor<1x1x1x3xf32>) -> tensor<1x2x3x3xf32>
+  %3 = eff.softmax %2 axis 3 : (tensor<1x2x3x3xf32>) -> tensor<1x2x3x3xf32>
+  // CHECK: %[[M:.+]] = eff.binary add
+  // CHECK: eff.attention %arg0, %arg1, %arg2 mask %[[M]] scale 1.000000e+00 :
+  %4 = eff.matmul %3, %v : (tensor<1x2x3x3xf32>, tensor<1x2x3x4xf32>) -> tensor<1x2x3x4xf32>
+  %5 = eff.matmul %k, %q {transpose_b = true} : (tensor<1x2x3x4xf32>, tensor<1x2x3x4xf32>) -> tensor<1x2x3x3xf32>
+  %6 = eff.select %b, %5, %low : (tensor<3x3xi1>, tensor<1x2x3x3xf32>, tensor<f32>) -> tensor<1x2x3x3xf32>
+  %7 = eff.binary add %6, %m : (tensor<1x2x3x3xf32>, tensor<1x1x1x3xf32>) -> tensor<1x2x3x3xf32>
+  %8 = eff.softmax %7 axis 3 : (tensor<1x2x3x3xf32>) -> tensor<1x2x3x3xf32>
+  // CHECK: eff.attention %arg1, %arg0, %arg2 mask %arg3 scale 1.000000e+00 {causal = true}
+  %9 = eff.matmul %8, %v : (tensor<1x2x3x3xf32>, tensor<1x2x3x4xf32>) -> tensor<1x2x3x4xf32>
+  return %4, %9 : tensor<1x2x3x4xf32>, tensor<1x2x3x4xf32>
+}
+
+// -----
+
+#q = #eff.dims<1, 2, s0, 4>
+#k = #eff.dims<1, 2, s1, 4>
+#s = #eff.dims<1, 2, s0, s1>
+
+// There may be fewer keys than queries.
+// CHECK-LABEL: func.func @keys_of_unknown_number
+func.func @keys_of_unknown_number(%q: tensor<1x2x?x4xf32, #q>, %k: tensor<1x2x?x4xf32, #k>, %v: tensor<1x2x?x4xf32, #k>) -> tensor<1x2x?x4xf32, #q>
+    attributes {eff.symbols = [#eff.symbol<"n", input 0, axis 2, in 1 to 64>, #eff.symbol<"p", input 1, axis 2, in 0 to 64>]} {
+  %low = eff.constant dense<-3.40282347E+38> : tensor<f32>
+  %rows = eff.iota axis 0 <s1 - s0, 1> : tensor<?xi64, #eff.dims<s0>>
+  %row = eff.reshape %rows : (tensor<?xi64, #eff.dims<s0>>) -> tensor<?x1xi64, #eff.dims<s0, 1>>
+  %keys = eff.iota axis 0 <0, 1> : tensor<?xi64, #eff.dims<s1>>
+  %b = eff.compare le %keys, %row : (tensor<?xi64, #eff.dims<s1>>, tensor<?x1xi64, #eff.dims<s0, 1>>) -> tensor<?x?xi1, #eff.dims<s0, s1>>
+  %0 = eff.matmul %q, %k {transpose_b = true} : (tensor<1x2x?x4xf32, #q>, tensor<1x2x?x4xf32, #k>) -> tensor<1x2x?x?xf32, #s>
+  %1 = eff.select %b, %0, %low : (tensor<?x?xi1, #eff.dims<s0, s1>>, tensor<1x2x?x?xf32, #s>, tensor<f32>) -> tensor<1x2x?x?xf32, #s>
+  %2 = eff.softmax %1 axis 3 : (tensor<1x2x?x?xf32, #s>) -> tensor<1x2x?x?xf32, #s>
+  // CHECK: %[[M:.+]] = eff.select
+  // CHECK: eff.attention %arg0, %arg1, %arg2 mask %[[M]] scale 1.000000e+00 :
+  %3 = eff.matmul %2, %v : (tensor<1x2x?x?xf32, #s>, tensor<1x2x?x4xf32, #k>) -> tensor<1x2x?x4xf32, #q>
+  return %3 : tensor<1x2x?x4xf32, #q>
+}
+
+// -----
+
 // CHECK-LABEL: func.func @constant_triangle_as_factor
 func.func @constant_triangle_as_factor(%q: tensor<1x2x2x4xf32>, %k: tensor<1x2x2x4xf32>, %v: tensor<1x2x2x4xf32>) -> tensor<1x2x2x4xf32> {
   %one = eff.constant dense<1.0> : tensor<f32>

@@ -92,7 +92,7 @@ def RaiseAttention : Pass<"eff-raise-attention", "::mlir::func::FuncOp"> {
   let description = [{
     Product of queries and keys, scale (also on the queries or keys), soft cap, masks, softmax and product with the values
     become `eff.attention`. Masks may be added, subtracted or chosen by a condition; a condition that is provably `key <= query + (keys - queries)`,
-    from comparisons of positions or slices of a constant triangle, becomes `causal`. A select that turns NaN rows into zeros becomes
+    from comparisons of positions or slices of a constant triangle, becomes `causal` when keys cannot be fewer than queries and what it fills in is at most -1e30 or is the only mask. A select that turns NaN rows into zeros becomes
     `zero_masked_rows`. Groups that are repeated for heads are taken as they are, and when queries, keys and values are
     transposes of [B, S, H, D] the op takes them with `heads_last`. Run after eff-raise-softmax and eff-raise-rope.
 
