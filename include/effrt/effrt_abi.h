@@ -6,7 +6,8 @@
  * buffers; every size in it is a *dim*, an entry of a small expression table
  * over the program's symbols (batch, sequence, ...). The runtime evaluates the
  * table once per set of symbol values, plans the arena, and then only walks the
- * launches.
+ * launches. Programs with control flow, or with sizes that follow from data,
+ * also have a list of *steps*: a small interpreter program over the launches.
  *
  * Everything here is position independent, read-only after relocation and valid
  * for the life of the library. Any change to a layout bumps EFFRT_ABI_VERSION.
@@ -22,7 +23,7 @@
 extern "C" {
 #endif
 
-#define EFFRT_ABI_VERSION 1u
+#define EFFRT_ABI_VERSION 2u
 #define EFFRT_MAGIC 0x43464645u /* "EFFC", little-endian */
 
 /* Element types; the numbers are ONNX's TensorProto.DataType. Bools are bytes 0
@@ -114,21 +115,40 @@ typedef struct effrt_dim_op {
   int64_t value;
 } effrt_dim_op;
 
-/* A free size of a program. Its value is dimension `axis` of input `input`. */
+/* Where the value of a symbol comes from. A program lists its symbols in this
+ * order; only the first kind is given by the caller of
+ * effrt_session_run_symbols. */
+typedef enum effrt_symbol_source {
+  EFFRT_SYMBOL_INPUT = 0, /* dimension `axis` of input `index` */
+  EFFRT_SYMBOL_STATE = 1, /* dimension `axis` of state `index` as the session
+                             holds it; 0 after a reset */
+  EFFRT_SYMBOL_STEP = 2   /* set while the program runs, by EFFRT_STEP_DEFINE or
+                             EFFRT_STEP_ASSIGN, perhaps many times */
+} effrt_symbol_source;
+
+/* A size that is not known at compile time. Dims that depend on a symbol of
+ * source STEP are *late*: they have no value before the step. */
 typedef struct effrt_symbol {
   const char *name; /* ONNX dim_param, or a made-up unique name */
-  uint32_t input;
+  int32_t source;   /* effrt_symbol_source */
+  uint32_t index;
   uint32_t axis;
-  int64_t min; /* inclusive bounds accepted at run time */
+  uint32_t num_dependents;
+  const uint32_t *dependents; /* STEP: the dims that depend on it, ascending;
+                                 those whose symbols all have a value are
+                                 evaluated again when it is set */
+  int64_t min;                /* inclusive bounds accepted at run time */
   int64_t max;
 } effrt_symbol;
 
-/* dims[a] must equal dims[b], else the shapes of a run are refused with
- * `message`. */
+/* dims[a] must equal dims[b], else a run is refused with `message`: when shapes
+ * are bound, or for late dims by EFFRT_STEP_CHECK. */
 typedef struct effrt_dim_check {
   uint32_t a;
   uint32_t b;
   const char *message;
+  uint32_t late;
+  uint32_t reserved;
 } effrt_dim_check;
 
 /* ---- Programs
@@ -142,14 +162,30 @@ typedef struct effrt_tensor_desc {
   const uint32_t *dims; /* rank entries of the dim table */
   const char *const
       *dim_texts; /* rank readable forms: "3", "batch", "past + seq" */
+  uint32_t late;  /* 1: a size is late (outputs and states after a run only) */
+  uint32_t reserved;
 } effrt_tensor_desc;
 
+/* A tensor that a session keeps from run to run. The program reads it as it was
+ * (`before`) and writes it anew (`after`); the session swaps the two after a
+ * run that succeeded. Zeros at first, sizes from STATE symbols 0. All programs
+ * of a model have the same states in the same order. */
+typedef struct effrt_state {
+  effrt_tensor_desc before; /* named as the ONNX input */
+  effrt_tensor_desc after;  /* named as the ONNX output */
+} effrt_state;
+
 typedef enum effrt_buffer_kind {
-  EFFRT_BUFFER_INPUT = 0,  /* value = input index */
-  EFFRT_BUFFER_OUTPUT = 1, /* value = output index */
-  EFFRT_BUFFER_WEIGHT = 2, /* value = byte offset into the weights */
-  EFFRT_BUFFER_ARENA =
-      3 /* live from launch `first` to launch `last`, both inclusive */
+  EFFRT_BUFFER_INPUT = 0,   /* value = input index */
+  EFFRT_BUFFER_OUTPUT = 1,  /* value = output index */
+  EFFRT_BUFFER_WEIGHT = 2,  /* value = byte offset into the weights */
+  EFFRT_BUFFER_ARENA = 3,   /* live from launch `first` to launch `last`, both
+                               inclusive (steps, if the program has steps);
+                               never of late size */
+  EFFRT_BUFFER_DYNAMIC = 4, /* memory of its own that grows when a step that
+                               writes it needs more */
+  EFFRT_BUFFER_STATE_BEFORE = 5, /* value = state index */
+  EFFRT_BUFFER_STATE_AFTER = 6   /* value = state index */
 } effrt_buffer_kind;
 
 typedef struct effrt_buffer {
@@ -173,7 +209,38 @@ typedef struct effrt_launch {
   uint32_t bytes;   /* dim: memory traffic of the launch, for profiles */
   uint32_t cost;    /* dim: estimated nanoseconds on one core; decides how many
                        threads to use */
+  uint32_t late;    /* 1: uses a late dim, a DYNAMIC buffer or an output of late
+                       size, so sizes and pointers are looked up at each
+                       execution */
+  uint32_t reserved;
 } effrt_launch;
+
+/* Steps run in order from the first, behind the last one the run is over. */
+typedef enum effrt_step_kind {
+  EFFRT_STEP_LAUNCH = 0, /* runs launch a */
+  EFFRT_STEP_DEFINE = 1, /* symbol a = the int64 element number c of buffer b;
+                            refused outside the symbol's bounds */
+  EFFRT_STEP_ASSIGN = 2, /* symbol a = dims[b]; refused outside its bounds */
+  EFFRT_STEP_CHECK = 3,  /* checks[a] must hold */
+  EFFRT_STEP_JUMP = 4,   /* goes on at step a */
+  EFFRT_STEP_JUMP_UNLESS = 5, /* goes on at step a if the first byte of buffer b
+                                 is 0 */
+  EFFRT_STEP_JUMP_UNLESS_LESS = 6, /* goes on at step a unless
+                                      dims[b] < dims[c] */
+  EFFRT_STEP_STORE = 7,            /* the first int64 of buffer a = dims[b] */
+  EFFRT_STEP_COPY = 8,   /* buffer a = buffer b, dims[bytes of b] bytes */
+  EFFRT_STEP_SWAP = 9,   /* exchanges the memory of DYNAMIC buffers a and b */
+  EFFRT_STEP_CLEAR = 10, /* DYNAMIC buffer a holds nothing, for APPEND */
+  EFFRT_STEP_APPEND = 11 /* puts the bytes of buffer b behind those that DYNAMIC
+                            buffer a holds since its CLEAR */
+} effrt_step_kind;
+
+typedef struct effrt_step {
+  int32_t kind; /* effrt_step_kind */
+  uint32_t a;
+  uint32_t b;
+  uint32_t c;
+} effrt_step;
 
 typedef struct effrt_program {
   const char *name; /* entry point; "main" for the general one */
@@ -184,6 +251,8 @@ typedef struct effrt_program {
   const effrt_tensor_desc *outputs;
   const effrt_buffer *buffers;
   const effrt_launch *launches;
+  const effrt_step *steps; /* null: the launches in order */
+  const effrt_state *states;
   uint32_t num_symbols;
   uint32_t num_dims;
   uint32_t num_checks;
@@ -191,6 +260,8 @@ typedef struct effrt_program {
   uint32_t num_outputs;
   uint32_t num_buffers;
   uint32_t num_launches;
+  uint32_t num_steps;
+  uint32_t num_states;
   uint32_t reserved;
 } effrt_program;
 
@@ -217,25 +288,29 @@ typedef struct effrt_model_desc {
       weights_hash; /* of the separate file: FNV-1a, 64 bits, over all bytes */
   uint32_t num_kernels;
   uint32_t reserved;
+  /* Of AddressSanitizer, when compiled with --sanitize: gaps between buffers
+     are poisoned. Else null. */
+  void (*poison)(const volatile void *address, size_t bytes);
+  void (*unpoison)(const volatile void *address, size_t bytes);
 } effrt_model_desc;
 
 #ifdef __cplusplus
 }
 static_assert(sizeof(void *) == 8, "effrt supports 64-bit targets");
 static_assert(sizeof(effrt_dim_op) == 24, "effrt_dim_op layout");
-static_assert(sizeof(effrt_symbol) == 32, "effrt_symbol layout");
+static_assert(sizeof(effrt_symbol) == 48, "effrt_symbol layout");
 static_assert(sizeof(effrt_buffer) == 24, "effrt_buffer layout");
-static_assert(sizeof(effrt_launch) == 48, "effrt_launch layout");
-static_assert(sizeof(effrt_program) == 96, "effrt_program layout");
-static_assert(sizeof(effrt_model_desc) == 104, "effrt_model_desc layout");
+static_assert(sizeof(effrt_launch) == 56, "effrt_launch layout");
+static_assert(sizeof(effrt_program) == 120, "effrt_program layout");
+static_assert(sizeof(effrt_model_desc) == 120, "effrt_model_desc layout");
 #else
 _Static_assert(sizeof(void *) == 8, "effrt supports 64-bit targets");
 _Static_assert(sizeof(effrt_dim_op) == 24, "effrt_dim_op layout");
-_Static_assert(sizeof(effrt_symbol) == 32, "effrt_symbol layout");
+_Static_assert(sizeof(effrt_symbol) == 48, "effrt_symbol layout");
 _Static_assert(sizeof(effrt_buffer) == 24, "effrt_buffer layout");
-_Static_assert(sizeof(effrt_launch) == 48, "effrt_launch layout");
-_Static_assert(sizeof(effrt_program) == 96, "effrt_program layout");
-_Static_assert(sizeof(effrt_model_desc) == 104, "effrt_model_desc layout");
+_Static_assert(sizeof(effrt_launch) == 56, "effrt_launch layout");
+_Static_assert(sizeof(effrt_program) == 120, "effrt_program layout");
+_Static_assert(sizeof(effrt_model_desc) == 120, "effrt_model_desc layout");
 #endif
 
 #endif /* EFFRT_EFFRT_ABI_H */

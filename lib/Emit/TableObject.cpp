@@ -103,9 +103,9 @@ Constant *TableEmitter::emitTensors(ArrayRef<TensorEntry> tensors) {
     SmallVector<Constant *> texts;
     for (const std::string &text : tensor.texts)
       texts.push_back(string(text));
-    rows.push_back(
-        structure({string(tensor.name), u32(tensor.dtype),
-                   u32(tensor.dims.size()), array(tensor.dims), array(texts)}));
+    rows.push_back(structure({string(tensor.name), u32(tensor.dtype),
+                              u32(tensor.dims.size()), array(tensor.dims),
+                              array(texts), u32(0), u32(0)}));
   }
   return array(rows);
 }
@@ -114,20 +114,20 @@ Constant *TableEmitter::emitSymbols(const ProgramTable &program) {
   SmallVector<Constant *> rows;
   for (const SymbolEntry &symbol : program.symbols)
     if (symbol.isFree())
-      rows.push_back(
-          structure({string(symbol.name), u32(symbol.input), u32(symbol.axis),
-                     u64(symbol.min), u64(symbol.max)}));
+      rows.push_back(structure({string(symbol.name), u32(EFFRT_SYMBOL_INPUT),
+                                u32(symbol.input), u32(symbol.axis), u32(0),
+                                null, u64(symbol.min), u64(symbol.max)}));
   return array(rows);
 }
 
 Constant *TableEmitter::emitLaunches(const ProgramTable &program) {
   SmallVector<Constant *> rows;
   for (const LaunchEntry &launch : program.launches)
-    rows.push_back(structure({u32(launch.kernel), u32(launch.buffers.size()),
-                              array(launch.buffers), array(launch.dims),
-                              u32(launch.dims.size()), u32(launch.extent),
-                              u32(launch.scratch), u32(launch.flops),
-                              u32(launch.bytes), u32(launch.cost)}));
+    rows.push_back(structure(
+        {u32(launch.kernel), u32(launch.buffers.size()), array(launch.buffers),
+         array(launch.dims), u32(launch.dims.size()), u32(launch.extent),
+         u32(launch.scratch), u32(launch.flops), u32(launch.bytes),
+         u32(launch.cost), u32(0), u32(0)}));
   return array(rows);
 }
 
@@ -137,19 +137,32 @@ Constant *TableEmitter::emitProgram(const ProgramTable &program) {
     dims.push_back(
         structure({u32(op.kind), u32(op.a), u32(op.b), u32(0), u64(op.value)}));
   for (const CheckEntry &check : program.checks)
-    checks.push_back(
-        structure({u32(check.a), u32(check.b), string(check.message)}));
+    checks.push_back(structure(
+        {u32(check.a), u32(check.b), string(check.message), u32(0), u32(0)}));
   for (const effrt_buffer &buffer : program.buffers)
     buffers.push_back(
         structure({u32(buffer.kind), u32(buffer.bytes), u64(buffer.value),
                    u32(buffer.first), u32(buffer.last)}));
-  return structure({string(program.name), emitSymbols(program), array(dims),
-                    array(checks), emitTensors(program.inputs),
-                    emitTensors(program.outputs), array(buffers),
-                    emitLaunches(program), u32(program.getNumFreeSymbols()),
-                    u32(dims.size()), u32(checks.size()),
-                    u32(program.inputs.size()), u32(program.outputs.size()),
-                    u32(buffers.size()), u32(program.launches.size()), u32(0)});
+  return structure({string(program.name),
+                    emitSymbols(program),
+                    array(dims),
+                    array(checks),
+                    emitTensors(program.inputs),
+                    emitTensors(program.outputs),
+                    array(buffers),
+                    emitLaunches(program),
+                    null,
+                    null,
+                    u32(program.getNumFreeSymbols()),
+                    u32(dims.size()),
+                    u32(checks.size()),
+                    u32(program.inputs.size()),
+                    u32(program.outputs.size()),
+                    u32(buffers.size()),
+                    u32(program.launches.size()),
+                    u32(0),
+                    u32(0),
+                    u32(0)});
 }
 
 Constant *TableEmitter::emitKernels() {
@@ -188,7 +201,7 @@ llvm::GlobalVariable *TableEmitter::emitDescription() {
        u32(table.programs.size()), string(table.name), string(extras.target),
        u64(extras.cpuFeatures), string(extras.certificate), emitKernels(),
        array(programs), weights, u64(table.weightsSize), weightsFile,
-       u64(extras.weightsHash), u32(table.kernels.size()), u32(0)});
+       u64(extras.weightsHash), u32(table.kernels.size()), u32(0), null, null});
   auto *global = new llvm::GlobalVariable(
       module, desc->getType(), /*isConstant=*/true,
       llvm::GlobalValue::ExternalLinkage, desc, symbols.table);

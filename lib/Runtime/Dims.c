@@ -90,7 +90,7 @@ effrt_status effrt_check_symbols(const effrt_program *program,
           message, EFFRT_STATUS_SYMBOL_OUT_OF_BOUNDS,
           "'%s' (dimension %" PRIu32 " of input '%s') is %" PRId64
           ", program '%s' was compiled for %" PRId64 " to %" PRId64,
-          symbol->name, symbol->axis, program->inputs[symbol->input].name,
+          symbol->name, symbol->axis, program->inputs[symbol->index].name,
           symbols[i], program->name, symbol->min, symbol->max);
   }
   return EFFRT_STATUS_OK;

@@ -171,7 +171,7 @@ effrt_status effrt_model_symbol(const effrt_model *model, uint32_t program,
   if (!p || !info || symbol >= p->num_symbols)
     return EFFRT_STATUS_INVALID_ARGUMENT;
   const effrt_symbol *s = &p->symbols[symbol];
-  effrt_symbol_info known = {.input = s->input,
+  effrt_symbol_info known = {.input = s->index,
                              .axis = s->axis,
                              .name = s->name,
                              .min = s->min,

@@ -50,7 +50,7 @@ static effrt_status match_inputs(effrt_session *session, const effrt_program *p,
       return status;
   }
   for (uint32_t i = 0; i < p->num_symbols; ++i)
-    session->symbols[i] = inputs[p->symbols[i].input].shape[p->symbols[i].axis];
+    session->symbols[i] = inputs[p->symbols[i].index].shape[p->symbols[i].axis];
   return effrt_check_symbols(p, session->symbols, message);
 }
 

@@ -53,8 +53,8 @@ static effrt_status check_symbols(const effrt_program *p,
   for (uint32_t i = 0; i < p->num_symbols; ++i) {
     const effrt_symbol *symbol = &p->symbols[i];
     if (!symbol->name || symbol->min < 0 || symbol->min > symbol->max ||
-        symbol->input >= p->num_inputs ||
-        symbol->axis >= p->inputs[symbol->input].rank)
+        symbol->index >= p->num_inputs ||
+        symbol->axis >= p->inputs[symbol->index].rank)
       return BAD("damaged model: program '%s' has a bad symbol %" PRIu32,
                  p->name, i);
   }

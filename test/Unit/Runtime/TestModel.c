@@ -109,21 +109,22 @@ static const char *const rows_texts[] = {"batch"}, *const mask_texts[] = {
                                                        "seq + 1"};
 
 static const effrt_tensor_desc inputs[] = {
-    {"x", EFFRT_DTYPE_F32, 2, x_dims, x_texts},
-    {"bias", EFFRT_DTYPE_F32, 1, bias_dims, bias_texts},
-    {"rows", EFFRT_DTYPE_I64, 1, rows_dims, rows_texts},
-    {"mask", EFFRT_DTYPE_F32, 1, mask_dims, mask_texts},
+    {"x", EFFRT_DTYPE_F32, 2, x_dims, x_texts, 0, 0},
+    {"bias", EFFRT_DTYPE_F32, 1, bias_dims, bias_texts, 0, 0},
+    {"rows", EFFRT_DTYPE_I64, 1, rows_dims, rows_texts, 0, 0},
+    {"mask", EFFRT_DTYPE_F32, 1, mask_dims, mask_texts, 0, 0},
 };
 static const effrt_tensor_desc outputs[] = {
-    {"y", EFFRT_DTYPE_F32, 2, x_dims, x_texts},
-    {"sums", EFFRT_DTYPE_F32, 1, rows_dims, rows_texts},
+    {"y", EFFRT_DTYPE_F32, 2, x_dims, x_texts, 0, 0},
+    {"sums", EFFRT_DTYPE_F32, 1, rows_dims, rows_texts, 0, 0},
 };
 
-static const effrt_symbol symbols[] = {{"batch", 0, 0, 1, 64},
-                                       {"seq", 0, 1, 1, INT64_MAX},
-                                       {"length", 1, 0, 1, INT64_MAX}};
+static const effrt_symbol symbols[] = {
+    {.name = "batch", .index = 0, .axis = 0, .min = 1, .max = 64},
+    {.name = "seq", .index = 0, .axis = 1, .min = 1, .max = INT64_MAX},
+    {.name = "length", .index = 1, .axis = 0, .min = 1, .max = INT64_MAX}};
 static const effrt_dim_check checks[] = {
-    {D_LENGTH, D_SEQ, "node 'add': bias does not have the length of x"}};
+    {D_LENGTH, D_SEQ, "node 'add': bias does not have the length of x", 0, 0}};
 
 static const effrt_buffer buffers[] = {
     {EFFRT_BUFFER_INPUT, D_SIZE_BYTES, 0, 0, 0},
@@ -140,17 +141,18 @@ static const uint32_t sums_buffers[] = {5, 6};
 static const uint32_t scale_args[] = {D_SEQ}, gather_args[] = {D_BATCH, D_SEQ};
 static const effrt_launch launches[] = {
     {0, 4, scale_buffers, scale_args, 1, D_SIZE, D_ZERO, D_FLOPS, D_SIZE_BYTES,
-     D_SIZE},
+     D_SIZE, 0, 0},
     {1, 3, gather_buffers, gather_args, 2, D_BATCH, D_ZERO, D_ZERO,
-     D_SIZE_BYTES, D_SIZE},
+     D_SIZE_BYTES, D_SIZE, 0, 0},
     {2, 2, sums_buffers, scale_args, 1, D_BATCH, D_SEQ_BYTES, D_SIZE,
-     D_SIZE_BYTES, D_SIZE},
+     D_SIZE_BYTES, D_SIZE, 0, 0},
 };
 
-#define TABLES inputs, outputs, buffers, launches
+#define TABLES inputs, outputs, buffers, launches, 0, 0
 static const effrt_program programs[] = {
-    {"fixed", 0, fixed_dims, 0, TABLES, 0, NUM_DIMS, 0, 4, 2, 7, 3, 0},
-    {"main", symbols, main_dims, checks, TABLES, 3, NUM_DIMS, 1, 4, 2, 7, 3, 0},
+    {"fixed", 0, fixed_dims, 0, TABLES, 0, NUM_DIMS, 0, 4, 2, 7, 3, 0, 0, 0},
+    {"main", symbols, main_dims, checks, TABLES, 3, NUM_DIMS, 1, 4, 2, 7, 3, 0,
+     0, 0},
 };
 
 static const float weights[] = {0.0f, 2.0f};
@@ -170,4 +172,6 @@ const effrt_model_desc effc_model_table = {EFFRT_MAGIC,
                                            0,
                                            0,
                                            3,
+                                           0,
+                                           0,
                                            0};
