@@ -27,7 +27,10 @@ extern "C" {
 #define EFFRT_MAGIC 0x43464645u /* "EFFC", little-endian */
 
 /* Element types; the numbers are ONNX's TensorProto.DataType. Bools are bytes 0
- * or 1. */
+ * or 1. In memory every element takes whole bytes, also where ONNX files pack
+ * several into one: an f4 lies in the low four bits of its byte, u4 and u2 are
+ * bytes of 0 to 15 and 0 to 3, i4 and i2 are signed bytes of -8 to 7 and -2 to
+ * 1. */
 typedef enum effrt_dtype {
   EFFRT_DTYPE_F32 = 1,
   EFFRT_DTYPE_U8 = 2,
@@ -41,7 +44,17 @@ typedef enum effrt_dtype {
   EFFRT_DTYPE_F64 = 11,
   EFFRT_DTYPE_U32 = 12,
   EFFRT_DTYPE_U64 = 13,
-  EFFRT_DTYPE_BF16 = 16
+  EFFRT_DTYPE_BF16 = 16,
+  EFFRT_DTYPE_F8E4M3FN = 17,
+  EFFRT_DTYPE_F8E4M3FNUZ = 18,
+  EFFRT_DTYPE_F8E5M2 = 19,
+  EFFRT_DTYPE_F8E5M2FNUZ = 20,
+  EFFRT_DTYPE_U4 = 21,
+  EFFRT_DTYPE_I4 = 22,
+  EFFRT_DTYPE_F4E2M1FN = 23,
+  EFFRT_DTYPE_F8E8M0FNU = 24,
+  EFFRT_DTYPE_U2 = 25,
+  EFFRT_DTYPE_I2 = 26
 } effrt_dtype;
 
 /* What the code was generated for; `effrt_model_desc.cpu_features` is a set of

@@ -17,6 +17,26 @@ static const char *getDTypeName(int32_t dtype) {
     return "f16";
   case EFFRT_DTYPE_BF16:
     return "bf16";
+  case EFFRT_DTYPE_F8E4M3FN:
+    return "f8e4m3fn";
+  case EFFRT_DTYPE_F8E4M3FNUZ:
+    return "f8e4m3fnuz";
+  case EFFRT_DTYPE_F8E5M2:
+    return "f8e5m2";
+  case EFFRT_DTYPE_F8E5M2FNUZ:
+    return "f8e5m2fnuz";
+  case EFFRT_DTYPE_F8E8M0FNU:
+    return "f8e8m0fnu";
+  case EFFRT_DTYPE_F4E2M1FN:
+    return "f4e2m1fn";
+  case EFFRT_DTYPE_U4:
+    return "u4";
+  case EFFRT_DTYPE_I4:
+    return "i4";
+  case EFFRT_DTYPE_U2:
+    return "u2";
+  case EFFRT_DTYPE_I2:
+    return "i2";
   case EFFRT_DTYPE_BOOL:
     return "bool";
   case EFFRT_DTYPE_U8:

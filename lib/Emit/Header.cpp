@@ -29,6 +29,26 @@ CType getCType(int32_t dtype) {
     return {"uint16_t", "bits of IEEE half precision, "};
   case EFFRT_DTYPE_BF16:
     return {"uint16_t", "bits of bfloat16, "};
+  case EFFRT_DTYPE_F8E4M3FN:
+    return {"uint8_t", "bits of float8 e4m3fn, "};
+  case EFFRT_DTYPE_F8E4M3FNUZ:
+    return {"uint8_t", "bits of float8 e4m3fnuz, "};
+  case EFFRT_DTYPE_F8E5M2:
+    return {"uint8_t", "bits of float8 e5m2, "};
+  case EFFRT_DTYPE_F8E5M2FNUZ:
+    return {"uint8_t", "bits of float8 e5m2fnuz, "};
+  case EFFRT_DTYPE_F8E8M0FNU:
+    return {"uint8_t", "bits of float8 e8m0fnu, "};
+  case EFFRT_DTYPE_F4E2M1FN:
+    return {"uint8_t", "bits of float4 e2m1fn in the low four, "};
+  case EFFRT_DTYPE_U4:
+    return {"uint8_t", "0 to 15, "};
+  case EFFRT_DTYPE_I4:
+    return {"int8_t", "-8 to 7, "};
+  case EFFRT_DTYPE_U2:
+    return {"uint8_t", "0 to 3, "};
+  case EFFRT_DTYPE_I2:
+    return {"int8_t", "-2 to 1, "};
   case EFFRT_DTYPE_BOOL:
     return {"uint8_t", "0 or 1, "};
   case EFFRT_DTYPE_U8:

@@ -23,6 +23,18 @@ std::optional<int32_t> getDType(Type type) {
     return EFFRT_DTYPE_F16;
   if (type.isBF16())
     return EFFRT_DTYPE_BF16;
+  if (isa<Float8E4M3FNType>(type))
+    return EFFRT_DTYPE_F8E4M3FN;
+  if (isa<Float8E4M3FNUZType>(type))
+    return EFFRT_DTYPE_F8E4M3FNUZ;
+  if (isa<Float8E5M2Type>(type))
+    return EFFRT_DTYPE_F8E5M2;
+  if (isa<Float8E5M2FNUZType>(type))
+    return EFFRT_DTYPE_F8E5M2FNUZ;
+  if (isa<Float8E8M0FNUType>(type))
+    return EFFRT_DTYPE_F8E8M0FNU;
+  if (isa<Float4E2M1FNType>(type))
+    return EFFRT_DTYPE_F4E2M1FN;
   auto integer = dyn_cast<IntegerType>(type);
   if (!integer)
     return std::nullopt;
@@ -30,6 +42,10 @@ std::optional<int32_t> getDType(Type type) {
   switch (integer.getWidth()) {
   case 1:
     return EFFRT_DTYPE_BOOL;
+  case 2:
+    return isUnsigned ? EFFRT_DTYPE_U2 : EFFRT_DTYPE_I2;
+  case 4:
+    return isUnsigned ? EFFRT_DTYPE_U4 : EFFRT_DTYPE_I4;
   case 8:
     return isUnsigned ? EFFRT_DTYPE_U8 : EFFRT_DTYPE_I8;
   case 16:

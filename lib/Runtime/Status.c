@@ -62,13 +62,29 @@ typedef struct dtype_row {
 } dtype_row;
 
 static const dtype_row dtypes[] = {
-    {EFFRT_DTYPE_F32, 4, "f32"},   {EFFRT_DTYPE_U8, 1, "u8"},
-    {EFFRT_DTYPE_I8, 1, "i8"},     {EFFRT_DTYPE_U16, 2, "u16"},
-    {EFFRT_DTYPE_I16, 2, "i16"},   {EFFRT_DTYPE_I32, 4, "i32"},
-    {EFFRT_DTYPE_I64, 8, "i64"},   {EFFRT_DTYPE_BOOL, 1, "bool"},
-    {EFFRT_DTYPE_F16, 2, "f16"},   {EFFRT_DTYPE_F64, 8, "f64"},
-    {EFFRT_DTYPE_U32, 4, "u32"},   {EFFRT_DTYPE_U64, 8, "u64"},
+    {EFFRT_DTYPE_F32, 4, "f32"},
+    {EFFRT_DTYPE_U8, 1, "u8"},
+    {EFFRT_DTYPE_I8, 1, "i8"},
+    {EFFRT_DTYPE_U16, 2, "u16"},
+    {EFFRT_DTYPE_I16, 2, "i16"},
+    {EFFRT_DTYPE_I32, 4, "i32"},
+    {EFFRT_DTYPE_I64, 8, "i64"},
+    {EFFRT_DTYPE_BOOL, 1, "bool"},
+    {EFFRT_DTYPE_F16, 2, "f16"},
+    {EFFRT_DTYPE_F64, 8, "f64"},
+    {EFFRT_DTYPE_U32, 4, "u32"},
+    {EFFRT_DTYPE_U64, 8, "u64"},
     {EFFRT_DTYPE_BF16, 2, "bf16"},
+    {EFFRT_DTYPE_F8E4M3FN, 1, "f8e4m3fn"},
+    {EFFRT_DTYPE_F8E4M3FNUZ, 1, "f8e4m3fnuz"},
+    {EFFRT_DTYPE_F8E5M2, 1, "f8e5m2"},
+    {EFFRT_DTYPE_F8E5M2FNUZ, 1, "f8e5m2fnuz"},
+    {EFFRT_DTYPE_U4, 1, "u4"},
+    {EFFRT_DTYPE_I4, 1, "i4"},
+    {EFFRT_DTYPE_F4E2M1FN, 1, "f4e2m1fn"},
+    {EFFRT_DTYPE_F8E8M0FNU, 1, "f8e8m0fnu"},
+    {EFFRT_DTYPE_U2, 1, "u2"},
+    {EFFRT_DTYPE_I2, 1, "i2"},
 };
 
 static const dtype_row *find_dtype(int32_t dtype) {

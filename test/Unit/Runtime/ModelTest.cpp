@@ -34,6 +34,9 @@ TEST(Status, EveryStatusHasItsText) {
 
 TEST(Status, ElementTypes) {
   EXPECT_EQ(effrt_dtype_size(EFFRT_DTYPE_BF16), 2u);
+  for (int32_t dtype = EFFRT_DTYPE_F8E4M3FN; dtype <= EFFRT_DTYPE_I2; ++dtype)
+    EXPECT_EQ(effrt_dtype_size(dtype), 1u);
+  EXPECT_EQ(effrt_dtype_size(EFFRT_DTYPE_I2 + 1), 0u);
   EXPECT_EQ(effrt_dtype_size(8), 0u);
   EXPECT_STREQ(effrt_dtype_name(EFFRT_DTYPE_BOOL), "bool");
   EXPECT_EQ(effrt_abi_version(), EFFRT_ABI_VERSION);
