@@ -193,7 +193,7 @@ TEST(Model, RefusesDamagedTables) {
   EXPECT_NE(DAMAGE(dims[0].a = 3).find("bad dim 0"), std::string::npos);
   EXPECT_NE(DAMAGE(dims[4].kind = 9).find("bad dim 4"), std::string::npos);
   EXPECT_NE(DAMAGE(checks[0].b = 1000).find("bad check"), std::string::npos);
-  EXPECT_NE(DAMAGE(symbols[1].input = 4).find("bad symbol"), std::string::npos);
+  EXPECT_NE(DAMAGE(symbols[1].index = 4).find("bad symbol"), std::string::npos);
   EXPECT_NE(DAMAGE(symbols[1].axis = 2).find("bad symbol"), std::string::npos);
   EXPECT_NE(DAMAGE(inputs[2].dtype = 8).find("bad tensor"), std::string::npos);
   EXPECT_NE(DAMAGE(inputs[2].dims = nullptr).find("bad tensor"),
