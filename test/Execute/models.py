@@ -24,10 +24,11 @@ PATHS = {"fast": (), "plain": ("--plain",), "f64": ("--plain", "--compute=f64")}
 @dataclasses.dataclass
 class Model:
     name: str
-    folder: str  # examples, pretrained, trained or bench
+    folder: str  # examples, pretrained, graphs, trained or bench
     file: str = ""
     variants: tuple = ("",)
     slow: tuple = ()  # variants whose scalar plain path takes minutes: only with --slow
+    options: tuple = ()  # of effc compile, on every path
 
 
 MODELS = [
@@ -40,6 +41,24 @@ MODELS = [
     Model("fastestdet", "pretrained"),
     Model("magika_standard_v3_3", "pretrained"),
     Model("basic_pitch_nmp", "pretrained"),
+    Model("byte_sb_bidi_lstm", "pretrained"),
+    Model("gtcrn_stream", "pretrained"),
+    Model("gtcrn_stream_simple", "pretrained"),
+    Model("silero_v3_micro", "pretrained"),
+    Model("silero_vad", "pretrained"),
+    Model("silero_vad_16k_op15", "pretrained"),
+    Model("silero_vad_op18_ifless", "pretrained"),
+    Model("add_with_external_data", "graphs"),
+    Model("all_dtypes", "graphs"),
+    Model("attention_past_state_u8s8", "graphs"),
+    Model("bert_squad_keras2onnx_opset11", "graphs"),
+    Model("bert_toy", "graphs"),
+    Model("genai_gpt2_msdomain", "graphs"),
+    Model("genai_qwen35_gqa_fp16", "graphs"),
+    Model("gpt2_past_pt_opset11", "graphs"),
+    Model("gpt2_pt_opset11_no_past", "graphs"),
+    Model("scan_cntk", "graphs"),
+    Model("seq2seq_random_encoder", "graphs"),
     Model("resnet50", "bench", variants=("", "b8"), slow=("b8",)),
     Model("mobilenet_v2", "bench"),
     Model("efficientnet_b0", "bench"),
@@ -56,7 +75,7 @@ class Files:
 
     def __init__(self, models_dir, bench_dir, scratch):
         self.folders = {"examples": EXAMPLES, "bench": bench_dir}
-        self.folders.update({name: models_dir and models_dir / name for name in ("pretrained", "trained")})
+        self.folders.update({name: models_dir and models_dir / name for name in ("pretrained", "graphs", "trained")})
         self.golden = None
         archive = models_dir and models_dir / "suites" / "golden-ort-1.30.tar.zst"
         if archive and archive.exists():
@@ -77,8 +96,8 @@ class Files:
                 return [({graph.inputs[0].name: heldout["image"][:count].astype(np.float32) / 255}, None)]
         if model.folder == "trained":
             return [(language_inputs(graph, variant), None)]
-        if model.folder == "pretrained":
-            return list(self.golden_sets(model, graph))
+        if model.folder in ("pretrained", "graphs"):
+            return list(self.golden_sets(model, graph)) or [(random_inputs(graph), None)]
         path = self.folders["bench"] / f"{model.name}{'@' + variant if variant else ''}.npz"
         if not path.exists():
             return []
@@ -121,6 +140,17 @@ def language_inputs(graph, variant):
         if value.name.startswith("past_key_values"):
             dims = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
             feed[value.name] = rng.standard_normal((1, dims[1], past, dims[3]), np.float32) * np.float32(0.3)
+    return feed
+
+
+def random_inputs(graph):
+    """Reproducible values for a model without golden inputs; free sizes are 2."""
+    rng, feed = np.random.default_rng(0), {}
+    for value in graph.inputs:
+        kind = value.type.tensor_type
+        shape = [dim.dim_value or 2 for dim in kind.shape.dim]
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
+        feed[value.name] = (rng.standard_normal(shape) if dtype.kind == "f" else rng.integers(0, 2, shape)).astype(dtype)
     return feed
 
 
