@@ -214,7 +214,8 @@ CheckResult check(const CheckOptions &options) {
   compileOptions.cpu = options.cpu;
   compileOptions.stopAfter = getStageName(Stage::Conversion).str();
   CompileResult compiled;
-  Compilation compilation(compileOptions, compiled);
+  std::unique_ptr<MLIRContext> context = createContext();
+  Compilation compilation(compileOptions, compiled, context.get());
   compilation.onModule = [&](Stage stage, ModuleOp module) {
     auto main = module.lookupSymbol<func::FuncOp>("main");
     if (main && stage == Stage::Raise)

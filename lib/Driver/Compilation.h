@@ -6,7 +6,7 @@
 #include "Eff/EffOps.h"
 #include "EntryPoints.h"
 #include "effc/Driver/Driver.h"
-#include "effc/Emit/Certificate.h"
+#include "effc/Emit/Emit.h"
 #include "effc/Pipeline/Stages.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -16,15 +16,27 @@
 
 namespace effc {
 
+/// A context with all dialects, for one compilation after another.
+std::unique_ptr<mlir::MLIRContext> createContext();
+
+/// Bytes of the model's file, 0 when there is none.
+uint64_t getModelSize(const CompileOptions &options);
+
 class Compilation {
 public:
-  Compilation(const CompileOptions &options, CompileResult &result);
+  Compilation(const CompileOptions &options, CompileResult &result,
+              mlir::MLIRContext *context);
 
   /// Fills the result.
   void run();
 
   /// Sees the module after each stage.
   std::function<void(Stage, mlir::ModuleOp)> onModule;
+
+  /// Takes the objects in the place of Emit, which writes files.
+  std::function<mlir::LogicalResult(mlir::ModuleOp, std::vector<KernelObject>,
+                                    const LibraryOptions &)>
+      onObjects;
 
 private:
   bool checkOptions();
@@ -42,6 +54,10 @@ private:
   void warnOfOmittedWeights(mlir::ModuleOp module);
   void recordStage(Stage stage, mlir::ModuleOp module);
   mlir::LogicalResult generate(mlir::ModuleOp module);
+  LibraryOptions makeLibraryOptions(eff::TargetAttr target);
+  mlir::LogicalResult writeLibrary(mlir::ModuleOp module,
+                                   std::vector<KernelObject> objects,
+                                   const LibraryOptions &library);
   /// Hashes the model's file while other stages run.
   void startHashing();
   CertificateInfo makeCertificateInfo();
@@ -55,7 +71,7 @@ private:
 
   const CompileOptions &options;
   CompileResult &result;
-  std::unique_ptr<mlir::MLIRContext> context;
+  mlir::MLIRContext *context;
   std::unique_ptr<DiagnosticCollector> diagnostics;
   bool warnedOfOmittedWeights = false;
   std::string name;

@@ -38,20 +38,25 @@ std::vector<std::string> listCPUs() {
 
 const char *getVersion() { return EFFC_VERSION; }
 
-Compilation::Compilation(const CompileOptions &options, CompileResult &result)
-    : options(options), result(result) {
+std::unique_ptr<MLIRContext> createContext() {
   DialectRegistry registry;
   registerAllDialects(registry);
   registerCPUTarget(registry);
   // Parallel passes would make the order of messages depend on the machine;
   // kernels are compiled in parallel by the target.
-  context =
+  auto context =
       std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
   context->loadAllAvailableDialects();
   // Users know nodes, not operations of the IR.
   context->printOpOnDiagnostic(false);
-  diagnostics = std::make_unique<DiagnosticCollector>(context.get(),
-                                                      options.onDiagnostic);
+  return context;
+}
+
+Compilation::Compilation(const CompileOptions &options, CompileResult &result,
+                         MLIRContext *context)
+    : options(options), result(result), context(context) {
+  diagnostics =
+      std::make_unique<DiagnosticCollector>(context, options.onDiagnostic);
 }
 
 void Compilation::beginStage(StringRef name) {
@@ -73,7 +78,7 @@ void Compilation::endStage() {
 }
 
 InFlightDiagnostic Compilation::error() {
-  return emitError(FileLineColLoc::get(context.get(), getModelFile(), 0, 0));
+  return emitError(FileLineColLoc::get(context, getModelFile(), 0, 0));
 }
 
 std::string Compilation::getModelFile() const {
@@ -203,6 +208,15 @@ bool Compilation::checkOptions() {
   if (!parse(options.stopAfter, "--stop-after", stopAfter) ||
       !parse(options.startAt, "--start-at", startAt))
     return false;
+  std::pair<const char *, bool> fileOptions[] = {
+      {"--stop-after", stopAfter.has_value()},
+      {"--static", options.staticLibrary},
+      {"--weights=separate", options.separateWeights}};
+  for (auto [option, given] : fileOptions)
+    if (onObjects && given) {
+      error() << option << " has no effect on a model in memory";
+      return false;
+    }
   // They act on import; silently ignored, the certificate would record them.
   std::pair<const char *, bool> importOptions[] = {
       {"--dim", !options.dims.empty()},
@@ -251,6 +265,12 @@ LogicalResult Compilation::generate(ModuleOp module) {
   std::vector<KernelObject> kernels;
   for (std::unique_ptr<llvm::MemoryBuffer> &object : *objects)
     kernels.push_back({"kernels", std::move(object)});
+  LibraryOptions library = makeLibraryOptions(target);
+  return onObjects ? onObjects(module, std::move(kernels), library)
+                   : writeLibrary(module, std::move(kernels), library);
+}
+
+LibraryOptions Compilation::makeLibraryOptions(eff::TargetAttr target) {
   LibraryOptions library;
   library.name = name;
   library.outputDir = options.outputDir;
@@ -260,8 +280,14 @@ LogicalResult Compilation::generate(ModuleOp module) {
   library.triple = "x86_64-unknown-linux-gnu";
   library.cpuFeatures = getRequiredFeatures(target);
   library.certificate = makeCertificateInfo();
+  return library;
+}
+
+LogicalResult Compilation::writeLibrary(ModuleOp module,
+                                        std::vector<KernelObject> objects,
+                                        const LibraryOptions &library) {
   FailureOr<LibraryResult> written =
-      emitLibrary(module, std::move(kernels), library);
+      emitLibrary(module, std::move(objects), library);
   if (failed(written)) {
     // Files that cannot be written are not effc's fault.
     if (!diagnostics->hasInternalError())
@@ -299,8 +325,8 @@ OwningOpRef<ModuleOp> Compilation::lower(const EntryPoint &entry,
 OwningOpRef<ModuleOp> Compilation::lowerAll(eff::TargetAttr target) {
   if (entries.size() == 1)
     return lower(entries.front(), target);
-  OwningOpRef<ModuleOp> all = ModuleOp::create(
-      FileLineColLoc::get(context.get(), getModelFile(), 0, 0));
+  OwningOpRef<ModuleOp> all =
+      ModuleOp::create(FileLineColLoc::get(context, getModelFile(), 0, 0));
   (*all)->setAttr("eff.target", target);
   for (const EntryPoint &entry : entries) {
     OwningOpRef<ModuleOp> module = lower(entry, target);
@@ -316,7 +342,7 @@ void Compilation::run() {
   if (!checkOptions())
     return;
   FailureOr<eff::TargetAttr> target = resolveCPU(
-      options.cpu, FileLineColLoc::get(context.get(), getModelFile(), 0, 0));
+      options.cpu, FileLineColLoc::get(context, getModelFile(), 0, 0));
   if (failed(target))
     return;
   if (!stopAfter)
@@ -341,7 +367,8 @@ void Compilation::run() {
 
 CompileResult compile(const CompileOptions &options) {
   CompileResult result;
-  Compilation(options, result).run();
+  std::unique_ptr<MLIRContext> context = createContext();
+  Compilation(options, result, context.get()).run();
   return result;
 }
 

@@ -23,7 +23,7 @@ OwningOpRef<ModuleOp> Compilation::readModel(const EntryPoint &entry) {
     message.attachNote() << "2-normalize.mlir continues with --start-at=raise";
     return {};
   }
-  if (!llvm::sys::fs::exists(options.model)) {
+  if (!options.modelBytes && !llvm::sys::fs::exists(options.model)) {
     error() << "no such file: '" << options.model << "'";
     return {};
   }
@@ -33,7 +33,7 @@ OwningOpRef<ModuleOp> Compilation::readModel(const EntryPoint &entry) {
 }
 
 OwningOpRef<ModuleOp> Compilation::parseStageFile() {
-  auto module = parseSourceFile<ModuleOp>(options.model, context.get());
+  auto module = parseSourceFile<ModuleOp>(options.model, context);
   if (!module)
     return {};
   // The parser takes a resource without data, later stages do not.
@@ -64,22 +64,44 @@ OwningOpRef<ModuleOp> Compilation::importModel(const EntryPoint &entry) {
   import.inputValues = options.inputValues;
   import.outputs = options.outputNames;
   import.externalDataDir = options.externalDataDir;
-  return importOnnxFile(options.model, context.get(), import);
+  if (options.modelBytes)
+    return importOnnxBytes(*options.modelBytes, getModelFile(),
+                           llvm::sys::path::parent_path(options.model), context,
+                           import);
+  return importOnnxFile(options.model, context, import);
 }
 
-/// Lower-case hexadecimal; empty when the file cannot be read.
+uint64_t getModelSize(const CompileOptions &options) {
+  uint64_t size = 0;
+  if (options.modelBytes)
+    return options.modelBytes->size();
+  return llvm::sys::fs::file_size(options.model, size) ? 0 : size;
+}
+
+/// Lower-case hexadecimal.
+static std::string hashBytes(StringRef bytes) {
+  llvm::SHA256 hash;
+  hash.update(bytes);
+  return llvm::toHex(hash.final(), /*LowerCase=*/true);
+}
+
+/// Empty when the file cannot be read.
 static std::string hashFile(StringRef file) {
   auto buffer = llvm::MemoryBuffer::getFile(file, /*IsText=*/false,
                                             /*RequiresNullTerminator=*/false);
   if (!buffer)
     return "";
-  llvm::SHA256 hash;
-  hash.update((*buffer)->getBuffer());
-  return llvm::toHex(hash.final(), /*LowerCase=*/true);
+  return hashBytes((*buffer)->getBuffer());
 }
 
 void Compilation::startHashing() {
   // Takes seconds for gigabytes; other stages leave a core free at times.
+  if (options.modelBytes) {
+    modelHash = std::async(std::launch::async, [bytes = *options.modelBytes] {
+      return hashBytes(bytes);
+    });
+    return;
+  }
   modelHash = std::async(std::launch::async,
                          [file = options.model] { return hashFile(file); });
 }

@@ -45,6 +45,8 @@ struct TableExtras {
   /// Separate weights; empty when they are in the library.
   std::string weightsFile;
   uint64_t weightsHash = 0;
+  /// The C functions of the header.
+  bool typedFunctions = true;
 };
 
 /// Writes the object with the table and the typed functions.

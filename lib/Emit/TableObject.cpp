@@ -29,7 +29,8 @@ public:
 
   void emit() {
     llvm::GlobalVariable *desc = emitDescription();
-    emitTypedFunctions(desc);
+    if (extras.typedFunctions)
+      emitTypedFunctions(desc);
   }
 
 private:

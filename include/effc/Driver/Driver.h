@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct DimOption {
 struct CompileOptions {
   /// An .onnx file, or an .mlir file of --save-stages with `startAt`.
   std::string model;
+  /// The contents of an .onnx file; `model` then only names it in messages, and
+  /// external data lies beside it.
+  std::optional<std::string_view> modelBytes;
   std::string outputDir;
   /// Empty: made of the model's file name.
   std::string name;
