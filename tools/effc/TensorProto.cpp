@@ -164,6 +164,17 @@ std::optional<NpyArray> TensorReader::finish(const std::string &path,
   return std::move(array);
 }
 
+std::optional<NpyArray> parseTensorProto(const uint8_t *bytes, size_t size,
+                                         const std::string &name,
+                                         std::string &error) {
+  TensorReader reader;
+  if (!reader.read(WireReader(bytes, bytes + size))) {
+    error = "'" + name + "' is no ONNX tensor";
+    return std::nullopt;
+  }
+  return reader.finish(name, error);
+}
+
 std::optional<NpyArray> readTensorProto(const std::string &path,
                                         std::string &error) {
   std::ifstream file(path, std::ios::binary);
@@ -173,12 +184,7 @@ std::optional<NpyArray> readTensorProto(const std::string &path,
   }
   std::vector<uint8_t> bytes((std::istreambuf_iterator<char>(file)),
                              std::istreambuf_iterator<char>());
-  TensorReader reader;
-  if (!reader.read(WireReader(bytes.data(), bytes.data() + bytes.size()))) {
-    error = "'" + path + "' is no ONNX tensor";
-    return std::nullopt;
-  }
-  return reader.finish(path, error);
+  return parseTensorProto(bytes.data(), bytes.size(), path, error);
 }
 
 } // namespace effc::tool

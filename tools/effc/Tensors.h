@@ -15,6 +15,10 @@ namespace effc::tool {
 /// Reads ONNX's TensorProto in wire format, as the backend tests store data.
 std::optional<NpyArray> readTensorProto(const std::string &path,
                                         std::string &error);
+/// The same from memory; `name` is how messages call it.
+std::optional<NpyArray> parseTensorProto(const uint8_t *bytes, size_t size,
+                                         const std::string &name,
+                                         std::string &error);
 
 /// A model opened by path with one session.
 class Library {

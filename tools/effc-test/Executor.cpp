@@ -1,0 +1,279 @@
+// One test: a compilation for each mode, a session for each data set.
+#include "Executor.h"
+#include "effrt/effrt.h"
+#include <chrono>
+#include <cstring>
+#include <map>
+#include <unistd.h>
+
+namespace effc::test {
+
+const char *getStatusName(Status status) {
+  switch (status) {
+  case Status::Pass:
+    return "pass";
+  case Status::Different:
+    return "different";
+  case Status::Refused:
+    return "refused";
+  case Status::RunError:
+    return "run-error";
+  case Status::Fault:
+    return "fault";
+  case Status::Unsupported:
+    return "unsupported";
+  }
+  return "?";
+}
+
+static double elapsedMs(std::chrono::steady_clock::time_point start) {
+  std::chrono::duration<double, std::milli> elapsed =
+      std::chrono::steady_clock::now() - start;
+  return elapsed.count();
+}
+
+static bool fail(Verdict &verdict, Status status, std::string message) {
+  verdict.status = status;
+  verdict.message = std::move(message);
+  return false;
+}
+
+//===----------------------------------------------------------------------===//
+// Compiling
+//===----------------------------------------------------------------------===//
+
+std::shared_ptr<const effrt_model_desc>
+Executor::compile(const TestCase &test, const std::string &bytes,
+                  const ExecutorOptions &options, Verdict &verdict) {
+  CompileOptions compileOptions;
+  compileOptions.model = test.modelPath;
+  compileOptions.modelBytes = bytes;
+  compileOptions.name = "test";
+  compileOptions.plain = options.plain;
+  compileOptions.compileThreads = 1;
+  std::string message;
+  compileOptions.onDiagnostic = [&](const Diagnostic &diagnostic) {
+    if (diagnostic.severity == Severity::Error && message.empty())
+      message = (diagnostic.op.empty() ? "" : diagnostic.op + ": ") +
+                diagnostic.message;
+  };
+  CompileResult result;
+  auto start = std::chrono::steady_clock::now();
+  auto table = compiler.compile(compileOptions, result);
+  verdict.compileMs += elapsedMs(start);
+  // Thousands of these would be left behind.
+  if (!result.reproducer.empty())
+    (void)::unlink(result.reproducer.c_str());
+  if (!table)
+    fail(verdict, result.exitCode == 1 ? Status::Refused : Status::Fault,
+         message);
+  return table;
+}
+
+//===----------------------------------------------------------------------===//
+// Running
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+struct ModelCloser {
+  void operator()(effrt_model *model) const { effrt_model_close(model); }
+};
+struct SessionCloser {
+  void operator()(effrt_session *session) const {
+    effrt_session_destroy(session);
+  }
+};
+
+/// Memory with something behind it that a kernel must not touch.
+class GuardedOutput {
+public:
+  explicit GuardedOutput(size_t size) : bytes(size + kGuard, kFill) {}
+  void *data() { return bytes.data(); }
+  bool isIntact() const {
+    for (size_t i = bytes.size() - kGuard; i < bytes.size(); ++i)
+      if (bytes[i] != kFill)
+        return false;
+    return true;
+  }
+  std::vector<uint8_t> take() {
+    bytes.resize(bytes.size() - kGuard);
+    return std::move(bytes);
+  }
+
+private:
+  static constexpr size_t kGuard = 64;
+  static constexpr uint8_t kFill = 0xa7;
+  std::vector<uint8_t> bytes;
+};
+
+/// A model, a session on it and the outputs of one run.
+class Run {
+public:
+  Run(const effrt_model_desc *table, Verdict &verdict)
+      : program(table->programs[table->num_programs - 1]), table(table),
+        verdict(verdict) {}
+
+  bool open(int threads);
+  bool execute(std::map<std::string, NpyArray> &inputs);
+  std::map<std::string, NpyArray> results;
+
+private:
+  bool bind(std::map<std::string, NpyArray> &inputs);
+  bool report(effrt_status status);
+
+  const effrt_program &program;
+  const effrt_model_desc *table;
+  Verdict &verdict;
+  std::unique_ptr<effrt_model, ModelCloser> model;
+  std::unique_ptr<effrt_session, SessionCloser> session;
+  std::vector<effrt_tensor> arguments;
+};
+
+} // namespace
+
+bool Run::open(int threads) {
+  effrt_message message = {};
+  effrt_model *opened = nullptr;
+  if (effrt_model_create(table, nullptr, &opened, &message))
+    return fail(verdict, Status::Fault, message.text);
+  model.reset(opened);
+  effrt_session_options options = {};
+  options.struct_size = sizeof(options);
+  options.num_threads = threads;
+  effrt_session *created = nullptr;
+  if (effrt_session_create(opened, &options, &created, &message))
+    return fail(verdict, Status::Fault, message.text);
+  session.reset(created);
+  return true;
+}
+
+bool Run::bind(std::map<std::string, NpyArray> &inputs) {
+  for (uint32_t i = 0; i < program.num_inputs; ++i) {
+    auto it = inputs.find(program.inputs[i].name);
+    if (it == inputs.end())
+      return fail(verdict, Status::Different,
+                  std::string("wants an input '") + program.inputs[i].name +
+                      "' that the test does not give");
+    NpyArray &array = it->second;
+    arguments.push_back({array.data.data(), array.dtype,
+                         static_cast<uint32_t>(array.shape.size()),
+                         array.shape.data(), array.data.size()});
+  }
+  return true;
+}
+
+bool Run::report(effrt_status status) {
+  return fail(verdict, Status::RunError,
+              std::string(effrt_status_string(status)) + ": " +
+                  effrt_session_error(session.get()));
+}
+
+bool Run::execute(std::map<std::string, NpyArray> &inputs) {
+  if (!bind(inputs))
+    return false;
+  std::vector<effrt_tensor> outputs(program.num_outputs);
+  if (effrt_status status = effrt_session_resolve(
+          session.get(), EFFRT_PROGRAM_ANY, arguments.data(), arguments.size(),
+          outputs.data(), outputs.size()))
+    return report(status);
+  std::vector<GuardedOutput> buffers;
+  for (effrt_tensor &output : outputs)
+    buffers.emplace_back(output.bytes);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    outputs[i].data = buffers[i].data();
+    NpyArray &result = results[program.outputs[i].name];
+    result.dtype = outputs[i].dtype;
+    result.shape.assign(outputs[i].shape, outputs[i].shape + outputs[i].rank);
+    // The session's own shapes are valid until its next call only.
+    outputs[i].shape = result.shape.data();
+  }
+  if (effrt_status status =
+          effrt_session_run(session.get(), EFFRT_PROGRAM_ANY, arguments.data(),
+                            arguments.size(), outputs.data(), outputs.size()))
+    return report(status);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (!buffers[i].isIntact())
+      return fail(verdict, Status::Fault,
+                  std::string("writes behind output '") +
+                      program.outputs[i].name + "'");
+    results[program.outputs[i].name].data = buffers[i].take();
+  }
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Tests
+//===----------------------------------------------------------------------===//
+
+/// The tensor of a message, or a verdict.
+static std::optional<NpyArray>
+parse(const std::string &bytes, const std::string &name, Verdict &verdict) {
+  std::string error;
+  auto array =
+      tool::parseTensorProto(reinterpret_cast<const uint8_t *>(bytes.data()),
+                             bytes.size(), name, error);
+  if (!array)
+    fail(verdict, Status::Unsupported, error);
+  return array;
+}
+
+bool Executor::runSet(const TestCase &test, const DataSet &data,
+                      const PreparedModel &prepared,
+                      const effrt_model_desc *table,
+                      const ExecutorOptions &options, Verdict &verdict) {
+  std::map<std::string, NpyArray> inputs;
+  for (size_t i = 0; i < data.inputs.size() && i < prepared.inputs.size();
+       ++i) {
+    // What became a constant is no input.
+    if (options.mode == Mode::Constant)
+      break;
+    auto array = parse(data.inputs[i], prepared.inputs[i], verdict);
+    if (!array)
+      return false;
+    inputs[prepared.inputs[i]] = std::move(*array);
+  }
+  auto start = std::chrono::steady_clock::now();
+  Run run(table, verdict);
+  bool done = run.open(options.threads) && run.execute(inputs);
+  verdict.runMs += elapsedMs(start);
+  if (!done)
+    return false;
+  bool random = isRandom(prepared.operators, test.name);
+  for (size_t i = 0; i < data.outputs.size() && i < prepared.outputs.size();
+       ++i) {
+    const std::string &name = prepared.outputs[i];
+    auto want = parse(data.outputs[i], name, verdict);
+    if (!want)
+      return false;
+    const NpyArray &got = run.results[name];
+    std::string wrong =
+        random ? checkProperties(got, *want)
+               : compareTensors(got, *want, options.tolerance, verdict.errors);
+    if (!wrong.empty())
+      return fail(verdict, Status::Different,
+                  name + (wrong[0] == '[' ? "" : " ") + wrong);
+  }
+  return true;
+}
+
+Verdict Executor::run(const TestCase &test, const ExecutorOptions &options) {
+  Verdict verdict;
+  verdict.name = test.name;
+  std::shared_ptr<const effrt_model_desc> table;
+  for (const DataSet &data : test.dataSets) {
+    auto prepared = prepare(test, data, options.mode, verdict.message);
+    if (!prepared) {
+      verdict.status = Status::Unsupported;
+      return verdict;
+    }
+    // Constants differ from set to set.
+    if (!table || options.mode == Mode::Constant)
+      table = compile(test, prepared->bytes, options, verdict);
+    if (!table || !runSet(test, data, *prepared, table.get(), options, verdict))
+      return verdict;
+  }
+  return verdict;
+}
+
+} // namespace effc::test
