@@ -66,7 +66,7 @@ private:
 
   void beginStage(llvm::StringRef name);
   void endStage();
-  mlir::InFlightDiagnostic error();
+  mlir::InFlightDiagnostic error(DiagnosticCode code);
   std::string getModelFile() const;
 
   const CompileOptions &options;

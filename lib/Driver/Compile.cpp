@@ -5,6 +5,7 @@
 #include "Effk/EffkOps.h"
 #include "effc/Emit/Emit.h"
 #include "effc/InitAll.h"
+#include "effc/Support/Diagnostics.h"
 #include "effc/Target/CPU/CPUTarget.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -64,6 +65,9 @@ void Compilation::beginStage(StringRef name) {
   ++stageNumber;
   stageStart = std::chrono::steady_clock::now();
   result.stages.push_back({name.str(), 0});
+  diagnostics->setStage(name.str(), name == getStageName(Stage::Import)
+                                        ? DiagnosticCode::OperandsDoNotFit
+                                        : DiagnosticCode::InternalError);
   if (options.onStage)
     options.onStage(name.str(), stageNumber,
                     entries.size() * getStages().size() + 2);
@@ -77,8 +81,8 @@ void Compilation::endStage() {
   result.stages.back().seconds = elapsed.count();
 }
 
-InFlightDiagnostic Compilation::error() {
-  return emitError(FileLineColLoc::get(context, getModelFile(), 0, 0));
+InFlightDiagnostic Compilation::error(DiagnosticCode code) {
+  return emitError(FileLineColLoc::get(context, getModelFile(), 0, 0), code);
 }
 
 std::string Compilation::getModelFile() const {
@@ -109,6 +113,7 @@ void Compilation::warnOfOmittedWeights(ModuleOp module) {
       // certificate, which must not depend on what else is saved.
       Diagnostic record;
       record.severity = Severity::Warning;
+      record.code = DiagnosticCode::WeightsLeftOut;
       record.file = getModelFile();
       record.message =
           "weights of more than " + std::to_string(kMaxPrintedBytes >> 20) +
@@ -125,8 +130,8 @@ LogicalResult Compilation::saveStage(Stage stage, ModuleOp module) {
     return success();
   if (std::error_code code = llvm::sys::fs::create_directories(
           stageFolder, /*IgnoreExisting=*/true, llvm::sys::fs::all_all))
-    return error() << "cannot create '" << stageFolder
-                   << "': " << code.message();
+    return error(DiagnosticCode::CannotWriteStage)
+           << "cannot create '" << stageFolder << "': " << code.message();
   warnOfOmittedWeights(module);
   std::string file = stageFolder + "/" +
                      std::to_string(static_cast<unsigned>(stage) + 1) + "-" +
@@ -142,7 +147,8 @@ LogicalResult Compilation::saveStage(Stage stage, ModuleOp module) {
     os.clear_error();
   }
   if (code)
-    return error() << "cannot write '" << file << "': " << code.message();
+    return error(DiagnosticCode::CannotWriteStage)
+           << "cannot write '" << file << "': " << code.message();
   return success();
 }
 
@@ -201,8 +207,9 @@ bool Compilation::checkOptions() {
     stage = parseStage(text);
     if (stage)
       return true;
-    error() << option << "=" << text << ": expected one of "
-            << llvm::join(getStageNames(), ", ");
+    error(DiagnosticCode::BadOption)
+        << option << "=" << text << ": expected one of "
+        << llvm::join(getStageNames(), ", ");
     return false;
   };
   if (!parse(options.stopAfter, "--stop-after", stopAfter) ||
@@ -214,7 +221,8 @@ bool Compilation::checkOptions() {
       {"--weights=separate", options.separateWeights}};
   for (auto [option, given] : fileOptions)
     if (onObjects && given) {
-      error() << option << " has no effect on a model in memory";
+      error(DiagnosticCode::BadOption)
+          << option << " has no effect on a model in memory";
       return false;
     }
   // They act on import; silently ignored, the certificate would record them.
@@ -225,14 +233,14 @@ bool Compilation::checkOptions() {
       {"--output-names", !options.outputNames.empty()}};
   for (auto [option, given] : importOptions)
     if (startAt && given) {
-      InFlightDiagnostic message = error();
+      InFlightDiagnostic message = error(DiagnosticCode::BadOption);
       message << option << " has no effect with --start-at";
       message.attachNote() << "sizes, inputs and outputs are chosen at import: "
                               "pass it where the stage is saved";
       return false;
     }
   if (options.computeF64 && !options.plain) {
-    error() << "--compute=f64 needs --plain";
+    error(DiagnosticCode::BadOption) << "--compute=f64 needs --plain";
     return false;
   }
   entries = expandEntryPoints(options.dims);
@@ -240,7 +248,7 @@ bool Compilation::checkOptions() {
   if (name.empty())
     name = makeModelName(llvm::sys::path::stem(options.model));
   if (!isModelName(name)) {
-    InFlightDiagnostic message = error();
+    InFlightDiagnostic message = error(DiagnosticCode::BadModelName);
     message << "--name=" << name
             << ": expected a C identifier that is no keyword";
     message.attachNote() << "pass --name=" << makeModelName(name);

@@ -45,7 +45,8 @@ std::string formatText(const Diagnostic &diagnostic, bool color) {
     text += "node '" + diagnostic.node + "'";
   if (!diagnostic.op.empty())
     text += (text.empty() ? "(" : " (") + diagnostic.op + ")";
-  text += (text.empty() ? "" : ": ") + diagnostic.message;
+  text += (text.empty() ? "" : ": ") + diagnostic.message + " [" +
+          getCodeText(diagnostic.code) + "]";
   std::string lines =
       formatLine(diagnostic.file, diagnostic.severity, text, color);
   for (const std::string &note : diagnostic.notes)
@@ -56,6 +57,8 @@ std::string formatText(const Diagnostic &diagnostic, bool color) {
 std::string formatJson(const Diagnostic &diagnostic) {
   nlohmann::ordered_json json = {
       {"severity", getSeverityName(diagnostic.severity)},
+      {"code", getCodeText(diagnostic.code)},
+      {"stage", diagnostic.stage},
       {"file", diagnostic.file},
       {"node", diagnostic.node},
       {"operator", diagnostic.op},

@@ -1,21 +1,10 @@
 // Users see the file and the node's name, never a place in the IR.
 #include "Diagnostics.h"
 #include "effc/Support/Diagnostics.h"
-#include "mlir/IR/BuiltinAttributes.h"
 
 using namespace mlir;
 
 namespace effc {
-
-/// The importer attaches the operator: "Conv, opset 17".
-static std::string getOperator(mlir::Diagnostic &diagnostic) {
-  for (const DiagnosticArgument &argument : diagnostic.getMetadata())
-    if (argument.getKind() ==
-        DiagnosticArgument::DiagnosticArgumentKind::Attribute)
-      if (auto text = dyn_cast<StringAttr>(argument.getAsAttribute()))
-        return text.str();
-  return "";
-}
 
 static Severity getSeverity(DiagnosticSeverity severity) {
   switch (severity) {
@@ -30,13 +19,14 @@ static Severity getSeverity(DiagnosticSeverity severity) {
   }
 }
 
-static Diagnostic makeRecord(mlir::Diagnostic &diagnostic) {
+Diagnostic DiagnosticCollector::makeRecord(mlir::Diagnostic &diagnostic) const {
   Diagnostic record;
+  record.code = getCode(diagnostic).value_or(defaultCode);
   record.severity = getSeverity(diagnostic.getSeverity());
   record.message = diagnostic.str();
   record.file = getModelName(diagnostic.getLocation()).str();
   record.node = getNodeName(diagnostic.getLocation()).str();
-  record.op = getOperator(diagnostic);
+  record.op = getOperator(diagnostic).str();
   for (mlir::Diagnostic &note : diagnostic.getNotes())
     record.notes.push_back(note.str());
   return record;
@@ -51,6 +41,7 @@ DiagnosticCollector::DiagnosticCollector(MLIRContext *context,
       }) {}
 
 void DiagnosticCollector::report(Diagnostic diagnostic) {
+  diagnostic.stage = stage;
   anyError |= diagnostic.severity == Severity::Error;
   internalError |= StringRef(diagnostic.message).contains("internal error");
   if (callback)

@@ -17,11 +17,21 @@ public:
   bool hasInternalError() const { return internalError; }
   bool hasError() const { return anyError; }
   const std::vector<Diagnostic> &getAll() const { return all; }
+  /// What runs from here on, for records; and the code of what operations
+  /// refuse there by themselves: the model's fault in the import, effc's later.
+  void setStage(std::string name, DiagnosticCode code) {
+    stage = std::move(name);
+    defaultCode = code;
+  }
   /// Reports something that has no place in the IR.
   void report(Diagnostic diagnostic);
 
 private:
+  Diagnostic makeRecord(mlir::Diagnostic &diagnostic) const;
+
   DiagnosticCallback callback;
+  std::string stage;
+  DiagnosticCode defaultCode = DiagnosticCode::InternalError;
   std::vector<Diagnostic> all;
   bool internalError = false, anyError = false;
   mlir::ScopedDiagnosticHandler handler;

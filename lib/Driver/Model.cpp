@@ -17,14 +17,15 @@ namespace effc {
 OwningOpRef<ModuleOp> Compilation::readModel(const EntryPoint &entry) {
   bool isText = StringRef(options.model).ends_with(".mlir");
   if (isText != startAt.has_value()) {
-    InFlightDiagnostic message = error();
+    InFlightDiagnostic message = error(DiagnosticCode::BadSavedStage);
     message << (isText ? "a saved stage needs --start-at"
                        : "--start-at needs a file of --save-stages");
     message.attachNote() << "2-normalize.mlir continues with --start-at=raise";
     return {};
   }
   if (!options.modelBytes && !llvm::sys::fs::exists(options.model)) {
-    error() << "no such file: '" << options.model << "'";
+    error(DiagnosticCode::CannotReadModel)
+        << "no such file: '" << options.model << "'";
     return {};
   }
   if (!isText)
@@ -46,7 +47,7 @@ OwningOpRef<ModuleOp> Compilation::parseStageFile() {
   });
   if (absent.empty())
     return module;
-  InFlightDiagnostic message = error();
+  InFlightDiagnostic message = error(DiagnosticCode::BadSavedStage);
   message << "the saved stage lacks the weight '" << absent << "'";
   message.attachNote() << "large weights are left out of saved stages: compile "
                           "the ONNX file instead";
@@ -111,7 +112,7 @@ CertificateInfo Compilation::makeCertificateInfo() {
   info.compilerVersion = getVersion();
   info.modelFile = getModelFile();
   info.modelSha256 = modelHash.get();
-  info.options = options.commandLine;
+  info.options = describeOptions(options);
   info.passes = passes;
   for (const Diagnostic &diagnostic : diagnostics->getAll())
     if (diagnostic.severity == Severity::Warning)
@@ -132,7 +133,7 @@ void Compilation::reportFault(ModuleOp module) {
   llvm::raw_fd_ostream os(file, /*shouldClose=*/true);
   os << "// effc " << getVersion() << " failed in stage "
      << result.stages.back().stage << "\n// options:";
-  for (const std::string &option : options.commandLine)
+  for (const std::string &option : describeOptions(options))
     os << " " << option;
   os << "\n// model: " << getModelFile() << "\n";
   for (const Diagnostic &diagnostic : diagnostics->getAll()) {

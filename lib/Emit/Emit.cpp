@@ -6,6 +6,7 @@
 #include "Objects.h"
 #include "OutputFolder.h"
 #include "effc/Emit/ModelTable.h"
+#include "effc/Support/Diagnostics.h"
 #include "llvm/Support/FileSystem.h"
 
 using namespace mlir;
@@ -129,10 +130,11 @@ LogicalResult LibraryWriter::checkSpace() {
   auto space = llvm::sys::fs::disk_space(folder.getWorkDir());
   if (!space || space->available >= needed)
     return success();
-  InFlightDiagnostic error =
-      emitError(loc) << "no space left in '" << options.outputDir
-                     << "': linking needs " << (needed >> 20) + 1 << " MB, "
-                     << (space->available >> 20) << " MB are free";
+  InFlightDiagnostic error = emitError(loc, DiagnosticCode::NoSpace)
+                             << "no space left in '" << options.outputDir
+                             << "': linking needs " << (needed >> 20) + 1
+                             << " MB, " << (space->available >> 20)
+                             << " MB are free";
   error.attachNote() << "nothing was changed; free some space or choose "
                         "another folder with -o";
   return error;
@@ -168,8 +170,8 @@ LibraryWriter::write(std::vector<KernelObject> objects) {
   LibraryResult result;
   if (std::error_code code =
           llvm::sys::fs::file_size(libraryPath, result.libraryBytes))
-    return emitError(loc) << "cannot read '" << libraryPath
-                          << "': " << code.message();
+    return emitError(loc, DiagnosticCode::CannotWriteOutput)
+           << "cannot read '" << libraryPath << "': " << code.message();
   std::string header;
   llvm::raw_string_ostream headerStream(header);
   writeHeader(table, options.certificate, headerStream);
@@ -194,10 +196,10 @@ FailureOr<LibraryResult> emitLibrary(ModuleOp module,
                                      std::vector<KernelObject> objects,
                                      const LibraryOptions &options) {
   if (!isModelName(options.name)) {
-    InFlightDiagnostic error = emitError(module.getLoc())
-                               << "'" << options.name
-                               << "' cannot name a model: expected a C "
-                               << "identifier that is no keyword";
+    InFlightDiagnostic error =
+        emitError(module.getLoc(), DiagnosticCode::BadModelName)
+        << "'" << options.name << "' cannot name a model: expected a C "
+        << "identifier that is no keyword";
     error.attachNote() << "pass --name=" << makeModelName(options.name);
     return error;
   }

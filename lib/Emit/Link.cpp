@@ -1,10 +1,12 @@
 // Runs lld in this process, one link at a time, with fixed options, so that
 // equal inputs give equal bytes and no compiler is needed where effc runs.
 #include "Link.h"
+#include "effc/Support/Diagnostics.h"
 #include "lld/Common/Driver.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
+#include <dlfcn.h>
 #include <mutex>
 
 LLD_HAS_DRIVER(elf)
@@ -27,12 +29,22 @@ static bool isHost(const llvm::Triple &triple) {
   return triple.getArch() == llvm::Triple(LLVM_HOST_TRIPLE).getArch();
 }
 
+/// The folder of the program or shared library that this code is part of.
+static std::string getOwnFolder() {
+  // Any address of it does.
+  static int anchor;
+  Dl_info info;
+  SmallString<256> file;
+  if (dladdr(&anchor, &info) && StringRef(info.dli_fname).contains(".so") &&
+      !fs::real_path(info.dli_fname, file))
+    return path::parent_path(file).str();
+  std::string program = fs::getMainExecutable(nullptr, &anchor);
+  return path::parent_path(program).str();
+}
+
 FailureOr<std::string> findRuntimeArchive(const llvm::Triple &triple,
                                           Location loc) {
-  // Any address of this program does.
-  static int anchor;
-  std::string program = fs::getMainExecutable(nullptr, &anchor);
-  StringRef bin = path::parent_path(program);
+  std::string bin = getOwnFolder();
   std::string arch = getMultiarch(triple);
   SmallVector<std::string> folders = {"../lib/effc/" + arch};
   if (isHost(triple))
@@ -45,8 +57,9 @@ FailureOr<std::string> findRuntimeArchive(const llvm::Triple &triple,
       return candidate.str().str();
     }
   }
-  InFlightDiagnostic error =
-      emitError(loc) << "cannot find the runtime libeffrt_model.a for " << arch;
+  InFlightDiagnostic error = emitError(loc, DiagnosticCode::MissingRuntime)
+                             << "cannot find the runtime libeffrt_model.a for "
+                             << arch;
   error.attachNote() << "it belongs into '" << bin << "/" << folders.front()
                      << "'; install effc again";
   return error;
@@ -68,8 +81,9 @@ findSystemLibrary(StringRef name, const llvm::Triple &triple, Location loc) {
     if (fs::exists(candidate))
       return candidate;
   }
-  InFlightDiagnostic error = emitError(loc) << "cannot find the C library "
-                                            << name << " for " << arch;
+  InFlightDiagnostic error = emitError(loc, DiagnosticCode::MissingRuntime)
+                             << "cannot find the C library " << name << " for "
+                             << arch;
   error.attachNote() << "looked in " << llvm::join(folders, ", ")
                      << "; --static needs no C library";
   return error;
@@ -101,7 +115,8 @@ static LogicalResult runLinker(const std::vector<std::string> &arguments,
     return success();
   StringRef text = StringRef(errors).trim();
   if (text.contains("No space left on device"))
-    return emitError(loc) << "no space left on the device of the output";
+    return emitError(loc, DiagnosticCode::NoSpace)
+           << "no space left on the device of the output";
   return emitError(loc) << "internal error: linking failed: "
                         << text.take_front(2000);
 }
@@ -120,7 +135,7 @@ static FailureOr<std::string> writeVersionScript(const LinkInputs &inputs) {
     os.clear_error();
   }
   if (code)
-    return emitError(inputs.loc)
+    return emitError(inputs.loc, DiagnosticCode::CannotWriteOutput)
            << "cannot write '" << file << "': " << code.message();
   return file;
 }

@@ -5,6 +5,7 @@
 #include "CertificateWriter.h"
 #include "Objects.h"
 #include "effc/Emit/ModelTable.h"
+#include "effc/Support/Diagnostics.h"
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/ExecutionEngine/Orc/Core.h"
 #include "llvm/ExecutionEngine/Orc/ExecutionUtils.h"
@@ -84,8 +85,9 @@ static LogicalResult writeWeightPages(const ModelTable &table, Location loc,
   pages = llvm::sys::OwningMemoryBlock(Memory::allocateMappedMemory(
       table.weightsSize, nullptr, Memory::MF_READ | Memory::MF_WRITE, code));
   if (code)
-    return emitError(loc) << "no memory for " << table.weightsSize
-                          << " bytes of weights: " << code.message();
+    return emitError(loc, DiagnosticCode::OutOfMemory)
+           << "no memory for " << table.weightsSize
+           << " bytes of weights: " << code.message();
   MemoryStream stream(pages.getMemoryBlock());
   if (failed(writeWeights(table, stream)))
     return failure();
@@ -93,7 +95,8 @@ static LogicalResult writeWeightPages(const ModelTable &table, Location loc,
     return emitError(loc) << "internal error: weights of another size";
   code = Memory::protectMappedMemory(pages.getMemoryBlock(), Memory::MF_READ);
   if (code)
-    return emitError(loc) << "cannot protect weights: " << code.message();
+    return emitError(loc, DiagnosticCode::OutOfMemory)
+           << "cannot protect weights: " << code.message();
   return success();
 }
 

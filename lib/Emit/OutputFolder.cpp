@@ -1,6 +1,7 @@
 // A rename within one file system is atomic; a hard link keeps the earlier file
 // until all are in place.
 #include "OutputFolder.h"
+#include "effc/Support/Diagnostics.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include <fcntl.h>
@@ -14,8 +15,11 @@ namespace effc {
 
 LogicalResult OutputFolder::fail(StringRef what, StringRef file,
                                  std::error_code code) {
-  InFlightDiagnostic error = emitError(loc)
-                             << what << " '" << file << "': " << code.message();
+  InFlightDiagnostic error =
+      emitError(loc, code == std::errc::no_space_on_device
+                         ? DiagnosticCode::NoSpace
+                         : DiagnosticCode::CannotWriteOutput)
+      << what << " '" << file << "': " << code.message();
   if (code == std::errc::no_space_on_device)
     error.attachNote() << "nothing was changed; free some space or choose "
                           "another folder with -o";

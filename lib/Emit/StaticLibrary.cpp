@@ -3,6 +3,7 @@
 // weights stay an object of their own. So two models, or a model and libeffrt,
 // can be linked into one program.
 #include "Link.h"
+#include "effc/Support/Diagnostics.h"
 #include "llvm/ObjCopy/ConfigManager.h"
 #include "llvm/ObjCopy/ObjCopy.h"
 #include "llvm/Object/ArchiveWriter.h"
@@ -72,7 +73,7 @@ LogicalResult linkStatic(const LinkInputs &inputs, StringRef member,
   std::error_code code;
   llvm::raw_fd_ostream os(local, code);
   if (code)
-    return emitError(inputs.loc)
+    return emitError(inputs.loc, DiagnosticCode::CannotWriteOutput)
            << "cannot write '" << local << "': " << code.message();
   llvm::Error error = localise(linked, inputs.exports, os);
   os.close();
@@ -83,7 +84,7 @@ LogicalResult linkStatic(const LinkInputs &inputs, StringRef member,
   if (!error)
     error = writeArchive(inputs, local, member, output);
   if (error)
-    return emitError(inputs.loc)
+    return emitError(inputs.loc, DiagnosticCode::CannotWriteOutput)
            << "cannot write the archive: " << llvm::toString(std::move(error));
   return success();
 }

@@ -30,16 +30,19 @@ LogicalResult Importer::checkModel() {
         return node.domain().empty() || node.domain() == "ai.onnx";
       });
   if (opset == opsets.end() && usesDefaultDomain)
-    return error(loc) << "the model imports no version of domain ai.onnx";
+    return error(loc, DiagnosticCode::UnsupportedOpset)
+           << "the model imports no version of domain ai.onnx";
   if (opset != opsets.end() && opset->second < minOpset) {
-    InFlightDiagnostic diagnostic = error(loc);
+    InFlightDiagnostic diagnostic =
+        error(loc, DiagnosticCode::UnsupportedOpset);
     diagnostic << "opset " << opset->second << " is older than " << minOpset;
     diagnostic.attachNote() << "onnx.version_converter can raise it";
     return diagnostic;
   }
   if (opset != opsets.end() && opset->second > maxOpset)
-    return error(loc) << "opset " << opset->second << " is newer than "
-                      << maxOpset << ", the newest that is supported";
+    return error(loc, DiagnosticCode::UnsupportedOpset)
+           << "opset " << opset->second << " is newer than " << maxOpset
+           << ", the newest that is supported";
   llvm::StringSet<> names;
   for (const onnx::TensorProto &tensor : model.graph().initializer())
     if (!names.insert(tensor.name()).second)
@@ -62,8 +65,9 @@ LogicalResult Importer::selectOutputs() {
       return output.name() == name;
     });
     if (it == graph.output().end())
-      return error(loc) << "option --output-names: the model has no output '"
-                        << name << "'";
+      return error(loc, DiagnosticCode::NoSuchInput)
+             << "option --output-names: the model has no output '" << name
+             << "'";
     outputs.push_back(&*it);
   }
   if (outputs.empty())
@@ -77,16 +81,17 @@ LogicalResult Importer::applyShapeOptions() {
   for (const DimRange &range : options.dims) {
     const std::string &name = range.name;
     if (range.min < 0 || range.max < range.min)
-      return error(loc) << "option --dim: no size of '" << name
-                        << "' is between " << range.min << " and " << range.max;
+      return error(loc, DiagnosticCode::BadInputOption)
+             << "option --dim: no size of '" << name << "' is between "
+             << range.min << " and " << range.max;
     bool known = llvm::any_of(inputs, [&](const auto *input) {
       return llvm::any_of(
           input->type().tensor_type().shape().dim(),
           [&](const auto &dim) { return dim.dim_param() == name; });
     });
     if (!known)
-      return error(loc) << "option --dim: no input has a size named '" << name
-                        << "'";
+      return error(loc, DiagnosticCode::NoSuchInput)
+             << "option --dim: no input has a size named '" << name << "'";
     if (range.min == range.max)
       symbols.define(name, eff::constDim(context, range.min));
   }
@@ -95,13 +100,14 @@ LogicalResult Importer::applyShapeOptions() {
       return input->name() == name;
     });
     if (it == inputs.end())
-      return error(loc) << "option --input-shape: the model has no input '"
-                        << name << "'";
+      return error(loc, DiagnosticCode::NoSuchInput)
+             << "option --input-shape: the model has no input '" << name << "'";
     const auto &declared = (*it)->type().tensor_type().shape();
     if ((*it)->type().tensor_type().has_shape() &&
         declared.dim_size() != int64_t(shape.size()))
-      return error(loc) << "option --input-shape: input '" << name
-                        << "' has rank " << declared.dim_size();
+      return error(loc, DiagnosticCode::BadInputOption)
+             << "option --input-shape: input '" << name << "' has rank "
+             << declared.dim_size();
     for (auto [axis, size] : llvm::enumerate(shape)) {
       if (size < 0)
         continue;
@@ -155,7 +161,7 @@ AffineExpr Importer::importDim(const onnx::ValueInfoProto &input, int64_t index,
   auto chosen = shapeOverrides.find({input.name(), axis});
   if (chosen != shapeOverrides.end()) {
     if (declared && *declared != chosen->second) {
-      error(locationOfValue(input.name()))
+      error(locationOfValue(input.name()), DiagnosticCode::BadInputOption)
           << "option --input-shape: dim " << axis << " of input '"
           << input.name() << "' is " << *declared << " in the model";
       return {};
@@ -181,14 +187,16 @@ Type Importer::importArgument(const onnx::ValueInfoProto &input,
                               int64_t index) {
   Location loc = locationOfValue(input.name());
   if (!input.type().has_tensor_type()) {
-    error(loc) << "input '" << input.name() << "' is not a tensor";
+    error(loc, DiagnosticCode::UnsupportedInputType)
+        << "input '" << input.name() << "' is not a tensor";
     return {};
   }
   const auto &tensor = input.type().tensor_type();
   Type elementType = getElementType(context, tensor.elem_type());
   if (!elementType) {
-    error(loc) << "input '" << input.name() << "': element type "
-               << getDataTypeName(tensor.elem_type()) << " is not supported";
+    error(loc, DiagnosticCode::UnsupportedInputType)
+        << "input '" << input.name() << "': element type "
+        << getDataTypeName(tensor.elem_type()) << " is not supported";
     return {};
   }
   int64_t rank = tensor.shape().dim_size();
@@ -197,7 +205,7 @@ Type Importer::importArgument(const onnx::ValueInfoProto &input,
       return option.first == input.name();
     });
     if (it == options.inputShapes.end()) {
-      InFlightDiagnostic diagnostic = error(loc);
+      InFlightDiagnostic diagnostic = error(loc, DiagnosticCode::NoRank);
       diagnostic << "input '" << input.name() << "' has no declared rank";
       diagnostic.attachNote() << "give its shape with --input-shape";
       return {};
@@ -205,8 +213,9 @@ Type Importer::importArgument(const onnx::ValueInfoProto &input,
     rank = it->second.size();
   }
   if (rank > 64) {
-    error(loc) << "input '" << input.name() << "' has rank " << rank
-               << ", more than 64";
+    error(loc, DiagnosticCode::ModelTooLarge)
+        << "input '" << input.name() << "' has rank " << rank
+        << ", more than 64";
     return {};
   }
   eff::Dims dims;
@@ -235,7 +244,8 @@ LogicalResult Importer::collectInputs() {
     if (top.initializers.count(input.name())) {
       // From IR 4 on this is a default that a caller may override.
       if (file->model().ir_version() >= 4)
-        emitRemark(locationOfValue(input.name()))
+        emitRemark(locationOfValue(input.name()),
+                   DiagnosticCode::InitializerIsConstant)
             << "input '" << input.name()
             << "' has a default; it becomes a constant";
       continue;
@@ -243,8 +253,9 @@ LogicalResult Importer::collectInputs() {
     inputs.push_back(&input);
   }
   if (!fixed.empty())
-    return error(loc) << "option --input-value: the model has no input '"
-                      << fixed.begin()->getKey() << "'";
+    return error(loc, DiagnosticCode::NoSuchInput)
+           << "option --input-value: the model has no input '"
+           << fixed.begin()->getKey() << "'";
   return success();
 }
 
@@ -264,14 +275,15 @@ LogicalResult Importer::importFixedInputs() {
       value.shape.push_back(size);
       if (size < 0 || size > maxShapeElements ||
           (count *= size) > maxShapeElements)
-        return error(loc) << "option --input-value: input '" << input->name()
-                          << "' has too many elements";
+        return error(loc, DiagnosticCode::BadInputOption)
+               << "option --input-value: input '" << input->name()
+               << "' has too many elements";
     }
     size_t given = option->second.size();
     if (!value.elementType || (given != 1 && int64_t(given) != count))
-      return error(loc) << "option --input-value: input '" << input->name()
-                        << "' has " << count << " elements, given are "
-                        << given;
+      return error(loc, DiagnosticCode::BadInputOption)
+             << "option --input-value: input '" << input->name() << "' has "
+             << count << " elements, given are " << given;
     for (int64_t i = 0; i < count; ++i) {
       double number = option->second[given == 1 ? 0 : i];
       value.elements.push_back(isa<FloatType>(value.elementType)
@@ -307,7 +319,8 @@ LogicalResult Importer::importArguments() {
   if (!complete)
     return failure();
   if (symbols.size() > maxSymbols)
-    return error(loc) << "more than " << maxSymbols << " free sizes";
+    return error(loc, DiagnosticCode::ModelTooLarge)
+           << "more than " << maxSymbols << " free sizes";
   function = func::FuncOp::create(builder, loc, "main",
                                   builder.getFunctionType(types, {}));
   Block *block = function.addEntryBlock();
@@ -350,8 +363,9 @@ LogicalResult Importer::checkDeclaredOutput(const onnx::ValueInfoProto &output,
   // Shrunk and edited models keep old sizes there; a rank is never wrong by
   // accident.
   if (ranksAgree) {
-    emitWarning(loc) << "output '" << output.name() << "' is declared " << text
-                     << " and computed " << type;
+    emitWarning(loc, DiagnosticCode::DeclaredShapeDiffers)
+        << "output '" << output.name() << "' is declared " << text
+        << " and computed " << type;
     return success();
   }
   return error(loc) << "output '" << output.name() << "' is declared " << text
@@ -395,8 +409,8 @@ LogicalResult Importer::finishFunction() {
 OwningOpRef<ModuleOp> Importer::run() {
   // Diagnostics that ops emit while they are built learn their operator here.
   ScopedDiagnosticHandler annotate(context, [&](Diagnostic &diagnostic) {
-    if (currentOperator && diagnostic.getMetadata().empty())
-      diagnostic.getMetadata().push_back(DiagnosticArgument(currentOperator));
+    if (currentOperator && getOperator(diagnostic).empty())
+      setOperator(diagnostic, currentOperator);
     return failure();
   });
   Location loc = FileLineColLoc::get(context, file->name(), 0, 0);
@@ -430,7 +444,9 @@ static OwningOpRef<ModuleOp> importBytes(ArrayRef<char> bytes, StringRef name,
       name, trusted ? StringRef(options.externalDataDir) : folder, trusted);
   std::string reason;
   if (!file->parse(bytes, reason)) {
-    emitError(FileLineColLoc::get(context, name, 0, 0)) << reason;
+    emitError(FileLineColLoc::get(context, name, 0, 0),
+              DiagnosticCode::NotAModel)
+        << reason;
     return {};
   }
   return Importer(file, context, options).run();
@@ -449,7 +465,8 @@ OwningOpRef<ModuleOp> importOnnxFile(StringRef path, MLIRContext *context,
   std::string reason;
   std::shared_ptr<MappedFile> bytes = MappedFile::open(path, reason);
   if (!bytes) {
-    emitError(FileLineColLoc::get(context, name, 0, 0))
+    emitError(FileLineColLoc::get(context, name, 0, 0),
+              DiagnosticCode::CannotReadModel)
         << "cannot read '" << path << "': " << reason;
     return {};
   }

@@ -20,9 +20,9 @@ Importer::Importer(std::shared_ptr<ModelFile> file, MLIRContext *context,
     : symbols(context), reader(context, file), file(file), context(context),
       options(options), builder(context) {}
 
-InFlightDiagnostic Importer::error(Location loc) {
+InFlightDiagnostic Importer::error(Location loc, DiagnosticCode code) {
   ++numErrors;
-  return emitError(loc);
+  return emitError(loc, code);
 }
 
 Location Importer::locationOf(const ImportScope &scope,
@@ -79,7 +79,7 @@ Value Importer::lookup(ImportScope &scope, StringRef name) {
     ElementsAttr attr =
         dense ? reader.read(*dense, reason) : reader.read(*sparse, reason);
     if (!attr) {
-      error(locationOfValue(name))
+      error(locationOfValue(name), DiagnosticCode::BadTensorData)
           << "initializer '" << name << "': " << reason;
       current->poisoned.insert(name);
       return {};
@@ -242,7 +242,8 @@ void Importer::dispatch(ImportScope &scope, const onnx::NodeProto &node,
     reportUnsupported(loc, domain, node.op_type(), opset,
                       versions.empty() ? "the operator is not supported"
                                        : "this version is not supported",
-                      versions.empty() ? "" : "versions " + versions + " are");
+                      versions.empty() ? "" : "versions " + versions + " are",
+                      DiagnosticCode::UnsupportedOperator);
     return poison(scope, node);
   }
   NodeContext ctx(*this, scope, node, opset, builder, loc);
@@ -284,11 +285,12 @@ LogicalResult Importer::inlineFunction(ImportScope &scope,
   if (llvm::is_contained(callStack, &callee))
     return error(loc) << "function '" << callee.name() << "' calls itself";
   if (callStack.size() >= maxCallDepth)
-    return error(loc) << "functions call each other more than 100 deep";
+    return error(loc, DiagnosticCode::ModelTooLarge)
+           << "functions call each other more than 100 deep";
   numInlinedNodes += callee.node_size();
   if (numInlinedNodes > maxInlinedNodes)
-    return error(loc) << "functions expand to more than " << maxInlinedNodes
-                      << " nodes";
+    return error(loc, DiagnosticCode::ModelTooLarge)
+           << "functions expand to more than " << maxInlinedNodes << " nodes";
   if (node.input_size() > callee.input_size() ||
       node.output_size() > callee.output_size())
     return error(loc) << "more operands or results than function '"
@@ -335,13 +337,14 @@ LogicalResult Importer::inlineFunction(ImportScope &scope,
 
 void Importer::reportUnsupported(Location loc, StringRef domain,
                                  StringRef opType, int64_t opset,
-                                 const Twine &reason, const Twine &remedy) {
+                                 const Twine &reason, const Twine &remedy,
+                                 DiagnosticCode code) {
   std::string message = (domain.empty() ? "" : domain.str() + "::") +
                         opType.str() + ", opset " + std::to_string(opset) +
                         ": " + reason.str();
   auto [it, isNew] = unsupportedIndex.try_emplace(message, unsupported.size());
   if (isNew)
-    unsupported.push_back({loc, message, remedy.str(), {}, 0});
+    unsupported.push_back({loc, message, remedy.str(), {}, 0, code});
   Unsupported &entry = unsupported[it->second];
   if (entry.count++ && entry.nodes.size() < 8)
     entry.nodes.push_back(getNodeName(loc).str());
@@ -352,7 +355,7 @@ void Importer::flushUnsupported() {
   for (const Unsupported &entry : unsupported) {
     auto [operatorName, reason] = StringRef(entry.message).split(": ");
     currentOperator = StringAttr::get(context, operatorName);
-    InFlightDiagnostic diagnostic = error(entry.loc);
+    InFlightDiagnostic diagnostic = error(entry.loc, entry.code);
     diagnostic << reason;
     if (!entry.nodes.empty()) {
       std::string nodes = llvm::join(entry.nodes, "', '");

@@ -64,7 +64,8 @@ public:
                 const llvm::Twine &message);
   void reportUnsupported(mlir::Location loc, llvm::StringRef domain,
                          llvm::StringRef opType, int64_t opset,
-                         const llvm::Twine &reason, const llvm::Twine &remedy);
+                         const llvm::Twine &reason, const llvm::Twine &remedy,
+                         DiagnosticCode code);
   mlir::Value makeConstant(mlir::Location loc, mlir::ElementsAttr value);
   mlir::Value makeDimValues(mlir::Location loc, const ShapeValue &value);
   void countError() { ++numErrors; }
@@ -78,6 +79,7 @@ private:
     std::string message, remedy;
     llvm::SmallVector<std::string> nodes;
     int64_t count = 0;
+    DiagnosticCode code;
   };
 
   mlir::LogicalResult checkModel();
@@ -112,7 +114,8 @@ private:
                             const onnx::NodeProto &node, int index) const;
   mlir::Location locationOfValue(llvm::StringRef name) const;
   void flushUnsupported();
-  mlir::InFlightDiagnostic error(mlir::Location loc);
+  mlir::InFlightDiagnostic
+  error(mlir::Location loc, DiagnosticCode code = DiagnosticCode::InvalidModel);
 
   std::shared_ptr<ModelFile> file;
   mlir::MLIRContext *context;

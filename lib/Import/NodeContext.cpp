@@ -34,10 +34,12 @@ LogicalResult NodeContext::requireInputs(unsigned count,
                                          std::optional<unsigned> max) {
   for (unsigned i = 0; i < count; ++i)
     if (!hasInput(i))
-      return error("input " + Twine(i) + " is missing");
+      return error("input " + Twine(i) + " is missing", "",
+                   DiagnosticCode::BadInputCount);
   for (unsigned i = max.value_or(count); i < numInputs(); ++i)
     if (hasInput(i))
-      return error("too many inputs (" + Twine(numInputs()) + ")");
+      return error("too many inputs (" + Twine(numInputs()) + ")", "",
+                   DiagnosticCode::BadInputCount);
   return success();
 }
 
@@ -50,7 +52,9 @@ bool NodeContext::outputUsed(unsigned index) const {
 LogicalResult NodeContext::setOutput(unsigned index, Value value) {
   if (!value) {
     // Whoever made the null value has reported, unless an input was absent.
-    return failed ? failure() : error("a required input is missing");
+    return failed ? failure()
+                  : error("a required input is missing", "",
+                          DiagnosticCode::BadInputCount);
   }
   if (index < results.size())
     results[index] = value;
@@ -143,7 +147,8 @@ const AttributeProto *NodeContext::find(StringRef name, int type,
        type == AttributeProto::STRINGS);
   if (actual == type || emptyList)
     return attribute;
-  (void)error("attribute '" + name + "' is not of type " + typeName);
+  (void)error("attribute '" + name + "' is not of type " + typeName, "",
+              DiagnosticCode::BadAttribute);
   return nullptr;
 }
 
@@ -224,7 +229,8 @@ ElementsAttr NodeContext::attrTensor(StringRef name) {
   else
     reason = "it is not of type tensor";
   if (!value)
-    (void)error("attribute '" + name + "': " + reason);
+    (void)error("attribute '" + name + "': " + reason, "",
+                DiagnosticCode::BadAttribute);
   return value;
 }
 
@@ -254,7 +260,8 @@ LogicalResult NodeContext::checkAllAttributesUsed() {
   for (auto [index, attribute] : llvm::enumerate(node.attribute()))
     if (!usedAttributes.test(index) &&
         !llvm::is_contained(harmless, StringRef(attribute.name())))
-      return error("unknown attribute '" + Twine(attribute.name()) + "'");
+      return error("unknown attribute '" + Twine(attribute.name()) + "'", "",
+                   DiagnosticCode::BadAttribute);
   return success();
 }
 
@@ -335,7 +342,8 @@ LogicalResult NodeContext::requireEqual(AffineExpr x, AffineExpr y,
     if (*constant == 0)
       return success();
     return error(what + ": " + eff::toString(x) + " and " + eff::toString(y) +
-                 " must be equal");
+                     " must be equal",
+                 "", DiagnosticCode::SizesDiffer);
   }
   importer.addCheck(x, y, getNodeName(location) + ": " + what);
   return success();
@@ -355,7 +363,8 @@ Operation *NodeContext::insert(OperationState &state, bool infer) {
   // A null operand: the step that should have made it has reported.
   if (llvm::is_contained(state.operands, Value())) {
     if (!failed)
-      (void)error("a required input is missing");
+      (void)error("a required input is missing", "",
+                  DiagnosticCode::BadInputCount);
     return nullptr;
   }
   if (infer) {
@@ -369,13 +378,15 @@ Operation *NodeContext::insert(OperationState &state, bool infer) {
                           state.attributes.getDictionary(context()),
                           state.getRawProperties(), state.regions, types))) {
       if (!failed)
-        (void)error("operands of " + state.name.getStringRef() + " do not fit");
+        (void)error("operands of " + state.name.getStringRef() + " do not fit",
+                    "", DiagnosticCode::OperandsDoNotFit);
       return nullptr;
     }
     state.types.assign(types.begin(), types.end());
   }
   if (llvm::any_of(state.types, hasNegativeDim)) {
-    (void)error("a size of the result would be negative");
+    (void)error("a size of the result would be negative", "",
+                DiagnosticCode::SizesDiffer);
     return nullptr;
   }
   Operation *op = b.create(state);
@@ -402,7 +413,8 @@ Value NodeContext::splat(Type elementType, double value,
                          ArrayRef<int64_t> shape) {
   auto type = RankedTensorType::get(shape, elementType);
   if (hasNegativeDim(type)) {
-    (void)error("a size of the result would be negative");
+    (void)error("a size of the result would be negative", "",
+                DiagnosticCode::SizesDiffer);
     return {};
   }
   Attribute element;
@@ -433,10 +445,11 @@ Value NodeContext::dimValues(ArrayRef<AffineExpr> values, Type elementType,
 // Failure
 // -----------------------------------------------------------------------
 
-LogicalResult NodeContext::error(const Twine &reason, const Twine &remedy) {
+LogicalResult NodeContext::error(const Twine &reason, const Twine &remedy,
+                                 DiagnosticCode code) {
   failed = true;
   importer.countError();
-  InFlightDiagnostic diagnostic = emitError(location) << reason;
+  InFlightDiagnostic diagnostic = emitError(location, code) << reason;
   std::string text = remedy.str();
   if (!text.empty())
     diagnostic.attachNote() << text;
@@ -448,12 +461,12 @@ LogicalResult NodeContext::unsupported(const Twine &reason,
   failed = true;
   reportedUnsupported = true;
   importer.reportUnsupported(location, domain(), opType(), opsetVersion, reason,
-                             remedy);
+                             remedy, DiagnosticCode::UnsupportedForm);
   return failure();
 }
 
 void NodeContext::warning(const Twine &message) {
-  emitWarning(location) << message;
+  emitWarning(location, DiagnosticCode::NodeWarning) << message;
 }
 
 LogicalResult NodeContext::inlineGraph(const onnx::GraphProto &graph,

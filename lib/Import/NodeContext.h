@@ -5,6 +5,7 @@
 #define EFFC_LIB_IMPORT_NODECONTEXT_H
 
 #include "Eff/EffOps.h"
+#include "effc/Support/DiagnosticCodes.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/SmallBitVector.h"
 #include <optional>
@@ -149,7 +150,8 @@ public:
 
   /// The model is at fault: "node 'x' (Op, opset n): reason".
   mlir::LogicalResult error(const llvm::Twine &reason,
-                            const llvm::Twine &remedy = "");
+                            const llvm::Twine &remedy = "",
+                            DiagnosticCode code = DiagnosticCode::InvalidNode);
   /// The model is fine but effc lacks something; all of these are listed
   /// together at the end of the import.
   mlir::LogicalResult unsupported(const llvm::Twine &reason,

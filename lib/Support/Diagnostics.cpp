@@ -32,13 +32,56 @@ StringRef getModelName(Location loc) {
   return name;
 }
 
-static StringRef getOperator(Diagnostic &diagnostic) {
+// In a diagnostic's metadata the code is its number in the table, the operator
+// a StringAttr.
+
+static InFlightDiagnostic setCode(InFlightDiagnostic &&diagnostic,
+                                  DiagnosticCode code) {
+  // Nobody listens to some, which then have no contents.
+  if (Diagnostic *contents = diagnostic.getUnderlyingDiagnostic())
+    contents->getMetadata().push_back(
+        DiagnosticArgument(static_cast<unsigned>(code)));
+  return std::move(diagnostic);
+}
+
+InFlightDiagnostic emitError(Location loc, DiagnosticCode code) {
+  return setCode(mlir::emitError(loc), code);
+}
+
+InFlightDiagnostic emitWarning(Location loc, DiagnosticCode code) {
+  return setCode(mlir::emitWarning(loc), code);
+}
+
+InFlightDiagnostic emitRemark(Location loc, DiagnosticCode code) {
+  return setCode(mlir::emitRemark(loc), code);
+}
+
+std::optional<DiagnosticCode> getCode(Diagnostic &diagnostic) {
+  for (const DiagnosticArgument &argument : diagnostic.getMetadata())
+    if (argument.getKind() ==
+        DiagnosticArgument::DiagnosticArgumentKind::Unsigned)
+      return static_cast<DiagnosticCode>(argument.getAsUnsigned());
+  return std::nullopt;
+}
+
+StringRef getOperator(Diagnostic &diagnostic) {
   for (const DiagnosticArgument &argument : diagnostic.getMetadata())
     if (argument.getKind() ==
         DiagnosticArgument::DiagnosticArgumentKind::Attribute)
       if (auto text = dyn_cast<StringAttr>(argument.getAsAttribute()))
         return text.getValue();
   return "";
+}
+
+void setOperator(Diagnostic &diagnostic, Attribute name) {
+  diagnostic.getMetadata().push_back(DiagnosticArgument(name));
+}
+
+/// The text of its code. Only the importer runs where this printer serves, and
+/// what ops refuse there are operands.
+static const char *getPrintedCode(Diagnostic &diagnostic) {
+  return getCodeText(
+      getCode(diagnostic).value_or(DiagnosticCode::OperandsDoNotFit));
 }
 
 static StringRef getSeverityName(DiagnosticSeverity severity) {
@@ -100,7 +143,7 @@ void DiagnosticPrinter::printText(Diagnostic &diagnostic) {
     out << (node.empty() ? "(" : " (") << onnxOperator << ")";
   if (!node.empty() || !onnxOperator.empty())
     out << ": ";
-  out << diagnostic << "\n";
+  out << diagnostic << " [" << getPrintedCode(diagnostic) << "]\n";
   for (Diagnostic &note : diagnostic.getNotes())
     out << model << ": note: " << note << "\n";
 }
@@ -112,6 +155,7 @@ void DiagnosticPrinter::printJson(Diagnostic &diagnostic) {
   auto text = [](StringRef raw) { return llvm::json::fixUTF8(raw); };
   json.object([&] {
     json.attribute("severity", getSeverityName(diagnostic.getSeverity()));
+    json.attribute("code", getPrintedCode(diagnostic));
     json.attribute("file", text(getModelName(loc)));
     json.attribute("node", text(getNodeName(loc)));
     json.attribute("operator", text(getOperator(diagnostic)));

@@ -89,7 +89,8 @@ bool BenchVerb::measure(Library &opened, NpzArrays &arrays, Json &result) {
        warm > 0 || since(begin) < seconds * 1000 || times.size() < 5;) {
     Clock::time_point runStart = Clock::now();
     if (bindings.run(opened)) {
-      console.fail(effrt_session_error(opened.session));
+      console.fail(effrt_session_error(opened.session), "",
+                   DiagnosticCode::RunFailed);
       return false;
     }
     if (warm > 0) {

@@ -132,14 +132,17 @@ static int compareWith(const NpzArrays &outputs, const NpzArrays &references,
     if (!find(outputs, name))
       unmatched = "'" + name + "' in the reference is no output of the model";
   if (!unmatched.empty())
-    return console.fail(unmatched, "its keys must be the names of the outputs, "
-                                   "which effc inspect lists");
+    return console.fail(unmatched,
+                        "its keys must be the names of the outputs, "
+                        "which effc inspect lists",
+                        DiagnosticCode::OutputsDiffer);
   if (same)
     return ExitDone;
   return console.fail("outputs differ from the reference",
                       "tolerances are --rtol and --atol; --compare=plain "
                       "--model=MODEL.onnx tells whether the optimised build "
-                      "differs from simple loops");
+                      "differs from simple loops",
+                      DiagnosticCode::OutputsDiffer);
 }
 
 static int compareWithPlain(NpzArrays &inputs, const NpzArrays &outputs,
@@ -186,7 +189,7 @@ int compareOutputs(NpzArrays &inputs, const NpzArrays &outputs,
   std::string error;
   auto references = readNpz(options.reference, error);
   if (!references)
-    return console.fail(error);
+    return console.fail(error, "", DiagnosticCode::BadRunInputs);
   return compareWith(outputs, *references, options, console);
 }
 

@@ -2,9 +2,7 @@
 #include "Compile.h"
 #include "Console.h"
 #include "Supervise.h"
-#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 
 namespace effc::tool {
 
@@ -12,51 +10,19 @@ namespace effc::tool {
 // Sizes
 //===----------------------------------------------------------------------===//
 
-/// "8", "1..512" or "1,128,*".
-static DimOption parseDim(const std::string &text) {
-  auto [name, value] = splitPair(text, "--dim");
-  DimOption dim;
-  dim.name = name;
-  size_t dots = value.find("..");
-  if (dots != std::string::npos) {
-    int64_t low = parseInteger(value.substr(0, dots), "--dim"),
-            high = parseInteger(value.substr(dots + 2), "--dim");
-    if (low < 0 || high < low)
-      throw CLI::ValidationError(
-          "--dim", "'" + text + "': expected LOW..HIGH, 0 or more");
-    dim.range = {low, high};
-    return dim;
+/// Parses each text; a bad one ends in a usage message.
+template <typename Parse>
+static auto parseAll(const std::vector<std::string> &texts, const char *option,
+                     Parse parse) {
+  std::string error;
+  std::vector<typename decltype(parse(option, error))::value_type> result;
+  for (const std::string &text : texts) {
+    auto parsed = parse(text, error);
+    if (!parsed)
+      throw CLI::ValidationError(option, error);
+    result.push_back(std::move(*parsed));
   }
-  for (size_t at = 0; at <= value.size();) {
-    size_t end = std::min(value.find(',', at), value.size());
-    std::string part = value.substr(at, end - at);
-    at = end + 1;
-    if (part == "*") {
-      dim.general = true;
-      continue;
-    }
-    int64_t size = parseInteger(part, "--dim");
-    if (size < 0)
-      throw CLI::ValidationError("--dim",
-                                 "'" + text + "': sizes are 0 or more");
-    // Twice the same would be two functions of one name.
-    auto &values = dim.values;
-    if (std::find(values.begin(), values.end(), size) == values.end())
-      values.push_back(size);
-  }
-  return dim;
-}
-
-/// "1x3x224x224"; "?" keeps a size as declared, "" is a scalar.
-static std::vector<int64_t> parseShape(const std::string &text) {
-  std::vector<int64_t> shape;
-  for (size_t at = 0; at <= text.size();) {
-    size_t end = std::min(text.find('x', at), text.size());
-    std::string part = text.substr(at, end - at);
-    at = end + 1;
-    shape.push_back(part == "?" ? -1 : parseInteger(part, "--input-shape"));
-  }
-  return shape;
+  return result;
 }
 
 void SizeOptions::addOptions(CLI::App &verb) {
@@ -71,46 +37,17 @@ void SizeOptions::addOptions(CLI::App &verb) {
 }
 
 std::vector<DimOption> SizeOptions::getDims() const {
-  std::vector<DimOption> result;
-  for (const std::string &text : dims)
-    result.push_back(parseDim(text));
-  return result;
+  return parseAll(dims, "--dim", parseDim);
 }
 
 std::vector<std::pair<std::string, std::vector<int64_t>>>
 SizeOptions::getShapes() const {
-  std::vector<std::pair<std::string, std::vector<int64_t>>> result;
-  for (const std::string &text : shapes) {
-    auto [name, shape] = splitPair(text, "--input-shape");
-    result.emplace_back(name, parseShape(shape));
-  }
-  return result;
-}
-
-/// One number for all elements, or one for each.
-static std::vector<double> parseNumbers(const std::string &text) {
-  std::vector<double> numbers;
-  for (size_t at = 0; at <= text.size();) {
-    size_t end = std::min(text.find(',', at), text.size());
-    std::string part = text.substr(at, end - at);
-    at = end + 1;
-    char *rest = nullptr;
-    numbers.push_back(std::strtod(part.c_str(), &rest));
-    if (part.empty() || *rest)
-      throw CLI::ValidationError("--input-value",
-                                 "'" + part + "' is not a number");
-  }
-  return numbers;
+  return parseAll(shapes, "--input-shape", parseInputShape);
 }
 
 std::vector<std::pair<std::string, std::vector<double>>>
 SizeOptions::getValues() const {
-  std::vector<std::pair<std::string, std::vector<double>>> result;
-  for (const std::string &text : values) {
-    auto [name, numbers] = splitPair(text, "--input-value");
-    result.emplace_back(name, parseNumbers(numbers));
-  }
-  return result;
+  return parseAll(values, "--input-value", parseInputValue);
 }
 
 //===----------------------------------------------------------------------===//
@@ -129,7 +66,6 @@ struct CompileVerb {
   int optLevel = 3;
 
   int run();
-  void recordCommandLine();
   void printResult(const CompileResult &result) const;
 };
 
@@ -164,28 +100,6 @@ private:
 
 } // namespace
 
-/// What the certificate keeps: options that change the result, in one order.
-void CompileVerb::recordCommandLine() {
-  auto add = [&](bool given, const std::string &text) {
-    if (given)
-      options.commandLine.push_back(text);
-  };
-  add(true, "--cpu=" + options.cpu);
-  for (const std::string &dim : sizes.dims)
-    add(true, "--dim=" + dim);
-  for (const std::string &shape : sizes.shapes)
-    add(true, "--input-shape=" + shape);
-  for (const std::string &value : sizes.values)
-    add(true, "--input-value=" + value);
-  for (const std::string &output : options.outputNames)
-    add(true, "--output-names=" + output);
-  add(options.plain, "--plain");
-  add(options.computeF64, "--compute=f64");
-  add(optLevel != 3, "-O" + std::to_string(optLevel));
-  add(options.separateWeights, "--weights=separate");
-  add(options.staticLibrary, "--static");
-}
-
 void CompileVerb::printResult(const CompileResult &result) const {
   if (!result.ir.empty())
     std::fputs(result.ir.c_str(), stdout);
@@ -208,14 +122,14 @@ void CompileVerb::printResult(const CompileResult &result) const {
 
 int CompileVerb::run() {
   if (options.outputDir.empty() && options.stopAfter.empty())
-    return console.fail("no output folder", "pass -o DIR");
+    return console.fail("no output folder", "pass -o DIR",
+                        DiagnosticCode::BadOption);
   options.dims = sizes.getDims();
   options.inputShapes = sizes.getShapes();
   options.inputValues = sizes.getValues();
   options.optLevel = optLevel;
   options.computeF64 = compute == "f64";
   options.separateWeights = weights == "separate";
-  recordCommandLine();
   return runSupervised(console, options.outputDir, [&](StageNote &note) {
     Progress progress(console);
     options.onDiagnostic = [&](const Diagnostic &diagnostic) {

@@ -39,8 +39,10 @@ void Console::report(const Diagnostic &diagnostic) const {
   std::fputs(text.c_str(), stderr);
 }
 
-int Console::fail(const std::string &message, const std::string &remedy) const {
+int Console::fail(const std::string &message, const std::string &remedy,
+                  DiagnosticCode code) const {
   Diagnostic diagnostic;
+  diagnostic.code = code;
   diagnostic.message = message;
   if (!remedy.empty())
     diagnostic.notes.push_back(remedy);
@@ -48,8 +50,9 @@ int Console::fail(const std::string &message, const std::string &remedy) const {
   return ExitFault;
 }
 
-void Console::warn(const std::string &message) const {
+void Console::warn(const std::string &message, DiagnosticCode code) const {
   Diagnostic diagnostic;
+  diagnostic.code = code;
   diagnostic.severity = Severity::Warning;
   diagnostic.message = message;
   report(diagnostic);

@@ -27,8 +27,10 @@ public:
 
   void report(const Diagnostic &diagnostic) const;
   /// Reports and gives the exit code.
-  int fail(const std::string &message, const std::string &remedy = "") const;
-  void warn(const std::string &message) const;
+  int fail(const std::string &message, const std::string &remedy = "",
+           DiagnosticCode code = DiagnosticCode::CommandFailed) const;
+  void warn(const std::string &message,
+            DiagnosticCode code = DiagnosticCode::IgnoredInput) const;
   /// A line of progress on standard error, nothing with -q.
   void progress(const std::string &line) const;
 
@@ -44,6 +46,7 @@ void addCheck(CLI::App &app, Console &console, Action &action);
 void addRun(CLI::App &app, Console &console, Action &action);
 void addBench(CLI::App &app, Console &console, Action &action);
 void addInspect(CLI::App &app, Console &console, Action &action);
+void addExplain(CLI::App &app, Console &console, Action &action);
 void addOps(CLI::App &app, Console &console, Action &action);
 
 /// "seq=128" to its parts; throws CLI::ValidationError, which ends in a usage

@@ -73,7 +73,8 @@ static int inspect(const std::string &path, bool json, const Console &console) {
                                  /*allow_exceptions=*/false);
   if (!certificate.is_object())
     return console.fail("the certificate of '" + path + "' is damaged",
-                        "compile the model again");
+                        "compile the model again",
+                        DiagnosticCode::BadCertificate);
   std::error_code code;
   uint64_t bytes = std::filesystem::file_size(path, code);
   if (json) {
@@ -88,7 +89,8 @@ static int inspect(const std::string &path, bool json, const Console &console) {
   } catch (const Json::exception &error) {
     return console.fail("the certificate of '" + path +
                             "' is of another version: " + error.what(),
-                        "use the effc that compiled it, or compile again");
+                        "use the effc that compiled it, or compile again",
+                        DiagnosticCode::BadCertificate);
   }
   return ExitDone;
 }

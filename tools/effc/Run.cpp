@@ -28,7 +28,7 @@ struct RunVerb {
 bool RunVerb::writeOutputs(const NpzArrays &outputs) {
   std::string error;
   if (!allOutputs.empty() && !writeNpz(allOutputs, outputs, error)) {
-    console.fail(error);
+    console.fail(error, "", DiagnosticCode::CannotWriteResults);
     return false;
   }
   for (const std::string &text : singleOutputs) {
@@ -39,13 +39,14 @@ bool RunVerb::writeOutputs(const NpzArrays &outputs) {
         continue;
       found = true;
       if (!writeNpy(path, array, error)) {
-        console.fail(error);
+        console.fail(error, "", DiagnosticCode::CannotWriteResults);
         return false;
       }
     }
     if (!found) {
       console.fail("'" + name + "' is no output of the model",
-                   "effc inspect " + library + " lists them");
+                   "effc inspect " + library + " lists them",
+                   DiagnosticCode::CannotWriteResults);
       return false;
     }
   }

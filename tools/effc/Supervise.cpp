@@ -58,7 +58,8 @@ static int reportCrash(const Console &console, int signal,
   console.fail("internal error in stage " + stage + ": " + strsignal(signal),
                remedy + "; --stop-after=" + stage +
                    " and --save-stages show "
-                   "how far it came");
+                   "how far it came",
+               DiagnosticCode::Crashed);
   return ExitInternal;
 }
 
@@ -92,7 +93,7 @@ int runSupervised(const Console &console, const std::string &outputDir,
   void *shared = mmap(nullptr, sizeof(StageNote), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED)
-    return console.fail("out of memory");
+    return console.fail("out of memory", "", DiagnosticCode::OutOfMemory);
   StageNote &note = *static_cast<StageNote *>(shared);
   std::filesystem::path folder = outputDir.empty() ? "." : outputDir;
   std::error_code code;
@@ -101,7 +102,8 @@ int runSupervised(const Console &console, const std::string &outputDir,
   pid_t child = fork();
   if (child < 0)
     return console.fail(std::string("cannot start a process: ") +
-                        std::strerror(errno));
+                            std::strerror(errno),
+                        "", DiagnosticCode::OutOfMemory);
   if (child == 0) {
     // Nobody would clean up behind a child whose parent was killed.
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -28,7 +28,7 @@ std::unique_ptr<Library> Library::open(const std::string &path, int threads,
   std::unique_ptr<Library> library(new Library);
   effrt_message message = {};
   if (effrt_model_open(path.c_str(), nullptr, &library->model, &message)) {
-    console.fail(message.text);
+    console.fail(message.text, "", DiagnosticCode::CannotOpenLibrary);
     return nullptr;
   }
   effrt_session_options options = {};
@@ -36,7 +36,7 @@ std::unique_ptr<Library> Library::open(const std::string &path, int threads,
   options.num_threads = threads;
   if (effrt_session_create(library->model, &options, &library->session,
                            &message)) {
-    console.fail(message.text);
+    console.fail(message.text, "", DiagnosticCode::CannotOpenLibrary);
     return nullptr;
   }
   std::chrono::duration<double, std::milli> elapsed =
@@ -302,7 +302,7 @@ std::optional<NpzArrays> loadInputs(const Library &library,
   InputLoader loader(library, options);
   std::string error;
   if (!loader.load(error)) {
-    console.fail(error);
+    console.fail(error, "", DiagnosticCode::BadRunInputs);
     return std::nullopt;
   }
   NpzArrays result;
@@ -313,7 +313,8 @@ std::optional<NpzArrays> loadInputs(const Library &library,
                        describe(input) + ") is missing",
                    std::string("pass --inputs=F.npz with a key '") +
                        input.name + "', --input " + input.name +
-                       "=F.npy, or --inputs=random:0 to try the library");
+                       "=F.npy, or --inputs=random:0 to try the library",
+                   DiagnosticCode::BadRunInputs);
       return std::nullopt;
     }
     result.emplace_back(input.name, std::move(it->second));
@@ -343,7 +344,8 @@ bool Bindings::bind(Library &library, NpzArrays &arrays,
   outputs.assign(library.outputs.size(), {});
   if (effrt_session_resolve(library.session, EFFRT_PROGRAM_ANY, inputs.data(),
                             inputs.size(), outputs.data(), outputs.size())) {
-    console.fail(effrt_session_error(library.session));
+    console.fail(effrt_session_error(library.session), "",
+                 DiagnosticCode::RunFailed);
     return false;
   }
   results.clear();
@@ -367,7 +369,8 @@ std::optional<NpzArrays> runOnce(Library &library, NpzArrays &inputs,
   if (!bindings.bind(library, inputs, console))
     return std::nullopt;
   if (bindings.run(library)) {
-    console.fail(effrt_session_error(library.session));
+    console.fail(effrt_session_error(library.session), "",
+                 DiagnosticCode::RunFailed);
     return std::nullopt;
   }
   return std::move(bindings.results);

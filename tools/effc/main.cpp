@@ -21,6 +21,7 @@ int main(int argc, char **argv) {
   addRun(app, console, action);
   addBench(app, console, action);
   addInspect(app, console, action);
+  addExplain(app, console, action);
   addOps(app, console, action);
   try {
     app.parse(argc, argv);
@@ -33,6 +34,6 @@ int main(int argc, char **argv) {
     (void)app.exit(error);
     return ExitUsage;
   } catch (const std::bad_alloc &) {
-    return console.fail("out of memory");
+    return console.fail("out of memory", "", effc::DiagnosticCode::OutOfMemory);
   }
 }

@@ -3,6 +3,7 @@
 #ifndef EFFC_DRIVER_DIAGNOSTIC_H
 #define EFFC_DRIVER_DIAGNOSTIC_H
 
+#include "effc/Support/DiagnosticCodes.h"
 #include <functional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@ enum class Severity { Note, Remark, Warning, Error };
 
 struct Diagnostic {
   Severity severity = Severity::Error;
+  DiagnosticCode code = DiagnosticCode::InternalError;
   /// The file at fault, empty when it is none.
   std::string file;
   /// The ONNX node at fault, empty when there is none.
@@ -20,6 +22,8 @@ struct Diagnostic {
   /// Its operator and opset, where they are known.
   std::string op;
   std::string message;
+  /// The stage that was running, empty outside of a compilation.
+  std::string stage;
   /// Reasons and remedies.
   std::vector<std::string> notes;
 };
@@ -28,8 +32,8 @@ using DiagnosticCallback = std::function<void(const Diagnostic &)>;
 
 const char *getSeverityName(Severity severity);
 
-/// "vit.onnx: error: node 'attn' (Attention, opset 23): ..." and a line for
-/// each note.
+/// "vit.onnx: error: node 'attn' (Attention, opset 23): ... [EFFC-E0402]" and a
+/// line for each note.
 std::string formatText(const Diagnostic &diagnostic, bool color);
 
 /// One line of JSON.

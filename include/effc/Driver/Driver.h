@@ -56,13 +56,27 @@ struct CompileOptions {
   std::string stopAfter, startAt;
   /// MLIR's verifier after every pass.
   bool verifyEach = false;
-  /// Options that change the result, for the certificate.
-  std::vector<std::string> commandLine;
 
   DiagnosticCallback onDiagnostic;
   /// Called when a stage begins: name, number from 1, number of stages.
   std::function<void(const std::string &, unsigned, unsigned)> onStage;
 };
+
+// Options as text, as the command line and the other APIs spell them. On
+// failure nothing and a reason.
+
+/// "batch=8", "seq=1..512" or "seq=1,128,*".
+std::optional<DimOption> parseDim(const std::string &text, std::string &error);
+/// "image=1x3x224x224"; "?" keeps a size as declared.
+std::optional<std::pair<std::string, std::vector<int64_t>>>
+parseInputShape(const std::string &text, std::string &error);
+/// "rate=16000" or "sizes=640,480".
+std::optional<std::pair<std::string, std::vector<double>>>
+parseInputValue(const std::string &text, std::string &error);
+
+/// The options that change the result, in one order: what the certificate
+/// keeps.
+std::vector<std::string> describeOptions(const CompileOptions &options);
 
 struct StageTime {
   std::string stage;

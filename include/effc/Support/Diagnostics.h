@@ -3,13 +3,27 @@
 #ifndef EFFC_SUPPORT_DIAGNOSTICS_H
 #define EFFC_SUPPORT_DIAGNOSTICS_H
 
+#include "effc/Support/DiagnosticCodes.h"
 #include "mlir/IR/Diagnostics.h"
+#include <optional>
 
 namespace llvm {
 class raw_ostream;
 } // namespace llvm
 
 namespace effc {
+
+/// Diagnostics with a code. One without gets it from whoever prints it, by
+/// what was going on.
+mlir::InFlightDiagnostic emitError(mlir::Location loc, DiagnosticCode code);
+mlir::InFlightDiagnostic emitWarning(mlir::Location loc, DiagnosticCode code);
+mlir::InFlightDiagnostic emitRemark(mlir::Location loc, DiagnosticCode code);
+
+/// The code that a diagnostic was emitted with.
+std::optional<DiagnosticCode> getCode(mlir::Diagnostic &diagnostic);
+/// The ONNX operator in its metadata ("Conv, opset 13"), "" when there is none.
+llvm::StringRef getOperator(mlir::Diagnostic &diagnostic);
+void setOperator(mlir::Diagnostic &diagnostic, mlir::Attribute name);
 
 enum class DiagnosticsFormat { Text, Json };
 
@@ -25,8 +39,8 @@ llvm::StringRef getModelName(mlir::Location loc);
 ///   vit.onnx: error: node 'encoder.3/attn' (Attention, opset 23): message
 ///   vit.onnx: note: remedy
 ///
-/// The operator comes from a StringAttr in the diagnostic's metadata. With
-/// JSON every diagnostic is one object on a line of its own.
+/// followed by its code in brackets. With JSON every diagnostic is one object
+/// on a line of its own.
 class DiagnosticPrinter : public mlir::ScopedDiagnosticHandler {
 public:
   DiagnosticPrinter(mlir::MLIRContext *context, llvm::raw_ostream &out,

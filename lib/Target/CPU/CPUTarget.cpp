@@ -1,6 +1,7 @@
 // The machines that `--cpu` names. Levels are ordered: each runs the code of
 // all before it.
 #include "effc/Target/CPU/CPUTarget.h"
+#include "effc/Support/Diagnostics.h"
 
 #include "effrt/effrt_abi.h"
 #include "llvm/ADT/StringExtras.h"
@@ -80,7 +81,7 @@ int64_t cacheSize(int name, int64_t fallback) {
 FailureOr<eff::TargetAttr> resolveNative(Location loc) {
   const CPULevel *found = findNativeLevel();
   if (!found)
-    return emitError(loc)
+    return emitError(loc, DiagnosticCode::UnknownCPU)
            << "this machine has no AVX2, which is the least that effc makes "
               "code for; name another with --cpu, one of "
            << llvm::join(getCPUNames(), ", ");
@@ -121,9 +122,10 @@ FailureOr<eff::TargetAttr> effc::resolveCPU(StringRef name, Location loc) {
   for (const CPULevel &level : levels)
     if (name == level.name)
       return makeTarget(loc.getContext(), name, level);
-  return emitError(loc) << "unknown CPU '" << name << "', expected one of "
-                        << llvm::join(getCPUNames(), ", ")
-                        << "; machines without AVX2 are not supported";
+  return emitError(loc, DiagnosticCode::UnknownCPU)
+         << "unknown CPU '" << name << "', expected one of "
+         << llvm::join(getCPUNames(), ", ")
+         << "; machines without AVX2 are not supported";
 }
 
 uint64_t effc::getRequiredFeatures(eff::TargetAttr target) {
