@@ -58,3 +58,13 @@ function(effc_add_tool NAME)
   target_precompile_headers(${NAME} REUSE_FROM effc_pch)
   target_link_libraries(${NAME} PRIVATE ${ARG_LINK} MLIR LLVM)
 endfunction()
+
+# effc_link_mlir_archives(TARGET lib ...): archives of MLIR that its shared library does not hold. By file, because
+# their CMake targets would bring all of MLIR a second time.
+function(effc_link_mlir_archives TARGET)
+  foreach(library IN LISTS ARGN)
+    find_library(EFFC_${library} NAMES lib${library}.a ${library} HINTS "${LLVM_LIBRARY_DIR}" REQUIRED)
+    target_link_libraries(${TARGET} PRIVATE "${EFFC_${library}}")
+  endforeach()
+  target_link_libraries(${TARGET} PRIVATE MLIR LLVM)
+endfunction()
