@@ -67,15 +67,15 @@ def crashed(why):
     return re.match(r"effc \w+: (?:exit (?:-|70\b|1[2-9]\d)|no end)", why) is not None
 
 
-def default_effc():
-    """The build that tools/dev/run_tests.py tests, else effc on PATH."""
+def default_tool(name="effc"):
+    """The build that tools/dev/run_tests.py tests, else the program on PATH."""
     build = os.environ.get("EFFC_BUILD_DIR")
-    return os.path.join(build, "bin", "effc") if build else "effc"
+    return os.path.join(build, "bin", name) if build else name
 
 
-def not_built(path):
-    """Whether run_tests.py tests a build that has no effc (yet); then there is nothing to run."""
-    return "EFFC_BUILD_DIR" in os.environ and path == default_effc() and not os.path.exists(path)
+def not_built(path, name="effc"):
+    """Whether run_tests.py tests a build that has no such program (yet); then there is nothing to run."""
+    return "EFFC_BUILD_DIR" in os.environ and path == default_tool(name) and not os.path.exists(path)
 
 
 class Effc:
@@ -126,7 +126,7 @@ class Tally:
 
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
-        self.expected = 0  # of the skipped: failures that xfail.txt names
+        self.expected = 0  # of the skipped: failures that a list names
 
     def count(self, status):
         kind = {"PASS": "passed", "FAIL": "failed", "XPASS": "failed", "SKIP": "skipped", "XFAIL": "skipped"}[status]

@@ -261,7 +261,7 @@ def comma_list(allowed, kind=str):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--effc", default=harness.default_effc(), help="the compiler (default: that of the build, or effc on PATH)")
+    parser.add_argument("--effc", default=harness.default_tool(), help="the compiler (default: that of the build, or effc on PATH)")
     parser.add_argument("--models-dir", type=pathlib.Path, default=harness.ROOT.parent / "shared" / "models",
                         help="folder of pretrained/, trained/, suites/ (default: ../shared/models)")
     parser.add_argument("--bench-models", type=pathlib.Path, default=harness.ROOT.parent / "bench-models",

@@ -83,16 +83,16 @@ static std::string refuseType(const onnx::ValueInfoProto &value) {
   return "value of unknown type";
 }
 
+/// Ranks stay: a model without them is no model that anybody exports.
 static void eraseSizes(onnx::GraphProto &graph) {
-  for (onnx::ValueInfoProto &input : *graph.mutable_input()) {
-    auto *type = input.mutable_type()->mutable_tensor_type();
-    if (!type->has_shape())
-      continue;
-    for (auto &dim : *type->mutable_shape()->mutable_dim())
-      dim.Clear();
-  }
-  for (onnx::ValueInfoProto &output : *graph.mutable_output())
-    output.mutable_type()->mutable_tensor_type()->clear_shape();
+  for (auto *values : {graph.mutable_input(), graph.mutable_output()})
+    for (onnx::ValueInfoProto &value : *values) {
+      auto *type = value.mutable_type()->mutable_tensor_type();
+      if (!type->has_shape())
+        continue;
+      for (auto &dim : *type->mutable_shape()->mutable_dim())
+        dim.Clear();
+    }
   graph.clear_value_info();
 }
 

@@ -33,7 +33,7 @@ std::optional<TestCase> readTestCase(const std::string &folder,
 /// What happens to a model before it is compiled.
 enum class Mode {
   Static,  ///< nothing: every size is fixed
-  Dynamic, ///< no size of an input is known, nor anything about outputs
+  Dynamic, ///< no size of an input or output is known, only ranks
   Constant ///< inputs are initializers
 };
 std::optional<Mode> parseMode(const std::string &name);

@@ -72,7 +72,7 @@ int main(int argc, char **argv) {
   app.add_option("FOLDER", arguments.folders, "Tests, or folders of tests")
       ->check(CLI::ExistingDirectory);
   app.add_option("--mode", arguments.mode,
-                 "static, dynamic (no size of an input is known) or constant "
+                 "static, dynamic (no size is known) or constant "
                  "(inputs are initializers)")
       ->check(CLI::IsMember({"static", "dynamic", "constant"}));
   app.add_flag("--plain", arguments.options.plain, "The plain path");

@@ -1,0 +1,83 @@
+"""A running effc-test: requests go to its standard input, verdicts come from its standard output.
+
+A worker that dies or does not answer in time is replaced by the next request, so one model never takes others with it.
+"""
+import json
+import os
+import pathlib
+import resource
+import select
+import signal
+import subprocess
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOLERANCES = HERE.parent / "Execute" / "tolerances.json"
+FAULTS = ("crash", "hang", "fault")  # verdicts that are never an expected failure
+
+
+class Worker:
+    def __init__(self, tool, limit_s=60, memory_gib=12):
+        self.command = [str(tool), "--serve", "--tolerances", str(TOLERANCES)]
+        self.limit_s, self.memory = limit_s, memory_gib << 30
+        self.process, self.errors, self.buffer = None, None, b""
+        self.starts = 0
+
+    def start(self):
+        def limits():
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            if self.memory:
+                resource.setrlimit(resource.RLIMIT_AS, (self.memory, self.memory))
+
+        self.errors = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+                                        preexec_fn=limits)
+        self.buffer, self.starts = b"", self.starts + 1
+
+    def close(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            for stream in (self.process.stdin, self.process.stdout, self.errors):
+                stream.close()
+        self.process = None
+
+    def answer(self):
+        """One line, None when the worker has died, "" when the time is up."""
+        while b"\n" not in self.buffer:
+            ready, _, _ = select.select([self.process.stdout], [], [], self.limit_s)
+            if not ready:
+                return ""
+            piece = os.read(self.process.stdout.fileno(), 1 << 16)
+            if not piece:
+                return None
+            self.buffer += piece
+        line, _, self.buffer = self.buffer.partition(b"\n")
+        return line.decode(errors="replace")
+
+    def why_dead(self):
+        status = self.process.wait()
+        self.errors.seek(0)
+        said = self.errors.read().decode(errors="replace").strip().splitlines()
+        how = signal.Signals(-status).name if status < 0 else f"exit {status}"
+        return f"{how}: {' '.join(said[-3:])[:300]}" if said else how
+
+    def ask(self, request, payload=()):
+        """The verdict, a dictionary; a dead or stuck worker makes one of its own."""
+        if self.process is None:
+            self.start()
+        try:
+            self.process.stdin.write(json.dumps(request).encode() + b"\n" + b"".join(payload))
+            self.process.stdin.flush()
+            line = self.answer()
+        except BrokenPipeError:
+            line = None
+        if line:
+            return json.loads(line)
+        verdict = {"name": request.get("name", ""), "compile_ms": 0.0, "run_ms": 0.0, "error": 0.0, "relative": 0.0}
+        if line is None:
+            verdict.update(status="crash", message=self.why_dead())
+        else:
+            verdict.update(status="hang", message=f"no answer after {self.limit_s} s")
+        self.close()
+        return verdict
