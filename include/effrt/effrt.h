@@ -65,7 +65,8 @@ typedef enum effrt_status {
   EFFRT_STATUS_DIVISION_BY_ZERO = 18,
   /* a kernel reported a code this runtime does not know */
   EFFRT_STATUS_KERNEL_FAILED = 19,
-  EFFRT_STATUS_SYSTEM_ERROR = 20 /* the system refused a thread */
+  EFFRT_STATUS_SYSTEM_ERROR = 20, /* the system refused a thread */
+  EFFRT_STATUS_CANCELLED = 21     /* by effrt_session_cancel */
 } effrt_status;
 
 /* "shape mismatch" and the like; never null. */
@@ -139,7 +140,7 @@ typedef struct effrt_program_info {
   uint32_t num_inputs;
   uint32_t num_outputs;
   uint32_t num_launches;
-  uint32_t reserved;
+  uint32_t num_states; /* the same for all programs of a model */
 } effrt_program_info;
 
 typedef struct effrt_tensor_info {
@@ -147,20 +148,21 @@ typedef struct effrt_tensor_info {
   int32_t dtype; /* effrt_dtype */
   const char *name;
   uint32_t rank;
-  uint32_t reserved;
+  uint32_t late; /* 1: a size follows from data and is known after a run only */
   /* `rank` sizes, -1 where a size depends on a symbol */
   const int64_t *dims;
   /* `rank` readable forms: "3", "batch", "past + seq" */
   const char *const *dim_texts;
 } effrt_tensor_info;
 
-/* A free size: dimension `axis` of input `input`, accepted from `min` to `max`.
+/* A free size, accepted from `min` to `max`: dimension `axis` of input (or
+ * state) `input`. One of source STEP follows from data while the program runs.
  */
 typedef struct effrt_symbol_info {
   uint32_t struct_size;
   uint32_t input;
   uint32_t axis;
-  uint32_t reserved;
+  int32_t source; /* effrt_symbol_source */
   const char *name;
   int64_t min;
   int64_t max;
@@ -180,6 +182,13 @@ EFFRT_API effrt_status effrt_model_input(const effrt_model *model,
 EFFRT_API effrt_status effrt_model_output(const effrt_model *model,
                                           uint32_t program, uint32_t output,
                                           effrt_tensor_info *info);
+
+/* A tensor that sessions keep from run to run, named as the model's input
+ * (`before`) and output (`after`). Either may be null. */
+EFFRT_API effrt_status effrt_model_state(const effrt_model *model,
+                                         uint32_t program, uint32_t state,
+                                         effrt_tensor_info *before,
+                                         effrt_tensor_info *after);
 
 /* ---- Thread pools ---- */
 
@@ -252,7 +261,10 @@ typedef struct effrt_tensor {
 /* Tells what a run on such inputs will write: fills dtype, rank, shape and
  * bytes of each output and leaves `data`. Data and bytes of the inputs are not
  * looked at. The shapes belong to the session, valid until its next call. Also
- * prepares all memory for such a run. */
+ * prepares all memory for such a run.
+ *
+ * A size that follows from data (effrt_tensor_info.late) is -1 here, and the
+ * bytes of its tensor are 0: only a run can tell, see effrt_session_output. */
 EFFRT_API effrt_status effrt_session_resolve(
     effrt_session *session, uint32_t program, const effrt_tensor *inputs,
     uint32_t num_inputs, effrt_tensor *outputs, uint32_t num_outputs);
@@ -261,19 +273,74 @@ EFFRT_API effrt_status effrt_session_resolve(
  * memory: `bytes` may be more than needed; a dtype of 0 and a null shape are
  * not checked. Outputs must not overlap inputs or each other. After an error
  * the contents of the outputs are undefined. A run on shapes among the last
- * eight seen allocates nothing. */
+ * eight seen allocates nothing, unless data asks for more memory than before.
+ *
+ * An output whose size follows from data may have null data: the session keeps
+ * it for effrt_session_output. Given memory, it is filled if `bytes` suffices;
+ * else the run has succeeded all the same (states have moved on), the status is
+ * EFFRT_STATUS_BUFFER_TOO_SMALL with the size in the message, and the output
+ * can be fetched. */
 EFFRT_API effrt_status effrt_session_run(
     effrt_session *session, uint32_t program, const effrt_tensor *inputs,
     uint32_t num_inputs, const effrt_tensor *outputs, uint32_t num_outputs);
 
 /* The same for callers that know the shapes, as the typed functions of a
- * model's header do: one value per symbol of the program, then pointers in its
- * order. */
+ * model's header do: one value per symbol of source INPUT of the program, then
+ * pointers in its order. Pointers of outputs of late size are not looked at. */
 EFFRT_API effrt_status effrt_session_run_symbols(effrt_session *session,
                                                  uint32_t program,
                                                  const int64_t *symbols,
                                                  void *const *inputs,
                                                  void *const *outputs);
+
+/* An output of the last call, which was a run that succeeded (or found a buffer
+ * too small): its shape and bytes, and its data. For an output of late size
+ * that is memory of the session, valid until the next run, resolve or destroy;
+ * for the others what the caller gave. */
+EFFRT_API effrt_status effrt_session_output(effrt_session *session,
+                                            uint32_t output, effrt_tensor *out);
+
+/* From any thread: the run in progress, or else the next one, ends before its
+ * next kernel with EFFRT_STATUS_CANCELLED. A model's loop may go on for as long
+ * as its data says; this is the way out. Outputs are undefined then, states are
+ * as before the run. */
+EFFRT_API void effrt_session_cancel(effrt_session *session);
+
+/* ---- State ----
+ *
+ * A model compiled with --state keeps those tensors in its sessions: they are
+ * no inputs or outputs. They are zeros at first, with a size of 0 where it
+ * grows from run to run. A run that succeeds moves them on without a copy, one
+ * that fails leaves them. */
+
+/* Back to the beginning. */
+EFFRT_API effrt_status effrt_session_reset(effrt_session *session);
+
+/* A new session on the same model, pool and number of threads with a copy of
+ * the states. The reason of a failure is in `session`. */
+EFFRT_API effrt_status effrt_session_fork(effrt_session *session,
+                                          effrt_session **out);
+
+/* Keeps the first `length` along the axes that are called `symbol` (a size of
+ * states, such as "past"), in all states. */
+EFFRT_API effrt_status effrt_session_truncate(effrt_session *session,
+                                              const char *symbol,
+                                              int64_t length);
+
+/* What the session holds: data (to be read only), shape and bytes, valid until
+ * the next call on the session that runs or changes states. Null data and shape
+ * after a reset, which means zeros. */
+EFFRT_API effrt_status effrt_session_get_state(effrt_session *session,
+                                               uint32_t state,
+                                               effrt_tensor *out);
+
+/* Copies a tensor into a state, which takes its sizes. Sizes that are fixed
+ * must agree now, those between states and inputs at the next run. */
+EFFRT_API effrt_status effrt_session_set_state(effrt_session *session,
+                                               uint32_t state,
+                                               const effrt_tensor *in);
+
+/* ---- Memory ---- */
 
 typedef struct effrt_memory_info {
   uint32_t struct_size;
@@ -285,6 +352,8 @@ typedef struct effrt_memory_info {
   uint64_t last_arena_bytes;
   /* the most that was alive at once in it: no plan can need less */
   uint64_t last_live_bytes;
+  uint64_t state_bytes;   /* held for states, before and after a run */
+  uint64_t dynamic_bytes; /* held for values whose size follows from data */
 } effrt_memory_info;
 
 EFFRT_API effrt_status effrt_session_memory(const effrt_session *session,

@@ -6,6 +6,9 @@
 
 #include <time.h>
 
+/* Where kernels report errors, for a run that is to end. */
+#define CANCELLED INT32_MIN
+
 /* A launch shared out over slots. Each slot works through its own range, which
  * is the same part of the data from launch to launch and so in its cache, then
  * helps with the others'. */
@@ -56,6 +59,13 @@ static uint64_t now_ns(void) {
   return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+void effrt_join_threads(effrt_session *session) {
+  if (session->in_pool || !session->pool)
+    return;
+  effrt_pool_enter(session->pool);
+  session->in_pool = true;
+}
+
 static void run_launch(effrt_session *session,
                        const effrt_bound_launch *launch) {
   if (launch->slots > 1)
@@ -72,6 +82,8 @@ static effrt_status kernel_failure(effrt_session *session,
       &desc->kernels[desc->programs[bound->program].launches[index].kernel];
   const char *origin = kernel->origin ? kernel->origin : kernel->name;
   switch (code) {
+  case CANCELLED:
+    return effrt_check_cancel(session);
   case EFFRT_KERNEL_INDEX_OUT_OF_RANGE:
     return effrt_fail(&session->error, EFFRT_STATUS_INDEX_OUT_OF_RANGE,
                       "an index is outside its axis in node '%s'", origin);
@@ -103,25 +115,64 @@ static void set_pointers(effrt_session *session, effrt_bound *bound) {
   bound->arena = session->arena;
 }
 
-static effrt_status walk(effrt_session *session, effrt_bound *bound) {
+/* With AddressSanitizer: of the arena only what the launch works on can be
+ * touched, of the scratch memory only what it asked for. */
+static void run_guarded(effrt_session *session, const effrt_bound *bound,
+                        uint32_t index) {
   const effrt_model_desc *desc = session->model->desc;
-  uint32_t num_launches = desc->programs[bound->program].num_launches;
-  effrt_launch_profile *profile =
-      session->profiling
-          ? session->profile + effrt_profile_start(desc, bound->program)
-          : NULL;
-  for (uint32_t i = 0; i < num_launches; ++i) {
+  const effrt_program *p = &desc->programs[bound->program];
+  const effrt_launch *launch = &p->launches[index];
+  uint64_t scratch = (uint64_t)bound->launches[index].scratch;
+  for (int32_t i = 0; i < session->num_threads; ++i) {
+    uint8_t *mine = session->scratch + (uint64_t)i * session->scratch_stride;
+    desc->unpoison(mine, scratch);
+    desc->poison(mine + scratch, session->scratch_stride - scratch);
+  }
+  for (uint32_t k = 0; k < launch->num_buffers; ++k)
+    effrt_expose(session, bound, launch->buffers[k], true);
+  run_launch(session, &bound->launches[index]);
+  for (uint32_t k = 0; k < launch->num_buffers; ++k)
+    effrt_expose(session, bound, launch->buffers[k], false);
+}
+
+void effrt_expose(effrt_session *session, const effrt_bound *bound,
+                  uint32_t buffer, bool exposed) {
+  const effrt_model_desc *desc = session->model->desc;
+  const effrt_buffer *b = &desc->programs[bound->program].buffers[buffer];
+  if (b->kind == EFFRT_BUFFER_ARENA)
+    (exposed ? desc->unpoison : desc->poison)(
+        session->arena + bound->offsets[buffer], (size_t)bound->dims[b->bytes]);
+}
+
+/* With a profile or red zones. */
+static void run_watched(effrt_session *session, const effrt_bound *bound,
+                        uint32_t index, effrt_launch_profile *profile) {
+  const effrt_bound_launch *launch = &bound->launches[index];
+  uint64_t start = profile ? now_ns() : 0;
+  if (session->guarded)
+    run_guarded(session, bound, index);
+  else
+    run_launch(session, launch);
+  if (!profile)
+    return;
+  profile[index].total_ns += now_ns() - start;
+  profile[index].calls += 1;
+  profile[index].flops += launch->flops;
+  profile[index].bytes += launch->bytes;
+}
+
+effrt_status effrt_run_launches(effrt_session *session, effrt_bound *bound,
+                                uint32_t first, uint32_t end,
+                                effrt_launch_profile *profile) {
+  bool watched = profile || session->guarded;
+  for (uint32_t i = first; i < end; ++i) {
     const effrt_bound_launch *launch = &bound->launches[i];
     if (launch->extent == 0)
       continue;
-    uint64_t start = profile ? now_ns() : 0;
-    run_launch(session, launch);
-    if (profile) {
-      profile[i].total_ns += now_ns() - start;
-      profile[i].calls += 1;
-      profile[i].flops += launch->flops;
-      profile[i].bytes += launch->bytes;
-    }
+    if (watched)
+      run_watched(session, bound, i, profile);
+    else
+      run_launch(session, launch);
     int32_t error = __atomic_load_n(&session->kernel_error, __ATOMIC_RELAXED);
     if (error)
       return kernel_failure(session, bound, i, error);
@@ -129,14 +180,49 @@ static effrt_status walk(effrt_session *session, effrt_bound *bound) {
   return EFFRT_STATUS_OK;
 }
 
+/* As an error of a kernel it ends a run in progress, at no cost to one that
+ * nobody cancels, and stays for the next run if there is none. */
+void effrt_session_cancel(effrt_session *session) {
+  if (session)
+    __atomic_store_n(&session->kernel_error, CANCELLED, __ATOMIC_RELAXED);
+}
+
+effrt_status effrt_check_cancel(effrt_session *session) {
+  if (__atomic_load_n(&session->kernel_error, __ATOMIC_RELAXED) != CANCELLED)
+    return EFFRT_STATUS_OK;
+  return effrt_fail(&session->error, EFFRT_STATUS_CANCELLED,
+                    "the run was cancelled");
+}
+
+static effrt_status run(effrt_session *session, effrt_bound *bound) {
+  const effrt_model_desc *desc = session->model->desc;
+  const effrt_program *p = &desc->programs[bound->program];
+  effrt_launch_profile *profile =
+      session->profiling
+          ? session->profile + effrt_profile_start(desc, bound->program)
+          : NULL;
+  effrt_status status = effrt_check_cancel(session);
+  if (status)
+    return status;
+  return p->num_steps
+             ? effrt_run_steps(session, bound, profile)
+             : effrt_run_launches(session, bound, 0, p->num_launches, profile);
+}
+
 effrt_status effrt_execute(effrt_session *session, effrt_bound *bound) {
+  effrt_status status = effrt_prepare_states(session, bound);
+  if (status)
+    return status;
   set_pointers(session, bound);
-  session->kernel_error = 0;
-  bool parallel = bound->parallel && session->pool;
-  if (parallel)
-    effrt_pool_enter(session->pool);
-  effrt_status status = walk(session, bound);
-  if (parallel)
+  if (bound->parallel)
+    effrt_join_threads(session);
+  status = run(session, bound);
+  if (session->in_pool)
     effrt_pool_leave(session->pool);
+  session->in_pool = false;
+  __atomic_store_n(&session->kernel_error, 0, __ATOMIC_RELAXED);
+  if (!status)
+    effrt_commit_states(session, bound);
+  session->has_results = !status;
   return status;
 }

@@ -5,6 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Tensor t of a program: inputs, outputs, then each state before and after. */
+static const effrt_tensor_desc *get_tensor(const effrt_program *program,
+                                           size_t t) {
+  if (t < program->num_inputs)
+    return &program->inputs[t];
+  t -= program->num_inputs;
+  if (t < program->num_outputs)
+    return &program->outputs[t];
+  t -= program->num_outputs;
+  return t % 2 ? &program->states[t / 2].after : &program->states[t / 2].before;
+}
+
 /* Collects the sizes of all tensors that do not depend on symbols, for
  * effrt_tensor_info. */
 static bool collect_dims(effrt_model *model) {
@@ -12,11 +24,9 @@ static bool collect_dims(effrt_model *model) {
   size_t num_tensors = 0, num_dims = 0;
   for (uint32_t p = 0; p < desc->num_programs; ++p) {
     const effrt_program *program = &desc->programs[p];
-    num_tensors += (size_t)program->num_inputs + program->num_outputs;
-    for (uint32_t i = 0; i < program->num_inputs; ++i)
-      num_dims += program->inputs[i].rank;
-    for (uint32_t i = 0; i < program->num_outputs; ++i)
-      num_dims += program->outputs[i].rank;
+    num_tensors += effrt_num_io(program);
+    for (size_t t = 0; t < effrt_num_io(program); ++t)
+      num_dims += get_tensor(program, t)->rank;
   }
   model->dims = malloc((num_dims + 1) * sizeof(*model->dims));
   model->tensors = malloc((num_tensors + 1) * sizeof(*model->tensors));
@@ -27,10 +37,8 @@ static bool collect_dims(effrt_model *model) {
   for (uint32_t p = 0; p < desc->num_programs; ++p) {
     const effrt_program *program = &desc->programs[p];
     model->programs[p] = tensor;
-    for (uint32_t i = 0; i < program->num_inputs + program->num_outputs; ++i) {
-      const effrt_tensor_desc *t =
-          i < program->num_inputs ? &program->inputs[i]
-                                  : &program->outputs[i - program->num_inputs];
+    for (size_t i = 0; i < effrt_num_io(program); ++i) {
+      const effrt_tensor_desc *t = get_tensor(program, i);
       model->tensors[tensor++] = dim;
       for (uint32_t axis = 0; axis < t->rank; ++axis) {
         const effrt_dim_op *op = &program->dims[t->dims[axis]];
@@ -161,6 +169,7 @@ effrt_status effrt_model_program(const effrt_model *model, uint32_t program,
       .num_inputs = p->num_inputs,
       .num_outputs = p->num_outputs,
       .num_launches = p->num_launches,
+      .num_states = p->num_states,
   };
   return effrt_write_info(info, &known, sizeof(known));
 }
@@ -173,6 +182,7 @@ effrt_status effrt_model_symbol(const effrt_model *model, uint32_t program,
   const effrt_symbol *s = &p->symbols[symbol];
   effrt_symbol_info known = {.input = s->index,
                              .axis = s->axis,
+                             .source = s->source,
                              .name = s->name,
                              .min = s->min,
                              .max = s->max};
@@ -180,13 +190,14 @@ effrt_status effrt_model_symbol(const effrt_model *model, uint32_t program,
 }
 
 static effrt_status describe_tensor(const effrt_model *model, uint32_t program,
-                                    size_t index,
-                                    const effrt_tensor_desc *tensor,
-                                    effrt_tensor_info *info) {
+                                    size_t index, effrt_tensor_info *info) {
+  const effrt_tensor_desc *tensor =
+      get_tensor(&model->desc->programs[program], index);
   effrt_tensor_info known = {
       .dtype = tensor->dtype,
       .name = tensor->name,
       .rank = tensor->rank,
+      .late = tensor->late,
       .dims = model->dims + model->tensors[model->programs[program] + index],
       .dim_texts = tensor->dim_texts,
   };
@@ -198,7 +209,7 @@ effrt_status effrt_model_input(const effrt_model *model, uint32_t program,
   const effrt_program *p = get_program(model, program);
   if (!p || !info || input >= p->num_inputs)
     return EFFRT_STATUS_INVALID_ARGUMENT;
-  return describe_tensor(model, program, input, &p->inputs[input], info);
+  return describe_tensor(model, program, input, info);
 }
 
 effrt_status effrt_model_output(const effrt_model *model, uint32_t program,
@@ -206,6 +217,20 @@ effrt_status effrt_model_output(const effrt_model *model, uint32_t program,
   const effrt_program *p = get_program(model, program);
   if (!p || !info || output >= p->num_outputs)
     return EFFRT_STATUS_INVALID_ARGUMENT;
-  return describe_tensor(model, program, (size_t)p->num_inputs + output,
-                         &p->outputs[output], info);
+  return describe_tensor(model, program, (size_t)p->num_inputs + output, info);
+}
+
+effrt_status effrt_model_state(const effrt_model *model, uint32_t program,
+                               uint32_t state, effrt_tensor_info *before,
+                               effrt_tensor_info *after) {
+  const effrt_program *p = get_program(model, program);
+  if (!p || state >= p->num_states)
+    return EFFRT_STATUS_INVALID_ARGUMENT;
+  size_t first = (size_t)p->num_inputs + p->num_outputs + 2 * (size_t)state;
+  effrt_status status = EFFRT_STATUS_OK;
+  if (before)
+    status = describe_tensor(model, program, first, before);
+  if (after && !status)
+    status = describe_tensor(model, program, first + 1, after);
+  return status;
 }

@@ -49,13 +49,20 @@ static effrt_status match_inputs(effrt_session *session, const effrt_program *p,
     if (status)
       return status;
   }
-  for (uint32_t i = 0; i < p->num_symbols; ++i)
-    session->symbols[i] = inputs[p->symbols[i].index].shape[p->symbols[i].axis];
-  return effrt_check_symbols(p, session->symbols, message);
+  effrt_status status = EFFRT_STATUS_OK;
+  for (uint32_t i = 0; i < effrt_num_given_symbols(p) && !status; ++i) {
+    const effrt_symbol *symbol = &p->symbols[i];
+    session->symbols[i] = symbol->source == EFFRT_SYMBOL_STATE
+                              ? effrt_state_symbol(session, symbol)
+                              : inputs[symbol->index].shape[symbol->axis];
+    status = effrt_check_symbol(p, i, session->symbols[i], message);
+  }
+  return status;
 }
 
 /* All sizes of all inputs against the evaluated dims. */
-static effrt_status match_shapes(const effrt_program *p, const int64_t *dims,
+static effrt_status match_shapes(const effrt_session *session,
+                                 const effrt_program *p, const int64_t *dims,
                                  const effrt_tensor *inputs,
                                  effrt_message *message) {
   for (uint32_t i = 0; i < p->num_inputs; ++i) {
@@ -70,7 +77,7 @@ static effrt_status match_shapes(const effrt_program *p, const int64_t *dims,
                     inputs[i].shape[axis], expected);
     }
   }
-  return EFFRT_STATUS_OK;
+  return effrt_match_states(session, p, dims, message);
 }
 
 /* Whether a program takes these inputs. If so and it is not bound to their
@@ -86,10 +93,11 @@ static effrt_status match_program(effrt_session *session, uint32_t program,
     return status;
   *bound = effrt_find_bound(session, program, session->symbols);
   if (*bound)
-    return match_shapes(p, (*bound)->dims, inputs, message);
-  status = effrt_eval_dims(p, session->symbols, session->dims, message);
+    return match_shapes(session, p, (*bound)->dims, inputs, message);
+  status = effrt_eval_dims(p, session->symbols, session->dims, session->known,
+                           message);
   if (!status)
-    status = match_shapes(p, session->dims, inputs, message);
+    status = match_shapes(session, p, session->dims, inputs, message);
   return status ? status : effrt_check_dims(p, session->dims, message);
 }
 
@@ -98,6 +106,7 @@ static effrt_status bind_inputs(effrt_session *session, uint32_t program,
                                 effrt_bound **bound) {
   effrt_message *message = &session->error;
   uint32_t num_programs = session->model->desc->num_programs;
+  session->has_results = false;
   if (program >= num_programs && program != EFFRT_PROGRAM_ANY)
     return FAIL(EFFRT_STATUS_INVALID_ARGUMENT,
                 "program %" PRIu32 " asked for, the model has %" PRIu32,
@@ -119,8 +128,7 @@ static effrt_status bind_inputs(effrt_session *session, uint32_t program,
     }
   }
   if (!status && !*bound)
-    status =
-        effrt_bind(session, program, session->symbols, session->dims, bound);
+    status = effrt_bind(session, program, bound);
   if (!status)
     session->last = *bound;
   return status;
@@ -132,7 +140,7 @@ static effrt_status match_output(const effrt_bound *bound,
                                  const effrt_tensor *given,
                                  effrt_message *message) {
   const effrt_tensor_desc *output = &p->outputs[index];
-  uint64_t bytes = bound->io_bytes[p->num_inputs + index];
+  uint64_t bytes = output->late ? 0 : bound->io_bytes[p->num_inputs + index];
   if (given->dtype != 0 && given->dtype != output->dtype)
     return FAIL(EFFRT_STATUS_DTYPE_MISMATCH,
                 "output '%s' is %s, a buffer of %s was given", output->name,
@@ -144,7 +152,8 @@ static effrt_status match_output(const effrt_bound *bound,
                 " was given",
                 output->name, output->rank, given->rank);
   for (uint32_t axis = 0; given->shape && axis < output->rank; ++axis)
-    if (given->shape[axis] != shape[axis])
+    if (given->shape[axis] != shape[axis] &&
+        bound->known_early[output->dims[axis]] == EFFRT_DIM_KNOWN)
       return FAIL(EFFRT_STATUS_SHAPE_MISMATCH,
                   "dimension %" PRIu32 " (%s) of output '%s' will be %" PRId64
                   ", a buffer with %" PRId64 " was given",
@@ -198,6 +207,8 @@ static effrt_status check_pointers(effrt_session *session,
     bool is_input = i < p->num_inputs;
     const effrt_tensor_desc *tensor =
         is_input ? &p->inputs[i] : &p->outputs[i - p->num_inputs];
+    if (tensor->late) /* filled after the run, if there is a pointer */
+      continue;
     const char *what = is_input ? "input" : "output";
     if (!session->io[i] && bound->io_bytes[i] > 0)
       return FAIL(EFFRT_STATUS_NULL_DATA, "%s '%s' has no data", what,
@@ -208,6 +219,26 @@ static effrt_status check_pointers(effrt_session *session,
                   what, tensor->name, effrt_dtype_size(tensor->dtype));
   }
   return EFFRT_STATUS_OK;
+}
+
+/* Sizes of the last run are no promise for the next. */
+static void forget_late_sizes(effrt_bound *bound, const effrt_program *p) {
+  int64_t *shape = bound->shapes;
+  for (uint32_t i = 0; i < p->num_outputs; ++i)
+    for (uint32_t axis = 0; axis < p->outputs[i].rank; ++axis, ++shape)
+      if (bound->known_early[p->outputs[i].dims[axis]] != EFFRT_DIM_KNOWN) {
+        *shape = -1;
+        bound->io_bytes[p->num_inputs + i] = 0;
+      }
+}
+
+static void describe_output(const effrt_bound *bound, const effrt_program *p,
+                            uint32_t index, const int64_t *shape,
+                            effrt_tensor *out) {
+  out->dtype = p->outputs[index].dtype;
+  out->rank = p->outputs[index].rank;
+  out->shape = shape;
+  out->bytes = bound->io_bytes[p->num_inputs + index];
 }
 
 effrt_status effrt_session_resolve(effrt_session *session, uint32_t program,
@@ -228,15 +259,35 @@ effrt_status effrt_session_resolve(effrt_session *session, uint32_t program,
     return FAIL(EFFRT_STATUS_COUNT_MISMATCH,
                 "%" PRIu32 " outputs given, program '%s' has %" PRIu32,
                 outputs ? num_outputs : 0, p->name, p->num_outputs);
+  forget_late_sizes(bound, p);
   const int64_t *shape = bound->shapes;
   for (uint32_t i = 0; i < num_outputs; ++i) {
-    outputs[i].dtype = p->outputs[i].dtype;
-    outputs[i].rank = p->outputs[i].rank;
-    outputs[i].shape = shape;
-    outputs[i].bytes = bound->io_bytes[p->num_inputs + i];
+    describe_output(bound, p, i, shape, &outputs[i]);
     shape += p->outputs[i].rank;
   }
   return EFFRT_STATUS_OK;
+}
+
+/* Copies outputs of late size to callers who passed memory for them. */
+static effrt_status deliver(effrt_session *session, const effrt_bound *bound,
+                            const effrt_tensor *outputs) {
+  effrt_message *message = &session->error;
+  const effrt_program *p = &session->model->desc->programs[bound->program];
+  effrt_status status = EFFRT_STATUS_OK;
+  for (uint32_t i = 0; i < p->num_outputs; ++i) {
+    uint64_t bytes = bound->io_bytes[p->num_inputs + i];
+    if (!p->outputs[i].late || !outputs[i].data)
+      continue;
+    if (bytes > outputs[i].bytes)
+      status =
+          FAIL(EFFRT_STATUS_BUFFER_TOO_SMALL,
+               "output '%s' has %" PRIu64 " bytes, a buffer of %zu was given; "
+               "effrt_session_output still has it",
+               p->outputs[i].name, bytes, outputs[i].bytes);
+    else if (bytes > 0)
+      memcpy(outputs[i].data, session->outputs[i].data, bytes);
+  }
+  return status;
 }
 
 effrt_status effrt_session_run(effrt_session *session, uint32_t program,
@@ -253,24 +304,69 @@ effrt_status effrt_session_run(effrt_session *session, uint32_t program,
     status = match_buffers(session, bound, inputs, outputs, num_outputs);
   if (!status)
     status = check_pointers(session, bound);
-  return status ? status : effrt_execute(session, bound);
+  if (!status)
+    status = effrt_execute(session, bound);
+  return status ? status : deliver(session, bound, outputs);
+}
+
+effrt_status effrt_session_output(effrt_session *session, uint32_t output,
+                                  effrt_tensor *out) {
+  if (!session || !out)
+    return EFFRT_STATUS_INVALID_ARGUMENT;
+  effrt_message *message = &session->error;
+  message->text[0] = 0;
+  const effrt_bound *bound = session->last;
+  if (!session->has_results || !bound)
+    return FAIL(EFFRT_STATUS_INVALID_ARGUMENT,
+                "no results: the last run or resolve was no run that "
+                "succeeded");
+  const effrt_program *p = &session->model->desc->programs[bound->program];
+  if (output >= p->num_outputs)
+    return FAIL(EFFRT_STATUS_INVALID_ARGUMENT,
+                "output %" PRIu32 " asked for, program '%s' has %" PRIu32,
+                output, p->name, p->num_outputs);
+  const int64_t *shape = bound->shapes;
+  for (uint32_t i = 0; i < output; ++i)
+    shape += p->outputs[i].rank;
+  describe_output(bound, p, output, shape, out);
+  out->data = p->outputs[output].late ? session->outputs[output].data
+                                      : session->io[p->num_inputs + output];
+  return EFFRT_STATUS_OK;
+}
+
+/* What the session knows of the symbols, after those that the caller gives. */
+static effrt_status complete_symbols(effrt_session *session,
+                                     const effrt_program *p,
+                                     const int64_t *given) {
+  effrt_status status = EFFRT_STATUS_OK;
+  for (uint32_t i = 0; i < effrt_num_given_symbols(p) && !status; ++i) {
+    const effrt_symbol *symbol = &p->symbols[i];
+    session->symbols[i] = symbol->source == EFFRT_SYMBOL_STATE
+                              ? effrt_state_symbol(session, symbol)
+                              : given[i];
+    status = effrt_check_symbol(p, i, session->symbols[i], &session->error);
+  }
+  return status;
 }
 
 static effrt_status bind_symbols(effrt_session *session, uint32_t program,
                                  const int64_t *symbols, effrt_bound **bound) {
   effrt_message *message = &session->error;
   const effrt_program *p = &session->model->desc->programs[program];
-  effrt_status status = effrt_check_symbols(p, symbols, message);
+  session->has_results = false;
+  effrt_status status = complete_symbols(session, p, symbols);
   if (status)
     return status;
-  *bound = effrt_find_bound(session, program, symbols);
+  *bound = effrt_find_bound(session, program, session->symbols);
   if (*bound)
-    return EFFRT_STATUS_OK;
-  status = effrt_eval_dims(p, symbols, session->dims, message);
+    return effrt_match_states(session, p, (*bound)->dims, message);
+  status = effrt_eval_dims(p, session->symbols, session->dims, session->known,
+                           message);
+  if (!status)
+    status = effrt_match_states(session, p, session->dims, message);
   if (!status)
     status = effrt_check_dims(p, session->dims, message);
-  return status ? status
-                : effrt_bind(session, program, symbols, session->dims, bound);
+  return status ? status : effrt_bind(session, program, bound);
 }
 
 effrt_status effrt_session_run_symbols(effrt_session *session, uint32_t program,
@@ -287,7 +383,9 @@ effrt_status effrt_session_run_symbols(effrt_session *session, uint32_t program,
                 "program %" PRIu32 " asked for, the model has %" PRIu32,
                 program, desc->num_programs);
   const effrt_program *p = &desc->programs[program];
-  if ((p->num_symbols && !symbols) || (p->num_inputs && !inputs) ||
+  bool needs_symbols =
+      p->num_symbols && p->symbols[0].source == EFFRT_SYMBOL_INPUT;
+  if ((needs_symbols && !symbols) || (p->num_inputs && !inputs) ||
       (p->num_outputs && !outputs))
     return FAIL(EFFRT_STATUS_INVALID_ARGUMENT, "null argument");
   effrt_bound *bound = NULL;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 typedef struct work_sizes {
-  size_t io, symbols, dims, buffers, launches;
+  size_t io, symbols, dims, buffers, steps, states, ranks, dynamic, outputs;
 } work_sizes;
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
@@ -16,12 +16,21 @@ static work_sizes measure(const effrt_model_desc *desc) {
   work_sizes sizes = {0};
   for (uint32_t i = 0; i < desc->num_programs; ++i) {
     const effrt_program *p = &desc->programs[i];
-    sizes.io = larger(sizes.io, (size_t)p->num_inputs + p->num_outputs);
+    sizes.io = larger(sizes.io, effrt_num_io(p));
     sizes.symbols = larger(sizes.symbols, p->num_symbols);
     sizes.dims = larger(sizes.dims, p->num_dims);
     sizes.buffers = larger(sizes.buffers, p->num_buffers);
-    sizes.launches = larger(sizes.launches, p->num_launches);
+    sizes.steps =
+        larger(sizes.steps, p->num_steps ? p->num_steps : p->num_launches);
+    if (p->num_steps) {
+      sizes.dynamic = larger(sizes.dynamic, p->num_buffers);
+      sizes.outputs = larger(sizes.outputs, p->num_outputs);
+    }
   }
+  /* States are the same in all programs. */
+  sizes.states = desc->programs[0].num_states;
+  for (size_t i = 0; i < sizes.states; ++i)
+    sizes.ranks += desc->programs[0].states[i].before.rank;
   return sizes;
 }
 
@@ -33,16 +42,32 @@ static void lay_out(effrt_session *session, const work_sizes *sizes,
   session->symbols =
       effrt_carve(carver, sizes->symbols, sizeof(*session->symbols));
   session->dims = effrt_carve(carver, sizes->dims, sizeof(*session->dims));
+  session->known = effrt_carve(carver, sizes->dims, sizeof(*session->known));
+  session->states =
+      effrt_carve(carver, sizes->states, sizeof(*session->states));
+  session->dynamic =
+      effrt_carve(carver, sizes->dynamic, sizeof(*session->dynamic));
+  session->outputs =
+      effrt_carve(carver, sizes->outputs, sizeof(*session->outputs));
   session->items = effrt_carve(carver, sizes->buffers, sizeof(*session->items));
   session->plan_work = effrt_carve(
-      carver, 1,
-      effrt_plan_work_bytes(sizes->buffers, (uint32_t)sizes->launches));
+      carver, 1, effrt_plan_work_bytes(sizes->buffers, (uint32_t)sizes->steps));
+}
+
+static void begin_states(effrt_session *session, const work_sizes *sizes,
+                         int64_t *shapes) {
+  for (size_t i = 0; i < sizes->states; ++i) {
+    session->states[i].fresh = true;
+    session->states[i].shape = shapes;
+    shapes += session->model->desc->programs[0].states[i].before.rank;
+  }
 }
 
 static bool allocate(effrt_session *session) {
   work_sizes sizes = measure(session->model->desc);
   effrt_carver carver = {0};
   lay_out(session, &sizes, &carver);
+  (void)effrt_carve(&carver, sizes.ranks, sizeof(int64_t));
   session->work = effrt_alloc(carver.bytes);
   /* Never null, so that pointers into them can always be computed. */
   session->arena = effrt_alloc(EFFRT_CACHE_LINE);
@@ -55,6 +80,11 @@ static bool allocate(effrt_session *session) {
   memset(session->work, 0, carver.bytes);
   carver = (effrt_carver){session->work, 0};
   lay_out(session, &sizes, &carver);
+  begin_states(session, &sizes,
+               effrt_carve(&carver, sizes.ranks, sizeof(int64_t)));
+  session->num_states = sizes.states;
+  session->num_dynamic = sizes.dynamic;
+  session->num_outputs = sizes.outputs;
   return true;
 }
 
@@ -97,6 +127,7 @@ effrt_status effrt_session_create(effrt_model *model,
     return effrt_fail(message, EFFRT_STATUS_OUT_OF_MEMORY, "out of memory");
   effrt_model_retain(model);
   session->model = model;
+  session->guarded = model->desc->poison && model->desc->unpoison;
   effrt_status status = join_pool(session, &known, message);
   if (!status && !allocate(session))
     status = effrt_fail(message, EFFRT_STATUS_OUT_OF_MEMORY, "out of memory");
@@ -113,8 +144,18 @@ void effrt_session_destroy(effrt_session *session) {
     return;
   for (uint32_t i = 0; i < EFFRT_MAX_BOUND; ++i)
     free(session->bound[i]);
-  free(session->arena);
-  free(session->scratch);
+  const effrt_model_desc *desc = session->model->desc;
+  for (size_t i = 0; i < session->num_states; ++i) {
+    effrt_release(desc, &session->states[i].before);
+    effrt_release(desc, &session->states[i].after);
+  }
+  for (size_t i = 0; i < session->num_dynamic; ++i)
+    effrt_release(desc, &session->dynamic[i]);
+  for (size_t i = 0; i < session->num_outputs; ++i)
+    effrt_release(desc, &session->outputs[i]);
+  effrt_free_guarded(desc, session->arena, session->arena_bytes);
+  effrt_free_guarded(desc, session->scratch,
+                     session->scratch_stride * (uint64_t)session->num_threads);
   free(session->work);
   free(session->profile);
   effrt_pool_destroy(session->pool);
@@ -139,6 +180,13 @@ effrt_status effrt_session_memory(const effrt_session *session,
       known.num_plans += 1;
       known.plan_bytes += session->bound[i]->block_bytes;
     }
+  for (size_t i = 0; i < session->num_states; ++i)
+    known.state_bytes +=
+        session->states[i].before.capacity + session->states[i].after.capacity;
+  for (size_t i = 0; i < session->num_dynamic; ++i)
+    known.dynamic_bytes += session->dynamic[i].capacity;
+  for (size_t i = 0; i < session->num_outputs; ++i)
+    known.dynamic_bytes += session->outputs[i].capacity;
   if (session->last) {
     known.last_arena_bytes = session->last->arena_bytes;
     known.last_live_bytes = session->last->live_bytes;

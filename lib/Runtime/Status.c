@@ -49,6 +49,8 @@ const char *effrt_status_string(effrt_status status) {
     return "kernel failed";
   case EFFRT_STATUS_SYSTEM_ERROR:
     return "system error";
+  case EFFRT_STATUS_CANCELLED:
+    return "cancelled";
   }
   return "unknown status";
 }
