@@ -57,6 +57,10 @@ def Eff_PoolKind : Eff_Kind<"PoolKind", "pooling", [
   Case<"Max", 0, "max">, Case<"Average", 1, "average">]>;
 def Eff_PoolKindAttr : Eff_KindAttr<Eff_PoolKind, "pool_kind">;
 
+def Eff_RoundMode : Eff_Kind<"RoundMode", "how a conversion to f8E8M0FNU rounds", [
+  Case<"Nearest", 0, "nearest">, Case<"Up", 1, "up">, Case<"Down", 2, "down">]>;
+def Eff_RoundModeAttr : Eff_KindAttr<Eff_RoundMode, "round_mode">;
+
 def Eff_PadMode : Eff_Kind<"PadMode", "what a pad is filled with", [
   Case<"Constant", 0, "constant">, Case<"Reflect", 1, "reflect">, Case<"Edge", 2, "edge">,
   Case<"Wrap", 3, "wrap">]>;

@@ -161,6 +161,9 @@ LogicalResult CompareOp::verify() {
   if (getElementType(getA()) != getElementType(getB()))
     return emitOpError("operands have element types ")
            << getElementType(getA()) << " and " << getElementType(getB());
+  // compare_c3: the element type has an order of its own.
+  if (!isNumberOrBool(getElementType(getA())))
+    return emitOpError("is not defined on ") << getElementType(getA());
   return success();
 }
 
@@ -198,6 +201,27 @@ LogicalResult ConvertOp::verify() {
     return emitOpError("changes shape ")
            << toString(getDims(getX().getType())) << " to "
            << toString(getDims(getType()));
+  return success();
+}
+
+/// Bits of an element in memory.
+static unsigned getBits(Type type) {
+  return isBool(type) ? 8 : type.getIntOrFloatBitWidth();
+}
+
+LogicalResult BitcastOp::verify() {
+  if (failed(verifyDims(*this)))
+    return failure();
+  // bitcast_c1: the shape stays.
+  if (contradict(getDims(getX().getType()), getDims(getType())))
+    return emitOpError("changes shape ")
+           << toString(getDims(getX().getType())) << " to "
+           << toString(getDims(getType()));
+  // bitcast_c2: both element types have one width.
+  Type from = getElementType(getX()), to = getElementType(getY());
+  if (getBits(from) != getBits(to))
+    return emitOpError("element types ")
+           << from << " and " << to << " differ in width";
   return success();
 }
 
@@ -278,5 +302,9 @@ OpFoldResult BinaryOp::fold(FoldAdaptor adaptor) {
 }
 
 OpFoldResult ConvertOp::fold(FoldAdaptor) {
+  return getX().getType() == getType() ? getX() : OpFoldResult();
+}
+
+OpFoldResult BitcastOp::fold(FoldAdaptor) {
   return getX().getType() == getType() ? getX() : OpFoldResult();
 }

@@ -59,9 +59,15 @@ def Eff_ConvertOp : Eff_Op<"convert", [Eff_CostOpInterface, Eff_ElementwiseOpInt
   let summary = "Converts the element type";
   let description = [{
     Float to integer truncates towards zero and saturates at the range of the result (NaN gives
-    0); to bool it tests for non-zero. Integers wrap. Floats round to nearest even.
+    0), except that integers of 4 and 2 bits keep the low bits of the saturated `i32`; to bool it
+    tests for non-zero. Integers wrap. Floats round to nearest even.
+
+    Floats of 8 bits follow the tables of ONNX Cast: `saturate` says whether a number out of range
+    becomes the largest one, or infinity or NaN. `round` is for `f8E8M0FNU` only, where ties go up. `f4E2M1FN` always saturates;
+    it has no NaN, which becomes -0.
   }];
-  let arguments = (ins AnyRankedTensor:$x);
+  let arguments = (ins AnyRankedTensor:$x, DefaultValuedAttr<BoolAttr, "true">:$saturate,
+                       DefaultValuedAttr<Eff_RoundModeAttr, "::effc::eff::RoundMode::Nearest">:$round);
   let results = (outs AnyRankedTensor:$y);
   let assemblyFormat = "$x attr-dict `:` functional-type(operands, results)";
   let hasFolder = 1;
@@ -70,4 +76,16 @@ def Eff_ConvertOp : Eff_Op<"convert", [Eff_CostOpInterface, Eff_ElementwiseOpInt
     auto type = ::llvm::cast<::mlir::RankedTensorType>(x.getType());
     build($_builder, $_state, type.clone(elementType), x);
   }]>];
+}
+
+def Eff_BitcastOp : Eff_Op<"bitcast", [Eff_CostOpInterface, Eff_ElementwiseOpInterface]> {
+  let summary = "The bits of each element as another type of the same width";
+  let description = [{
+    A bool counts as eight bits, 0 or 1; bits that make no bool or no integer of fewer than eight bits are reduced to one.
+  }];
+  let arguments = (ins AnyRankedTensor:$x);
+  let results = (outs AnyRankedTensor:$y);
+  let assemblyFormat = "$x attr-dict `:` functional-type(operands, results)";
+  let hasFolder = 1;
+  let hasVerifier = 1;
 }

@@ -167,10 +167,12 @@ static LogicalResult checkConv(std::optional<Location> location,
 template <typename OpTy>
 static LogicalResult verifyConv(OpTy op, AffineExpr channels) {
   Type type = getElementType(op.getX());
-  // conv_c5, conv_transpose_c5: one element type, of floats.
-  if (getElementType(op.getWeight()) != type || !isFloat(type) ||
+  // conv_c5, conv_transpose_c5: one element type, of floats or i32.
+  if (getElementType(op.getWeight()) != type ||
+      (!isFloat(type) && !type.isSignlessInteger(32)) ||
       (op.getBias() && getElementType(op.getBias()) != type))
-    return op.emitOpError("operands must have one element type of floats");
+    return op.emitOpError(
+        "operands must have one element type of floats, or i32");
   // conv_c6, conv_transpose_c6: the bias has an element for each channel.
   if (op.getBias() &&
       contradict(getDims(op.getBias().getType()), Dims{channels}))

@@ -112,6 +112,9 @@ LogicalResult ArgReduceOp::verify() {
   if (getKind() != ReduceKind::Max && getKind() != ReduceKind::Min)
     return emitOpError("kind is '")
            << stringifyReduceKind(getKind()) << "', expected max or min";
+  // arg_reduce_c3: the element type has an order.
+  if (!isNumberOrBool(getElementType(getX())))
+    return emitOpError("is not defined on ") << getElementType(getX());
   return success();
 }
 
@@ -138,6 +141,9 @@ LogicalResult ScanOp::verify() {
   if (getKind() != ReduceKind::Sum && getKind() != ReduceKind::Prod)
     return emitOpError("kind is '")
            << stringifyReduceKind(getKind()) << "', expected sum or prod";
+  // scan_c3: the element type is one of numbers.
+  if (!isNumberOrBool(getElementType(getX())))
+    return emitOpError("is not defined on ") << getElementType(getX());
   return success();
 }
 
@@ -167,5 +173,8 @@ LogicalResult TopKOp::verify() {
   // topk_c4: all other dims stay.
   if (contradict(x, values))
     return emitOpError("changes dims other than the axis");
+  // topk_c5: the element type has an order.
+  if (!isNumberOrBool(getElementType(getX())))
+    return emitOpError("is not defined on ") << getElementType(getX());
   return success();
 }

@@ -372,8 +372,11 @@ LogicalResult ScatterElementsOp::verify() {
     return emitOpError("indices of ")
            << toString(indices) << " and updates of " << toString(updates)
            << " must have one shape of rank " << getRank(getX());
-  // scatter_elements_c3: updates have the elements of x.
-  if (getElementType(getUpdates()) != getElementType(getX()))
+  // scatter_elements_c3: updates have the elements of x, of numbers where they
+  // are combined.
+  if (getElementType(getUpdates()) != getElementType(getX()) ||
+      (getKind() != ScatterKind::None &&
+       !isNumberOrBool(getElementType(getX()))))
     return emitOpError("writes ") << getElementType(getUpdates()) << " into "
                                   << getElementType(getX());
   return verifyIndices(*this, getIndices());
@@ -407,8 +410,11 @@ LogicalResult ScatterNDOp::verify() {
   if (contradict(expected, updates))
     return emitOpError("updates have shape ")
            << toString(updates) << ", expected " << toString(expected);
-  // scatter_nd_c3: updates have the elements of x.
-  if (getElementType(getUpdates()) != getElementType(getX()))
+  // scatter_nd_c3: updates have the elements of x, of numbers where they are
+  // combined.
+  if (getElementType(getUpdates()) != getElementType(getX()) ||
+      (getKind() != ScatterKind::None &&
+       !isNumberOrBool(getElementType(getX()))))
     return emitOpError("writes ") << getElementType(getUpdates()) << " into "
                                   << getElementType(getX());
   return verifyIndices(*this, getIndices());

@@ -66,7 +66,7 @@ bool isFloat(Type type) {
 
 bool isInteger(Type type) {
   auto integer = dyn_cast<IntegerType>(type);
-  return integer && !integer.isSigned() && integer.getWidth() != 1;
+  return integer && !integer.isSigned() && integer.getWidth() >= 8;
 }
 
 bool isIndex(Type type) {

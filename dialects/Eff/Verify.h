@@ -75,9 +75,13 @@ inline int64_t getRank(mlir::Value value) {
 
 /// f16, bf16, f32 or f64.
 bool isFloat(mlir::Type type);
-/// i8..i64 or ui8..ui64; not bool.
+/// i8..i64 or ui8..ui64; neither bool nor integers of 4 or 2 bits.
 bool isInteger(mlir::Type type);
 inline bool isBool(mlir::Type type) { return type.isInteger(1); }
+/// What operations compute with; other types are only moved and converted.
+inline bool isNumberOrBool(mlir::Type type) {
+  return isFloat(type) || isInteger(type) || isBool(type);
+}
 /// i32 or i64.
 bool isIndex(mlir::Type type);
 

@@ -56,9 +56,9 @@ static LogicalResult verifyPool(OpTy op, bool channelsLast) {
 }
 
 LogicalResult PoolOp::verify() {
-  // pool_c6: the element type stays; averages are of floats.
+  // pool_c6: the element type stays, and is of numbers; averages are of floats.
   Type type = getElementType(getX());
-  if (type != getElementType(getY()) ||
+  if (type != getElementType(getY()) || !isNumberOrBool(type) ||
       (getKind() == PoolKind::Average && !isFloat(type)))
     return emitOpError("pools ") << type << " to " << getElementType(getY());
   return verifyPool(*this, getChannelsLast());
@@ -75,6 +75,9 @@ LogicalResult PoolIndicesOp::verify() {
   // pool_indices_c6: the result is i64.
   if (!getElementType(getY()).isSignlessInteger(64))
     return emitOpError("gives ") << getElementType(getY()) << ", expected i64";
+  // pool_indices_c7: the element type has an order.
+  if (!isNumberOrBool(getElementType(getX())))
+    return emitOpError("is not defined on ") << getElementType(getX());
   return verifyPool(*this, /*channelsLast=*/false);
 }
 
@@ -82,8 +85,10 @@ LogicalResult ResizeOp::verify() {
   if (failed(verifyDims(*this)))
     return failure();
   Dims x = getDims(getX().getType()), y = getDims(getType());
-  // resize_c1: rank and element type stay.
-  if (x.size() != y.size() || getElementType(getX()) != getElementType(getY()))
+  // resize_c1: rank and element type, of numbers, stay.
+  if (x.size() != y.size() ||
+      getElementType(getX()) != getElementType(getY()) ||
+      !isNumberOrBool(getElementType(getX())))
     return emitOpError("takes ") << getX().getType() << " to " << getType();
   // resize_c2: a scale for each axis, and start and end of the region if given.
   if (getScales().size() != getAxes().size() ||

@@ -1,6 +1,7 @@
 // Elements of constants, wherever they lie.
 #include "effc/Analysis/Constants.h"
 #include "Eff/EffOps.h"
+#include "effrt/effrt_abi.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include <cstring>
@@ -18,6 +19,18 @@ std::optional<ElementKind> getElementKind(Type type) {
     return ElementKind::F32;
   if (type.isF64())
     return ElementKind::F64;
+  if (isa<Float8E4M3FNType>(type))
+    return ElementKind::F8E4M3FN;
+  if (isa<Float8E4M3FNUZType>(type))
+    return ElementKind::F8E4M3FNUZ;
+  if (isa<Float8E5M2Type>(type))
+    return ElementKind::F8E5M2;
+  if (isa<Float8E5M2FNUZType>(type))
+    return ElementKind::F8E5M2FNUZ;
+  if (isa<Float8E8M0FNUType>(type))
+    return ElementKind::F8E8M0FNU;
+  if (isa<Float4E2M1FNType>(type))
+    return ElementKind::F4E2M1FN;
   auto integer = dyn_cast<IntegerType>(type);
   if (!integer || integer.isSigned())
     return std::nullopt;
@@ -25,6 +38,10 @@ std::optional<ElementKind> getElementKind(Type type) {
   switch (integer.getWidth()) {
   case 1:
     return ElementKind::Bool;
+  case 2:
+    return isUnsigned ? ElementKind::UI2 : ElementKind::I2;
+  case 4:
+    return isUnsigned ? ElementKind::UI4 : ElementKind::I4;
   case 8:
     return isUnsigned ? ElementKind::UI8 : ElementKind::I8;
   case 16:
@@ -41,8 +58,18 @@ std::optional<ElementKind> getElementKind(Type type) {
 unsigned getElementSize(ElementKind kind) {
   switch (kind) {
   case ElementKind::Bool:
+  case ElementKind::I2:
+  case ElementKind::I4:
   case ElementKind::I8:
+  case ElementKind::UI2:
+  case ElementKind::UI4:
   case ElementKind::UI8:
+  case ElementKind::F8E4M3FN:
+  case ElementKind::F8E4M3FNUZ:
+  case ElementKind::F8E5M2:
+  case ElementKind::F8E5M2FNUZ:
+  case ElementKind::F8E8M0FNU:
+  case ElementKind::F4E2M1FN:
     return 1;
   case ElementKind::I16:
   case ElementKind::UI16:
@@ -59,6 +86,45 @@ unsigned getElementSize(ElementKind kind) {
     return 8;
   }
   llvm_unreachable("all kinds are listed");
+}
+
+unsigned getIntegerBits(ElementKind kind) {
+  switch (kind) {
+  case ElementKind::Bool:
+    return 1;
+  case ElementKind::I2:
+  case ElementKind::UI2:
+    return 2;
+  case ElementKind::I4:
+  case ElementKind::UI4:
+    return 4;
+  default:
+    return getElementSize(kind) * 8;
+  }
+}
+
+const SmallFloatFormat *getSmallFloatFormat(ElementKind kind) {
+  switch (kind) {
+  case ElementKind::F8E4M3FN:
+    return getSmallFloatFormat(EFFRT_DTYPE_F8E4M3FN);
+  case ElementKind::F8E4M3FNUZ:
+    return getSmallFloatFormat(EFFRT_DTYPE_F8E4M3FNUZ);
+  case ElementKind::F8E5M2:
+    return getSmallFloatFormat(EFFRT_DTYPE_F8E5M2);
+  case ElementKind::F8E5M2FNUZ:
+    return getSmallFloatFormat(EFFRT_DTYPE_F8E5M2FNUZ);
+  case ElementKind::F8E8M0FNU:
+    return getSmallFloatFormat(EFFRT_DTYPE_F8E8M0FNU);
+  case ElementKind::F4E2M1FN:
+    return getSmallFloatFormat(EFFRT_DTYPE_F4E2M1FN);
+  default:
+    return nullptr;
+  }
+}
+
+const SmallFloatFormat *getSmallFloatFormat(Type elementType) {
+  std::optional<ElementKind> kind = getElementKind(elementType);
+  return kind ? getSmallFloatFormat(*kind) : nullptr;
 }
 
 template <typename T> static T load(const char *from) {
@@ -83,7 +149,7 @@ double loadFloat(ElementKind kind, const char *from) {
   case ElementKind::F64:
     return load<double>(from);
   default:
-    llvm_unreachable("not a float");
+    return decodeSmallFloat(*getSmallFloatFormat(kind), load<uint8_t>(from));
   }
 }
 
@@ -91,6 +157,12 @@ int64_t loadInt(ElementKind kind, const char *from) {
   switch (kind) {
   case ElementKind::Bool:
     return *from != 0;
+  case ElementKind::I2:
+  case ElementKind::I4:
+    return llvm::SignExtend64(load<uint8_t>(from), getIntegerBits(kind));
+  case ElementKind::UI2:
+  case ElementKind::UI4:
+    return load<uint8_t>(from) & ((1 << getIntegerBits(kind)) - 1);
   case ElementKind::I8:
     return load<int8_t>(from);
   case ElementKind::I16:
@@ -111,8 +183,7 @@ int64_t loadInt(ElementKind kind, const char *from) {
   }
 }
 
-/// To odd first, so that the second rounding is the only one that counts.
-static float roundToOdd(double value) {
+float roundToOdd(double value) {
   auto narrow = static_cast<float>(value);
   if (!std::isfinite(value) || static_cast<double>(narrow) == value)
     return narrow;
@@ -142,15 +213,18 @@ void storeFloat(ElementKind kind, char *to, double value) {
   case ElementKind::F64:
     return store(to, value);
   default:
-    llvm_unreachable("not a float");
+    return store(
+        to, encodeSmallFloat(*getSmallFloatFormat(kind), roundToOdd(value)));
   }
 }
 
 void storeInt(ElementKind kind, char *to, int64_t value) {
   switch (getElementSize(kind)) {
   case 1:
-    return store(to, static_cast<int8_t>(kind == ElementKind::Bool ? value != 0
-                                                                   : value));
+    if (kind == ElementKind::Bool)
+      value = value != 0;
+    return store(
+        to, static_cast<uint8_t>(value & ((1 << getIntegerBits(kind)) - 1)));
   case 2:
     return store(to, static_cast<int16_t>(value));
   case 4:

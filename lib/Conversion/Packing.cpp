@@ -14,7 +14,7 @@ unsigned getElementBytes(Type elementType) {
   if (!elementType.isIntOrFloat())
     return 0;
   unsigned bits = elementType.getIntOrFloatBitWidth();
-  return bits == 1 ? 1 : bits % 8 == 0 ? bits / 8 : 0;
+  return bits < 8 ? 1 : bits % 8 == 0 ? bits / 8 : 0;
 }
 
 std::optional<ConstantData> getConstantData(ElementsAttr value) {
@@ -141,9 +141,22 @@ template <typename From> ConvertRun selectTarget(Type to) {
   return to.isBF16() ? convertRun<From, BFloat16> : nullptr;
 }
 
+/// Attributes hold the bits of i4 and i2, memory their numbers.
+template <unsigned bits>
+void extendRun(const char *from, int64_t fromStride, char *to, int64_t toStride,
+               int64_t count) {
+  for (int64_t i = 0; i < count; ++i)
+    to[i * toStride] = static_cast<char>(
+        llvm::SignExtend32<bits>(static_cast<uint8_t>(from[i * fromStride])));
+}
+
 /// Null when there is no such conversion.
 ConvertRun selectRun(Type from, Type to) {
   if (from == to) {
+    if (to.isSignlessInteger(4))
+      return extendRun<4>;
+    if (to.isSignlessInteger(2))
+      return extendRun<2>;
     switch (getElementBytes(to)) {
     case 1:
       return copyRun<uint8_t>;
@@ -287,7 +300,10 @@ LogicalResult writeDense(ElementsAttr value, Type elementType, raw_ostream &os,
     return failure();
   int64_t count = value.getNumElements();
   int64_t bytes = getElementBytes(elementType);
-  if (source->data.elementType == elementType && !source->data.splat) {
+  bool isExtended =
+      elementType.isSignlessInteger(4) || elementType.isSignlessInteger(2);
+  if (source->data.elementType == elementType && !source->data.splat &&
+      !isExtended) {
     os.write(source->data.bytes.data(), source->data.bytes.size());
     return success();
   }

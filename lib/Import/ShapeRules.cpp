@@ -130,7 +130,7 @@ static ShapeResults evalCast(ShapeRuleInput &in) {
     type = in.ctx.elementType(*to);
   }
   // Rounding to 8 bits has variants; leave it to the operation.
-  if (!type || type.getIntOrFloatBitWidth() == 8)
+  if (!type || (type.getIntOrFloatBitWidth() <= 8 && !type.isInteger(1)))
     return std::nullopt;
   ShapeArithmetic arithmetic(in.symbols, type);
   return mapUnary(in, type, [&](const ShapeElement &element) {

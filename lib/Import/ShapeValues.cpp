@@ -154,6 +154,9 @@ std::optional<ShapeValue> readShapeValue(ElementsAttr attr) {
   if (attr.getNumElements() > maxShapeElements)
     return std::nullopt;
   Type type = attr.getElementType();
+  // No size comes from a float of 8 or 4 bits.
+  if (isa<FloatType>(type) && type.getIntOrFloatBitWidth() < 16)
+    return std::nullopt;
   ShapeValue result{
       type, SmallVector<int64_t>(attr.getShapedType().getShape()), {}};
   if (auto resource = dyn_cast<DenseResourceElementsAttr>(attr))

@@ -32,6 +32,22 @@ Type getElementType(MLIRContext *context, int dataType) {
     return Float16Type::get(context);
   case TensorProto::BFLOAT16:
     return BFloat16Type::get(context);
+  case TensorProto::FLOAT8E4M3FN:
+    return Float8E4M3FNType::get(context);
+  case TensorProto::FLOAT8E4M3FNUZ:
+    return Float8E4M3FNUZType::get(context);
+  case TensorProto::FLOAT8E5M2:
+    return Float8E5M2Type::get(context);
+  case TensorProto::FLOAT8E5M2FNUZ:
+    return Float8E5M2FNUZType::get(context);
+  case TensorProto::FLOAT8E8M0:
+    return Float8E8M0FNUType::get(context);
+  case TensorProto::FLOAT4E2M1:
+    return Float4E2M1FNType::get(context);
+  case TensorProto::INT2:
+    return integer(2);
+  case TensorProto::INT4:
+    return integer(4);
   case TensorProto::INT8:
     return integer(8);
   case TensorProto::INT16:
@@ -42,6 +58,10 @@ Type getElementType(MLIRContext *context, int dataType) {
     return integer(64);
   case TensorProto::BOOL:
     return integer(1);
+  case TensorProto::UINT2:
+    return natural(2);
+  case TensorProto::UINT4:
+    return natural(4);
   case TensorProto::UINT8:
     return natural(8);
   case TensorProto::UINT16:
@@ -70,11 +90,12 @@ StringRef getDataTypeName(int dataType) {
   return names[dataType];
 }
 
-/// Bits of a packed integer type, else 0.
+/// Bits of a type of which a byte holds several, else 0.
 static unsigned packedBits(int dataType) {
   switch (dataType) {
   case TensorProto::INT4:
   case TensorProto::UINT4:
+  case TensorProto::FLOAT4E2M1:
     return 4;
   case TensorProto::INT2:
   case TensorProto::UINT2:
@@ -84,16 +105,15 @@ static unsigned packedBits(int dataType) {
   }
 }
 
-/// One byte an element, from several an octet, low bits first.
+/// One byte an element, its bits without those above as in MLIR's attributes,
+/// from several a byte, low bits first.
 static std::vector<char> unpack(ArrayRef<char> bytes, int64_t count,
-                                unsigned bits, bool isSigned) {
+                                unsigned bits) {
   std::vector<char> result(count);
   unsigned perByte = 8 / bits;
   for (int64_t i = 0; i < count; ++i) {
     unsigned value = uint8_t(bytes[i / perByte]) >> (i % perByte * bits);
-    value &= (1u << bits) - 1;
-    result[i] =
-        char(isSigned ? llvm::SignExtend32(value, bits) : int32_t(value));
+    result[i] = char(value & ((1u << bits) - 1));
   }
   return result;
 }
@@ -186,11 +206,7 @@ ElementsAttr TensorReader::read(const TensorProto &tensor,
     return {};
   int dataType = tensor.data_type();
   unsigned bits = packedBits(dataType);
-  bool isSigned =
-      dataType == TensorProto::INT4 || dataType == TensorProto::INT2;
-  Type elementType = getElementType(
-      context,
-      !bits ? dataType : (isSigned ? TensorProto::INT8 : TensorProto::UINT8));
+  Type elementType = getElementType(context, dataType);
   if (!elementType) {
     reason =
         "element type " + getDataTypeName(dataType).str() + " is not supported";
@@ -210,8 +226,7 @@ ElementsAttr TensorReader::read(const TensorProto &tensor,
     return {};
   auto type = RankedTensorType::get(*shape, elementType);
   if (bits)
-    return makeOwnedAttr(type, unpack(*bytes, count, bits, isSigned),
-                         tensor.name());
+    return makeOwnedAttr(type, unpack(*bytes, count, bits), tensor.name());
   bool hasOddBools =
       dataType == TensorProto::BOOL &&
       llvm::any_of(*bytes, [](char byte) { return uint8_t(byte) > 1; });

@@ -16,7 +16,7 @@ namespace effc {
 class ModelFile;
 
 /// The element type of a TensorProto.DataType number, null when the compiler
-/// has none for it (strings, complex numbers) or it is packed (4 and 2 bits).
+/// has none for it (strings, complex numbers).
 mlir::Type getElementType(mlir::MLIRContext *context, int dataType);
 
 /// "float16" and so on, for messages.
@@ -31,7 +31,7 @@ public:
       : context(context), file(std::move(file)) {}
 
   /// Null and a reason when the tensor is malformed or of a type that is not
-  /// supported. 4-bit and 2-bit integers come one per element as 8-bit ones.
+  /// supported. Elements of 4 and 2 bits come one a byte.
   mlir::ElementsAttr read(const onnx::TensorProto &tensor, std::string &reason);
   mlir::ElementsAttr read(const onnx::SparseTensorProto &tensor,
                           std::string &reason);

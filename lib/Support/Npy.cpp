@@ -22,18 +22,34 @@ namespace {
 struct TypeRow {
   int32_t dtype;
   size_t size;
-  const char *descr; ///< without byte order
+  /// Without byte order.
+  const char *descr;
 };
 
 constexpr TypeRow types[] = {
-    {EFFRT_DTYPE_F16, 2, "f2"},  {EFFRT_DTYPE_F32, 4, "f4"},
-    {EFFRT_DTYPE_F64, 8, "f8"},  {EFFRT_DTYPE_I8, 1, "i1"},
-    {EFFRT_DTYPE_I16, 2, "i2"},  {EFFRT_DTYPE_I32, 4, "i4"},
-    {EFFRT_DTYPE_I64, 8, "i8"},  {EFFRT_DTYPE_U8, 1, "u1"},
-    {EFFRT_DTYPE_U16, 2, "u2"},  {EFFRT_DTYPE_U32, 4, "u4"},
-    {EFFRT_DTYPE_U64, 8, "u8"},  {EFFRT_DTYPE_BOOL, 1, "b1"},
-    {EFFRT_DTYPE_BF16, 2, "V2"}, {EFFRT_DTYPE_BF16, 2, "bfloat16"},
+    {EFFRT_DTYPE_F16, 2, "f2"},
+    {EFFRT_DTYPE_F32, 4, "f4"},
+    {EFFRT_DTYPE_F64, 8, "f8"},
+    {EFFRT_DTYPE_I8, 1, "i1"},
+    {EFFRT_DTYPE_I16, 2, "i2"},
+    {EFFRT_DTYPE_I32, 4, "i4"},
+    {EFFRT_DTYPE_I64, 8, "i8"},
+    {EFFRT_DTYPE_U8, 1, "u1"},
+    {EFFRT_DTYPE_U16, 2, "u2"},
+    {EFFRT_DTYPE_U32, 4, "u4"},
+    {EFFRT_DTYPE_U64, 8, "u8"},
+    {EFFRT_DTYPE_BOOL, 1, "b1"},
+    {EFFRT_DTYPE_BF16, 2, "V2"},
+    {EFFRT_DTYPE_BF16, 2, "bfloat16"},
+    // What ml_dtypes calls this one type; NumPy cannot read it back.
+    {EFFRT_DTYPE_F8E5M2, 1, "f1"},
+    // All other types of one byte look alike.
+    {npyBytes, 1, "V1"},
 };
+
+bool isSmallType(int32_t dtype) {
+  return dtype >= EFFRT_DTYPE_F8E4M3FN && dtype <= EFFRT_DTYPE_I2;
+}
 
 constexpr char magic[] = "\x93NUMPY";
 constexpr size_t magicSize = 6;
@@ -41,6 +57,8 @@ constexpr size_t magicSize = 6;
 constexpr size_t maxRank = 64;
 
 const TypeRow *findType(int32_t dtype) {
+  if (isSmallType(dtype))
+    dtype = npyBytes;
   for (const TypeRow &row : types)
     if (row.dtype == dtype)
       return &row;
@@ -237,8 +255,8 @@ const TypeRow *parseDescr(const std::string &descr, std::string &reason) {
     if (name == row.descr)
       return &row;
   reason = "its element type '" + descr +
-           "' is not one of f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1 or bfloat16 "
-           "(V2)";
+           "' is not one of f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1, bfloat16 "
+           "(V2) or bytes of a smaller type (V1)";
   return nullptr;
 }
 
@@ -288,6 +306,24 @@ std::optional<NpyArray> effc::parseNpy(const uint8_t *bytes, size_t size,
     for (uint8_t &value : array.data)
       value = value != 0;
   return array;
+}
+
+bool effc::adoptType(NpyArray &array, int32_t dtype) {
+  bool isByte = array.dtype == npyBytes || array.dtype == EFFRT_DTYPE_I8 ||
+                array.dtype == EFFRT_DTYPE_U8;
+  if (!isByte || !isSmallType(dtype))
+    return false;
+  array.dtype = dtype;
+  bool isSigned = dtype == EFFRT_DTYPE_I4 || dtype == EFFRT_DTYPE_I2;
+  int bits = dtype == EFFRT_DTYPE_I2 || dtype == EFFRT_DTYPE_U2 ? 2
+             : dtype == EFFRT_DTYPE_I4 || dtype == EFFRT_DTYPE_U4 ||
+                     dtype == EFFRT_DTYPE_F4E2M1FN
+                 ? 4
+                 : 8;
+  int mask = (1 << bits) - 1, sign = isSigned ? 1 << (bits - 1) : 0;
+  for (uint8_t &value : array.data)
+    value = static_cast<uint8_t>(((value & mask) ^ sign) - sign);
+  return true;
 }
 
 std::vector<uint8_t> effc::formatNpy(const NpyArray &array) {

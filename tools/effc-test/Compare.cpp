@@ -1,6 +1,7 @@
 // Elements as double, as all types but 64-bit integers fit; these and all other
 // integers are compared by their bytes.
 #include "Compare.h"
+#include "effc/Support/SmallFloats.h"
 #include "effrt/effrt.h"
 #include <cmath>
 #include <cstring>
@@ -41,6 +42,10 @@ static bool isInteger(int32_t dtype) {
   case EFFRT_DTYPE_U32:
   case EFFRT_DTYPE_U64:
   case EFFRT_DTYPE_BOOL:
+  case EFFRT_DTYPE_U4:
+  case EFFRT_DTYPE_I4:
+  case EFFRT_DTYPE_U2:
+  case EFFRT_DTYPE_I2:
     return true;
   default:
     return false;
@@ -49,7 +54,8 @@ static bool isInteger(int32_t dtype) {
 
 static bool isFloat(int32_t dtype) {
   return dtype == EFFRT_DTYPE_F32 || dtype == EFFRT_DTYPE_F64 ||
-         dtype == EFFRT_DTYPE_F16 || dtype == EFFRT_DTYPE_BF16;
+         dtype == EFFRT_DTYPE_F16 || dtype == EFFRT_DTYPE_BF16 ||
+         getSmallFloatFormat(dtype);
 }
 
 static std::string describePlace(const NpyArray &array, size_t index) {

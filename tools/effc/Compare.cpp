@@ -1,6 +1,7 @@
 // The reference is a file, or a build of simple loops made on the spot.
 #include "Compare.h"
 #include "effc/Driver/Driver.h"
+#include "effc/Support/SmallFloats.h"
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -54,7 +55,8 @@ static double getDistance(const NpyArray &a, const NpyArray &b, size_t index) {
 
 static bool isFloat(int32_t dtype) {
   return dtype == EFFRT_DTYPE_F16 || dtype == EFFRT_DTYPE_BF16 ||
-         dtype == EFFRT_DTYPE_F32 || dtype == EFFRT_DTYPE_F64;
+         dtype == EFFRT_DTYPE_F32 || dtype == EFFRT_DTYPE_F64 ||
+         getSmallFloatFormat(dtype);
 }
 
 static std::string formatElement(const NpyArray &array, size_t index) {
@@ -110,19 +112,22 @@ static bool compareOne(const std::string &name, const NpyArray &got,
   return result.beyond == 0;
 }
 
-static const NpyArray *find(const NpzArrays &arrays, const std::string &name) {
-  for (const auto &[key, array] : arrays)
+template <typename Arrays>
+static auto find(Arrays &arrays, const std::string &name) {
+  for (auto &[key, array] : arrays)
     if (key == name)
       return &array;
-  return nullptr;
+  return decltype(&arrays.front().second)();
 }
 
-static int compareWith(const NpzArrays &outputs, const NpzArrays &references,
+static int compareWith(const NpzArrays &outputs, NpzArrays &references,
                        const CompareOptions &options, const Console &console) {
   bool same = true;
   std::string unmatched;
   for (const auto &[name, got] : outputs) {
-    const NpyArray *reference = find(references, name);
+    NpyArray *reference = find(references, name);
+    if (reference)
+      (void)adoptType(*reference, got.dtype);
     if (reference)
       same &= compareOne(name, got, *reference, options);
     else

@@ -138,6 +138,32 @@ bool TensorReader::read(WireReader message) {
   return !message.isBad();
 }
 
+/// Elements a byte of a file: formats below 8 bits are packed.
+static uint64_t getElementsPerByte(int32_t dtype) {
+  switch (dtype) {
+  case EFFRT_DTYPE_U4:
+  case EFFRT_DTYPE_I4:
+  case EFFRT_DTYPE_F4E2M1FN:
+    return 2;
+  case EFFRT_DTYPE_U2:
+  case EFFRT_DTYPE_I2:
+    return 4;
+  default:
+    return 1;
+  }
+}
+
+/// One byte an element, from several, low bits first.
+static void unpack(NpyArray &array, uint64_t count, uint64_t perByte) {
+  std::vector<uint8_t> elements(count);
+  for (uint64_t i = 0; i < count; ++i)
+    elements[i] = array.data[i / perByte] >> (i % perByte * (8 / perByte));
+  array.data = std::move(elements);
+  int32_t dtype = array.dtype;
+  array.dtype = npyBytes;
+  (void)adoptType(array, dtype);
+}
+
 std::optional<NpyArray> TensorReader::finish(const std::string &path,
                                              std::string &error) {
   size_t size = npyElementSize(array.dtype);
@@ -149,18 +175,22 @@ std::optional<NpyArray> TensorReader::finish(const std::string &path,
   for (uint64_t value : narrow)
     addBytes(reinterpret_cast<const uint8_t *>(&value), size);
   array.data = hasRaw ? std::move(raw) : std::move(typed);
-  uint64_t expected = size;
+  uint64_t count = 1, expected = 0;
   bool good = true;
   for (int64_t dim : array.shape)
     good = good && dim >= 0 &&
-           !__builtin_mul_overflow(expected, static_cast<uint64_t>(dim),
-                                   &expected);
+           !__builtin_mul_overflow(count, static_cast<uint64_t>(dim), &count);
+  uint64_t perByte = getElementsPerByte(array.dtype);
+  good = good && !__builtin_mul_overflow(
+                     count / perByte + (count % perByte != 0), size, &expected);
   if (!good || array.data.size() != expected) {
     error = "'" + path + "' is no ONNX tensor: it holds " +
             std::to_string(array.data.size()) +
             " bytes, its shape needs another number";
     return std::nullopt;
   }
+  if (perByte > 1)
+    unpack(array, count, perByte);
   return std::move(array);
 }
 

@@ -1,5 +1,6 @@
 // Opens libraries, gathers inputs from files or at random, runs.
 #include "Tensors.h"
+#include "effc/Support/SmallFloats.h"
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -134,8 +135,18 @@ double getElement(const NpyArray &array, size_t index) {
     std::memcpy(&value, &bits, sizeof(value));
     return value;
   }
-  default:
+  case EFFRT_DTYPE_U4:
+  case EFFRT_DTYPE_U2:
+    return load<uint8_t>(array, index);
+  case EFFRT_DTYPE_I4:
+  case EFFRT_DTYPE_I2:
+    return load<int8_t>(array, index);
+  case EFFRT_DTYPE_I64:
     return load<int64_t>(array, index);
+  default:
+    if (const SmallFloatFormat *format = getSmallFloatFormat(array.dtype))
+      return decodeSmallFloat(*format, array.data[index]);
+    return load<uint8_t>(array, index);
   }
 }
 
@@ -167,8 +178,11 @@ static void fillRandom(NpyArray &array, std::mt19937_64 &random) {
       // Exponent 15 - 1: [0.5, 1), with either sign.
       store(array, i, static_cast<uint16_t>((bits & 0x83ff) | 14 << 10));
       break;
-    default:
-      array.data[i * size] = bits >> 63;
+    default: {
+      const SmallFloatFormat *format = getSmallFloatFormat(array.dtype);
+      array.data[i * size] =
+          format ? encodeSmallFloat(*format, unit) : bits >> 63;
+    }
     }
   }
 }
@@ -317,6 +331,7 @@ std::optional<NpzArrays> loadInputs(const Library &library,
                    DiagnosticCode::BadRunInputs);
       return std::nullopt;
     }
+    (void)adoptType(it->second, input.dtype);
     result.emplace_back(input.name, std::move(it->second));
     loader.found.erase(it);
   }

@@ -1,9 +1,11 @@
 // Elements of constants, wherever they lie: in a dense attribute, or in a
 // resource blob that refers to the model file (little-endian, row-major, a byte
-// a bool). Reading never copies a blob; what is written becomes a new blob.
+// a bool and for every type of fewer bits). Reading never copies a blob; what
+// is written becomes a new blob.
 #ifndef EFFC_ANALYSIS_CONSTANTS_H
 #define EFFC_ANALYSIS_CONSTANTS_H
 
+#include "effc/Support/SmallFloats.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Value.h"
@@ -20,10 +22,14 @@ namespace effc {
 
 enum class ElementKind {
   Bool,
+  I2,
+  I4,
   I8,
   I16,
   I32,
   I64,
+  UI2,
+  UI4,
   UI8,
   UI16,
   UI32,
@@ -31,7 +37,13 @@ enum class ElementKind {
   F16,
   BF16,
   F32,
-  F64
+  F64,
+  F8E4M3FN,
+  F8E4M3FNUZ,
+  F8E5M2,
+  F8E5M2FNUZ,
+  F8E8M0FNU,
+  F4E2M1FN
 };
 
 std::optional<ElementKind> getElementKind(mlir::Type elementType);
@@ -39,14 +51,31 @@ std::optional<ElementKind> getElementKind(mlir::Type elementType);
 /// Bytes of one element in memory.
 unsigned getElementSize(ElementKind kind);
 
-inline bool isFloatKind(ElementKind kind) { return kind >= ElementKind::F16; }
+/// Bits of an integer's value; 1 for bool.
+unsigned getIntegerBits(ElementKind kind);
 
-/// Elements as numbers; integers as 64-bit patterns.
+/// The format of a float of 8 or 4 bits, null for all other types.
+const SmallFloatFormat *getSmallFloatFormat(mlir::Type elementType);
+const SmallFloatFormat *getSmallFloatFormat(ElementKind kind);
+
+inline bool isFloatKind(ElementKind kind) { return kind >= ElementKind::F16; }
+inline bool isUnsignedKind(ElementKind kind) {
+  return kind >= ElementKind::UI2 && kind <= ElementKind::UI64;
+}
+
+/// Elements as numbers; integers as 64-bit patterns. Of bytes that hold fewer
+/// bits only the low ones count.
 double loadFloat(ElementKind kind, const char *from);
 int64_t loadInt(ElementKind kind, const char *from);
-/// Rounds to nearest even; integers keep their low bits.
+/// Rounds to nearest even, saturating where the format has 8 or 4 bits;
+/// integers keep their low bits, the rest of their byte is zero as in MLIR's
+/// attributes.
 void storeFloat(ElementKind kind, char *to, double value);
 void storeInt(ElementKind kind, char *to, int64_t value);
+
+/// The float that rounds to fewer bits as the double would: to odd where it is
+/// not exact, so that the second rounding is the only one that counts.
+float roundToOdd(double value);
 
 /// Reads the elements of a constant.
 class ConstantReader {

@@ -20,7 +20,8 @@ struct ConstantData {
   std::vector<char> storage;
 };
 
-/// Bytes of one element in memory (bools take one), 0 for types without one.
+/// Bytes of one element in memory (one for what has fewer bits), 0 for types
+/// without one.
 unsigned getElementBytes(mlir::Type elementType);
 
 /// Views the contents of a dense or resource attribute; nothing for other

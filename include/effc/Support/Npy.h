@@ -13,9 +13,13 @@
 
 namespace effc {
 
+/// The type of an array of raw bytes: .npy has no names for floats of 8 and 4
+/// bits and integers of 4 and 2.
+constexpr int32_t npyBytes = -1;
+
 /// A dense tensor in C order, elements in the machine's byte order.
 struct NpyArray {
-  int32_t dtype = 0; ///< effrt_dtype, the numbers of ONNX
+  int32_t dtype = 0; ///< effrt_dtype, the numbers of ONNX, or npyBytes
   std::vector<int64_t> shape;
   std::vector<uint8_t> data; ///< exactly the bytes of all elements
 
@@ -31,6 +35,11 @@ size_t npyElementSize(int32_t dtype);
 /// bfloat16 is what ml_dtypes writes: two raw bytes ('<V2').
 std::optional<NpyArray> parseNpy(const uint8_t *bytes, size_t size,
                                  const std::string &name, std::string &error);
+
+/// Takes an array of bytes for one of `dtype`, if that is a type of fewer bits
+/// or a float of 8: reduces each byte to the element in memory (effrt_abi.h).
+/// Does nothing and gives false otherwise.
+bool adoptType(NpyArray &array, int32_t dtype);
 
 /// The bytes of a .npy file. The array must be consistent.
 std::vector<uint8_t> formatNpy(const NpyArray &array);

@@ -509,76 +509,9 @@ Value emitCompare(KernelEmitter &e, CompareOp op, Value x, Value y) {
       e.b, e.loc, predicates[static_cast<unsigned>(op.getKind())], x, y);
 }
 
-/// Truncation towards zero that saturates; NaN gives 0.
-Value floatToInteger(KernelEmitter &e, Value x, Type to, bool isUnsigned) {
-  OpBuilder &b = e.b;
-  Location loc = e.loc;
-  unsigned width = to.getIntOrFloatBitWidth();
-  double high = std::ldexp(1.0, isUnsigned ? width : width - 1);
-  double low = isUnsigned ? 0 : -high;
-  Value raw = isUnsigned ? arith::FPToUIOp::create(b, loc, to, x).getResult()
-                         : arith::FPToSIOp::create(b, loc, to, x).getResult();
-  auto clampTo = [&](arith::CmpFPredicate predicate, double bound,
-                     const APInt &value) {
-    Value outside = arith::CmpFOp::create(b, loc, predicate, x,
-                                          e.constant(x.getType(), bound));
-    Value limit =
-        arith::ConstantOp::create(b, loc, b.getIntegerAttr(to, value));
-    raw = arith::SelectOp::create(b, loc, outside, limit, raw);
-  };
-  clampTo(arith::CmpFPredicate::OGE, high,
-          isUnsigned ? APInt::getMaxValue(width)
-                     : APInt::getSignedMaxValue(width));
-  clampTo(arith::CmpFPredicate::OLT, low,
-          isUnsigned ? APInt::getMinValue(width)
-                     : APInt::getSignedMinValue(width));
-  clampTo(arith::CmpFPredicate::UNO, 0, APInt(width, 0));
-  return raw;
-}
-
 } // namespace
 
 namespace effc {
-
-Value convertScalar(KernelEmitter &e, Value x, Type from, Type to) {
-  OpBuilder &b = e.b;
-  Location loc = e.loc;
-  Type source = x.getType(), target = getScalarType(to);
-  if (source == target)
-    return x;
-  bool fromFloat = isa<FloatType>(source), toFloat = isa<FloatType>(target);
-  unsigned fromWidth = source.getIntOrFloatBitWidth(),
-           toWidth = target.getIntOrFloatBitWidth();
-  if (to.isInteger(1)) {
-    if (fromFloat)
-      return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, x,
-                                   e.constant(source, 0));
-    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, x,
-                                 e.constant(source, 0));
-  }
-  if (fromFloat && toFloat) {
-    if (fromWidth == toWidth) // f16 <-> bf16
-      return arith::TruncFOp::create(
-          b, loc, target, arith::ExtFOp::create(b, loc, b.getF32Type(), x));
-    if (fromWidth < toWidth)
-      return arith::ExtFOp::create(b, loc, target, x);
-    return arith::TruncFOp::create(b, loc, target, x);
-  }
-  if (fromFloat) {
-    if (fromWidth < 32)
-      x = arith::ExtFOp::create(b, loc, b.getF32Type(), x);
-    return floatToInteger(e, x, target, to.isUnsignedInteger());
-  }
-  if (toFloat)
-    return isUnsignedType(from)
-               ? arith::UIToFPOp::create(b, loc, target, x).getResult()
-               : arith::SIToFPOp::create(b, loc, target, x).getResult();
-  if (fromWidth > toWidth)
-    return arith::TruncIOp::create(b, loc, target, x);
-  return isUnsignedType(from)
-             ? arith::ExtUIOp::create(b, loc, target, x).getResult()
-             : arith::ExtSIOp::create(b, loc, target, x).getResult();
-}
 
 /// The operand's indices after broadcasting: aligned at the right, 0 where its
 /// dim is 1.
@@ -613,7 +546,13 @@ Value emitElementwise(KernelEmitter &e, Operation *op,
         return convertScalar(
             e, x[0],
             cast<RankedTensorType>(convert.getX().getType()).getElementType(),
-            cast<RankedTensorType>(convert.getType()).getElementType());
+            cast<RankedTensorType>(convert.getType()).getElementType(),
+            convert.getSaturate(), convert.getRound());
+      })
+      .Case([&](BitcastOp bitcast) {
+        return bitcastScalar(
+            e, x[0],
+            cast<RankedTensorType>(bitcast.getType()).getElementType());
       })
       .Default([](Operation *) { return Value(); });
 }

@@ -9,8 +9,11 @@ using namespace mlir;
 namespace effc {
 
 Type getScalarType(Type elementType) {
-  if (auto integer = dyn_cast<IntegerType>(elementType))
-    return IntegerType::get(elementType.getContext(), integer.getWidth());
+  unsigned width = elementType.getIntOrFloatBitWidth();
+  if (width <= 8 && width != 1)
+    return IntegerType::get(elementType.getContext(), 8);
+  if (isa<IntegerType>(elementType))
+    return IntegerType::get(elementType.getContext(), width);
   return elementType;
 }
 

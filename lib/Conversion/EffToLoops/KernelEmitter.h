@@ -178,10 +178,11 @@ private:
   mlir::Operation *failedOp = nullptr;
 };
 
-/// The type that a tensor's elements have in memory (bool: i8; unsigned:
-/// signless).
+/// The type that a tensor's elements have in memory (bool and all types of
+/// fewer than nine bits: i8; unsigned: signless).
 mlir::Type getStorageType(mlir::Type elementType);
-/// The type that a tensor's elements have as scalars (unsigned: signless).
+/// The type that a tensor's elements have as scalars (unsigned: signless;
+/// integers of fewer bits than eight and floats of eight or four: i8).
 mlir::Type getScalarType(mlir::Type elementType);
 inline bool isUnsignedType(mlir::Type type) {
   return type.isUnsignedInteger() || type.isInteger(1);
@@ -199,9 +200,13 @@ mlir::Value emitWindow(KernelEmitter &e, mlir::Operation *op,
 mlir::Value emitContraction(KernelEmitter &e, mlir::Operation *op,
                             llvm::ArrayRef<mlir::Value> indices);
 
-/// Scalar arithmetic, also used by epilogues of tile ops.
+/// A scalar of element type `from` as one of `to` (eff.convert); also used by
+/// epilogues of tile ops.
 mlir::Value convertScalar(KernelEmitter &e, mlir::Value x, mlir::Type from,
-                          mlir::Type to);
+                          mlir::Type to, bool saturate = true,
+                          eff::RoundMode round = eff::RoundMode::Nearest);
+/// The bits of a scalar as element type `to` (eff.bitcast).
+mlir::Value bitcastScalar(KernelEmitter &e, mlir::Value x, mlir::Type to);
 
 /// Emits the kernel around its anchor. Returns failure when the op is no anchor
 /// of this kind or this form of it has no such lowering; nothing is emitted

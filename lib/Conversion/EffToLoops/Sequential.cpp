@@ -219,7 +219,7 @@ emitScatter(KernelEmitter &e, Op op,
         Value next =
             combine(e, op.getKind(), convertScalar(e, old, old.getType(), type),
                     update, isUnsignedType(element));
-        e.storeFlat(convertScalar(e, next, next.getType(), element),
+        e.storeFlat(narrow ? convertScalar(e, next, type, element) : next,
                     e.getResultBuffer(0), position);
       };
       if (!inside)

@@ -400,35 +400,6 @@ LogicalResult importDropout(NodeContext &ctx) {
       1, broadcastTo(ctx, ctx.splat(type, 1), eff::getDims(x.getType())));
 }
 
-static LogicalResult importConversion(NodeContext &ctx, Type type) {
-  Value x = ctx.input(0);
-  if (!type)
-    return failure();
-  // Both only matter for 8-bit floats.
-  ctx.ignoreAttr("saturate");
-  ctx.ignoreAttr("round_mode");
-  for (Type side : {type, elementTypeOf(x)})
-    if (isa<FloatType>(side) && side.getIntOrFloatBitWidth() < 16)
-      return ctx.unsupported("conversion of 8-bit floats",
-                             "keep the tensor in float16 or in 8-bit integers");
-  return ctx.setOutput(0, convertTo(ctx, x, type));
-}
-
-LogicalResult importCast(NodeContext &ctx) {
-  std::optional<int64_t> to = ctx.attrInt("to");
-  if (failed(ctx.requireInputs(1)))
-    return failure();
-  if (!to)
-    return ctx.hasFailed() ? failure() : ctx.error("attribute 'to' is missing");
-  return importConversion(ctx, ctx.elementType(*to));
-}
-
-LogicalResult importCastLike(NodeContext &ctx) {
-  if (failed(ctx.requireInputs(2)))
-    return failure();
-  return importConversion(ctx, elementTypeOf(ctx.input(1)));
-}
-
 /// Without a number that sizes decide, both branches are computed and their
 /// results selected from, which needs equal shapes.
 static LogicalResult importBothBranches(NodeContext &ctx,

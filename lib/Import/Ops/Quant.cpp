@@ -1,5 +1,6 @@
 // Quantisation and the integer contractions, as exact expansions: integers are
-// centred in i32, contracted there and scaled in f32.
+// centred in i32, contracted there and scaled in f32 (ONNX QuantizeLinear-25,
+// QLinearMatMul-21); floats of 8 bits take f32 instead of i32.
 #include "Quant.h"
 #include "Linear.h"
 
@@ -10,13 +11,21 @@ using namespace effc::eff;
 
 namespace effc {
 
+bool isSmallFloat(Type type) {
+  return isa<FloatType>(type) && type.getIntOrFloatBitWidth() < 16;
+}
+
 bool isQuantizable(NodeContext &ctx, Type type) {
   auto integer = dyn_cast_if_present<IntegerType>(type);
-  if (integer && integer.getWidth() >= 8 && integer.getWidth() <= 32)
+  if (integer && integer.getWidth() >= 2 && integer.getWidth() <= 32)
+    return true;
+  if (type && isSmallFloat(type) && !isa<Float8E8M0FNUType>(type))
     return true;
   std::string name;
   llvm::raw_string_ostream(name) << type;
-  (void)ctx.unsupported("quantisation to " + name, "quantise to 8 or 16 bits");
+  (void)ctx.error("quantisation to " + name,
+                  "quantise to integers of at most 16 bits, or to floats of 8 "
+                  "or 4 bits");
   return false;
 }
 
@@ -50,8 +59,12 @@ Value alignParameter(Emitter &e, Value parameter, Value x, int64_t axis,
   return e.slice(e.reshape(all, flat), axis, e.constant(0), dims[axis]);
 }
 
-Value emitSaturate(Emitter &e, Value x, Value zero, Type type) {
+Value emitSaturate(Emitter &e, Value x, Value zero, Type type, bool saturate) {
   Type f32 = e.ctx.builder().getF32Type();
+  if (isSmallFloat(type)) {
+    Value shifted = zero ? e.add(x, e.convert(zero, f32)) : x;
+    return convertTo(e.ctx, shifted, type, saturate);
+  }
   unsigned width = type.getIntOrFloatBitWidth();
   bool isUnsigned = type.isUnsignedInteger();
   double low = isUnsigned ? 0.0 : -std::ldexp(1.0, width - 1);
@@ -63,9 +76,13 @@ Value emitSaturate(Emitter &e, Value x, Value zero, Type type) {
 }
 
 Value emitCentred(Emitter &e, Value x, Value zero) {
-  Type i32 = e.ctx.builder().getIntegerType(32);
-  Value y = e.convert(x, i32);
-  return zero ? e.sub(y, e.convert(zero, i32)) : y;
+  if (!x)
+    return {};
+  Type type = isSmallFloat(elementTypeOf(x))
+                  ? Type(e.ctx.builder().getF32Type())
+                  : e.ctx.builder().getIntegerType(32);
+  Value y = e.convert(x, type);
+  return zero ? e.sub(y, e.convert(zero, type)) : y;
 }
 
 /// The attributes axis and block_size of a node.
@@ -87,13 +104,36 @@ static bool readGranularity(NodeContext &ctx, int64_t &axis, int64_t &block) {
   return bool(normal);
 }
 
-static bool isPlainFloat(NodeContext &ctx, Type type) {
-  if (auto floatType = dyn_cast_if_present<FloatType>(type);
-      floatType && floatType.getWidth() >= 16)
+/// Scales are floats of 16 bits and more, or powers of two.
+static bool isScale(NodeContext &ctx, Type type) {
+  auto floatType = dyn_cast_if_present<FloatType>(type);
+  if (floatType &&
+      (floatType.getWidth() >= 16 || isa<Float8E8M0FNUType>(floatType)))
     return true;
-  (void)ctx.unsupported("a scale that is not float16, bfloat16 or float32",
-                        "convert the scales to float32");
+  (void)ctx.error("the scale is not of floats",
+                  "give scales as float32, float16, bfloat16 or float8e8m0");
   return false;
+}
+
+/// What a scale computes in: itself, or f32 for powers of two.
+static Type getScaleType(NodeContext &ctx, Type type) {
+  return isSmallFloat(type) ? Type(ctx.builder().getF32Type()) : type;
+}
+
+/// The element type that a node quantises to: the zero point's, else
+/// output_dtype, else u8. Null and a diagnostic when these contradict.
+static Type readOutputType(NodeContext &ctx, Value zero) {
+  int64_t output = ctx.attrInt("output_dtype", 0);
+  Type stated = output ? ctx.elementType(output) : Type();
+  if (output && !stated)
+    return {};
+  if (!zero)
+    return stated ? stated
+                  : IntegerType::get(ctx.context(), 8, IntegerType::Unsigned);
+  if (!stated || stated == elementTypeOf(zero))
+    return elementTypeOf(zero);
+  (void)ctx.error("output_dtype differs from the type of the zero point");
+  return {};
 }
 
 LogicalResult importQuantizeLinear(NodeContext &ctx) {
@@ -101,23 +141,21 @@ LogicalResult importQuantizeLinear(NodeContext &ctx) {
     return failure();
   Emitter e(ctx);
   Value x = ctx.input(0), scale = ctx.input(1), zero = ctx.input(2);
-  ctx.ignoreAttr("saturate");
-  int64_t output = ctx.attrInt("output_dtype", 0);
+  bool saturate = ctx.attrBool("saturate", true);
   int64_t precision = ctx.attrInt("precision", 0);
-  Type type =
-      zero ? elementTypeOf(zero)
-      : output
-          ? ctx.elementType(output)
-          : Type(IntegerType::get(ctx.context(), 8, IntegerType::Unsigned));
+  Type type = readOutputType(ctx, zero);
   Type divided = precision ? ctx.elementType(precision) : elementTypeOf(scale);
   int64_t axis, block;
   if (!type || !divided || !readGranularity(ctx, axis, block) ||
-      !isQuantizable(ctx, type) || !isPlainFloat(ctx, divided))
+      !isQuantizable(ctx, type) || !isScale(ctx, elementTypeOf(scale)) ||
+      !isScale(ctx, divided))
     return failure();
+  divided = getScaleType(ctx, divided);
   Value aligned = alignParameter(e, e.convert(scale, divided), x, axis, block);
   Value quotient = e.div(e.convert(x, divided), aligned);
   Value y = emitSaturate(e, e.convert(quotient, ctx.builder().getF32Type()),
-                         alignParameter(e, zero, x, axis, block), type);
+                         alignParameter(e, zero, x, axis, block), type,
+                         saturate || !isSmallFloat(type));
   return ctx.setOutput(0, y);
 }
 
@@ -132,7 +170,7 @@ LogicalResult importDequantizeLinear(NodeContext &ctx) {
   int64_t axis, block;
   if (!type || !readGranularity(ctx, axis, block) ||
       !isQuantizable(ctx, elementTypeOf(x)) ||
-      !isPlainFloat(ctx, elementTypeOf(scale)))
+      !isScale(ctx, elementTypeOf(scale)) || !isScale(ctx, type))
     return failure();
   Value centred = emitCentred(e, x, alignParameter(e, zero, x, axis, block));
   Value aligned = alignParameter(e, e.convert(scale, f32), x, axis, block);
@@ -203,16 +241,6 @@ LogicalResult importMatMulInteger(NodeContext &ctx) {
   return ctx.setOutput(0, emitMatMul(e, a, b));
 }
 
-/// A convolution of integers. eff.conv takes floats; f64 holds every sum of
-/// fewer than 2^21 products of 16-bit numbers exactly.
-static Value emitIntegerConv(Emitter &e, Value x, Value weight, Value bias) {
-  Type f64 = e.ctx.builder().getF64Type();
-  Type i32 = e.ctx.builder().getIntegerType(32);
-  Value sum = emitConv(e, e.convert(x, f64), e.convert(weight, f64),
-                       e.convert(bias, f64));
-  return e.convert(sum, i32);
-}
-
 LogicalResult importConvInteger(NodeContext &ctx) {
   if (failed(ctx.requireInputs(2, 4)))
     return failure();
@@ -220,7 +248,7 @@ LogicalResult importConvInteger(NodeContext &ctx) {
   Value w = ctx.input(1);
   Value x = emitCentred(e, ctx.input(0), alignToColumns(e, ctx.input(2)));
   Value weight = emitCentred(e, w, alignToChannels(e, ctx.input(3), rankOf(w)));
-  return ctx.setOutput(0, emitIntegerConv(e, x, weight, {}));
+  return ctx.setOutput(0, emitConv(e, x, weight, {}));
 }
 
 /// saturate(round(sum * (a * b / y)) + zero), in f32.
@@ -260,7 +288,7 @@ LogicalResult importQLinearConv(NodeContext &ctx) {
   int64_t rank = rankOf(w);
   Value x = emitCentred(e, ctx.input(0), alignToColumns(e, ctx.input(2)));
   Value weight = emitCentred(e, w, alignToChannels(e, ctx.input(5), rank));
-  Value sum = emitIntegerConv(e, x, weight, ctx.input(8));
+  Value sum = emitConv(e, x, weight, ctx.input(8));
   Value channels = alignToChannels(e, ctx.input(4), rank - 1);
   return ctx.setOutput(0,
                        emitRequantize(e, sum, alignToColumns(e, ctx.input(1)),

@@ -11,14 +11,19 @@ namespace effc {
 mlir::Value alignParameter(Emitter &e, mlir::Value parameter, mlir::Value x,
                            int64_t axis, int64_t block);
 
-/// saturate(round(x) + zero) of f32 numbers; `zero` may be null.
+/// saturate(round(x) + zero) of f32 numbers; `zero` may be null. Floats of 8
+/// and 4 bits round by their own conversion.
 mlir::Value emitSaturate(Emitter &e, mlir::Value x, mlir::Value zero,
-                         mlir::Type type);
+                         mlir::Type type, bool saturate = true);
 
-/// x - zero in i32; `zero` may be null.
+/// x - zero in i32 or, for floats of 8 and 4 bits, in f32; `zero` may be null.
 mlir::Value emitCentred(Emitter &e, mlir::Value x, mlir::Value zero);
 
-/// Integers of 8 to 32 bits; else false and a diagnostic.
+/// Floats of 8 and 4 bits.
+bool isSmallFloat(mlir::Type type);
+
+/// Integers of 2 to 32 bits and floats of 8 and 4; else false and a
+/// diagnostic.
 bool isQuantizable(NodeContext &ctx, mlir::Type type);
 
 } // namespace effc

@@ -73,11 +73,12 @@ Value transpose(NodeContext &ctx, Value x, ArrayRef<int64_t> permutation) {
   return ctx.create<eff::TransposeOp>(x, permutation);
 }
 
-Value convertTo(NodeContext &ctx, Value x, Type elementType) {
+Value convertTo(NodeContext &ctx, Value x, Type elementType, bool saturate,
+                eff::RoundMode round) {
   if (!x || elementTypeOf(x) == elementType)
     return x;
   return ctx.createTyped<eff::ConvertOp>(
-      eff::withElementType(x.getType(), elementType), x);
+      eff::withElementType(x.getType(), elementType), x, saturate, round);
 }
 
 Value sliceAxis(NodeContext &ctx, Value x, int64_t axis, AffineExpr offset,

@@ -36,7 +36,9 @@ mlir::Value broadcastTo(NodeContext &ctx, mlir::Value x,
                         llvm::ArrayRef<mlir::AffineExpr> dims);
 mlir::Value transpose(NodeContext &ctx, mlir::Value x,
                       llvm::ArrayRef<int64_t> permutation);
-mlir::Value convertTo(NodeContext &ctx, mlir::Value x, mlir::Type elementType);
+mlir::Value convertTo(NodeContext &ctx, mlir::Value x, mlir::Type elementType,
+                      bool saturate = true,
+                      eff::RoundMode round = eff::RoundMode::Nearest);
 /// x[offset : offset + extent] along one axis.
 mlir::Value sliceAxis(NodeContext &ctx, mlir::Value x, int64_t axis,
                       mlir::AffineExpr offset, mlir::AffineExpr extent);

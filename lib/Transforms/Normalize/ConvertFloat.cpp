@@ -63,13 +63,19 @@ struct ConvertFloat : impl::ConvertFloatBase<ConvertFloat> {
   void runOnOperation() override {
     Block &body = getOperation().getBody().front();
     SmallVector<Operation *> original;
-    for (Operation &op : body)
+    DenseMap<Operation *, Type> bitcasts;
+    for (Operation &op : body) {
       original.push_back(&op);
+      if (auto bitcast = dyn_cast<BitcastOp>(op))
+        bitcasts[&op] = bitcast.getX().getType();
+    }
     for (Operation *op : original) {
       OpBuilder builder(op);
       if (op->hasTrait<OpTrait::IsTerminator>()) {
         convertOperandsBack(op, builder);
-      } else if (isa<ConstantOp>(op)) {
+      } else if (isa<ConstantOp, BitcastOp>(op)) {
+        if (Type type = bitcasts.lookup(op))
+          restoreOperand(op->getOpOperand(0), type, builder);
         builder.setInsertionPointAfter(op);
         convertUses(op->getResult(0), builder);
       } else {
@@ -80,6 +86,14 @@ struct ConvertFloat : impl::ConvertFloatBase<ConvertFloat> {
     for (BlockArgument argument : body.getArguments())
       convertUses(argument, builder);
     removeIdle(body);
+  }
+
+  /// The bits of a value are those of its own type.
+  static void restoreOperand(OpOperand &operand, Type type,
+                             OpBuilder &builder) {
+    if (operand.get().getType() != type)
+      operand.set(ConvertOp::create(builder, operand.getOwner()->getLoc(), type,
+                                    operand.get()));
   }
 
   void convertResults(Operation *op) {
@@ -95,9 +109,7 @@ struct ConvertFloat : impl::ConvertFloatBase<ConvertFloat> {
     for (auto [operand, type] :
          llvm::zip(terminator->getOpOperands(),
                    getOperation().getFunctionType().getResults()))
-      if (operand.get().getType() != type)
-        operand.set(ConvertOp::create(builder, terminator->getLoc(), type,
-                                      operand.get()));
+      restoreOperand(operand, type, builder);
   }
 
   /// Conversions between types that are now the same.

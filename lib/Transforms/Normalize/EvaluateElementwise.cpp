@@ -152,8 +152,11 @@ int64_t toInt(double value, ElementKind kind) {
     return 0;
   if (kind == ElementKind::Bool)
     return value != 0;
-  unsigned bits = getElementSize(kind) * 8;
-  bool isUnsigned = kind >= ElementKind::UI8 && kind <= ElementKind::UI64;
+  unsigned bits = getIntegerBits(kind);
+  // What fits no byte keeps the low bits of the saturated i32.
+  if (bits < 8)
+    return toInt(value, ElementKind::I32);
+  bool isUnsigned = isUnsignedKind(kind);
   double high = std::ldexp(1.0, isUnsigned ? bits : bits - 1);
   double low = isUnsigned ? 0.0 : -high;
   double whole = std::trunc(value);
@@ -269,15 +272,35 @@ ElementsAttr evaluateCompare(CompareOp op, RankedTensorType type,
                   });
 }
 
-ElementsAttr evaluateConvert(RankedTensorType type,
+/// Rounded twice, as generated code does: integers go by way of f32.
+void putSmallFloat(ConstantBuilder &result, int64_t index, ConvertOp op,
+                   ElementKind from, const char *cell) {
+  float value;
+  if (isFloatKind(from))
+    value = roundToOdd(loadFloat(from, cell));
+  else if (from == ElementKind::UI64)
+    value = static_cast<float>(static_cast<uint64_t>(loadInt(from, cell)));
+  else
+    value = static_cast<float>(loadInt(from, cell));
+  *result.at(index) = static_cast<char>(encodeSmallFloat(
+      *getSmallFloatFormat(result.getKind()), value, op.getSaturate(),
+      static_cast<SmallFloatRound>(op.getRound())));
+}
+
+ElementsAttr evaluateConvert(ConvertOp op, RankedTensorType type,
                              ArrayRef<ConstantReader> operands) {
   ElementKind from = operands[0].getKind();
-  if (from == ElementKind::UI64)
+  bool toSmall = getSmallFloatFormat(type.getElementType());
+  if (from == ElementKind::UI64 && !toSmall)
     return {};
   return mapCells(type, operands,
                   [&](ConstantBuilder &result, int64_t index,
                       ArrayRef<const char *> cells) {
                     ElementKind to = result.getKind();
+                    if (toSmall) {
+                      putSmallFloat(result, index, op, from, cells[0]);
+                      return true;
+                    }
                     if (isFloatKind(from)) {
                       double value = loadFloat(from, cells[0]);
                       if (isFloatKind(to))
@@ -295,6 +318,21 @@ ElementsAttr evaluateConvert(RankedTensorType type,
                   });
 }
 
+ElementsAttr evaluateBitcast(RankedTensorType type,
+                             ArrayRef<ConstantReader> operands) {
+  ElementKind from = operands[0].getKind();
+  unsigned size = getElementSize(from);
+  return mapCells(type, operands,
+                  [&](ConstantBuilder &result, int64_t index,
+                      ArrayRef<const char *> cells) {
+                    std::memcpy(result.at(index), cells[0], size);
+                    // Reduces to the bits that count.
+                    if (!isFloatKind(result.getKind()))
+                      result.setInt(index, loadInt(result.getKind(), cells[0]));
+                    return true;
+                  });
+}
+
 } // namespace
 
 ElementsAttr evaluateElementwise(Operation *op,
@@ -308,7 +346,10 @@ ElementsAttr evaluateElementwise(Operation *op,
       .Case([&](CompareOp compare) {
         return evaluateCompare(compare, type, operands);
       })
-      .Case([&](ConvertOp) { return evaluateConvert(type, operands); })
+      .Case([&](ConvertOp convert) {
+        return evaluateConvert(convert, type, operands);
+      })
+      .Case([&](BitcastOp) { return evaluateBitcast(type, operands); })
       .Case([&](SelectOp) {
         unsigned size = getElementSize(operands[1].getKind());
         return mapCells(type, operands,

@@ -19,6 +19,11 @@ bool isWidening(Type from, Type to) {
   if (from == to)
     return true;
   auto fromFloat = dyn_cast<FloatType>(from), toFloat = dyn_cast<FloatType>(to);
+  // Formats of 8 and 4 bits differ in range as well; f32 holds them all.
+  if (fromFloat && fromFloat.getWidth() < 16)
+    return to.isF32() || to.isF64();
+  if (toFloat && toFloat.getWidth() < 16)
+    return false;
   if (fromFloat && toFloat)
     return fromFloat.getFPMantissaWidth() <= toFloat.getFPMantissaWidth() &&
            fromFloat.getWidth() < toFloat.getWidth();
@@ -41,8 +46,9 @@ struct ComposeConverts : OpRewritePattern<ConvertOp> {
         !isWidening(elementTypeOf(inner.getX()), elementTypeOf(inner)))
       return rewriter.notifyMatchFailure(op, "no lossless conversion before");
     Location loc = rewriter.getFusedLoc({op.getLoc(), inner.getLoc()});
-    rewriter.replaceOp(
-        op, ConvertOp::create(rewriter, loc, op.getType(), inner.getX()));
+    rewriter.replaceOp(op, ConvertOp::create(rewriter, loc, op.getType(),
+                                             inner.getX(), op.getSaturate(),
+                                             op.getRound()));
     return success();
   }
 };

@@ -14,8 +14,10 @@ bool isClose(double a, double b) {
   return a == b || std::abs(a - b) <= 1e-3 * std::max(std::abs(b), 1e-30);
 }
 
+/// Idioms may cross conversions between these; 8 and 4 bits round too much.
 static bool isFloat(Value value) {
-  return isa<FloatType>(getElementType(value));
+  auto type = dyn_cast<FloatType>(getElementType(value));
+  return type && type.getWidth() >= 16;
 }
 
 Value skipConverts(Value value) {

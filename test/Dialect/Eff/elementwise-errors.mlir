@@ -115,3 +115,30 @@ func.func @unary_c2_clip(%x: tensor<4xf32>) {
   %0 = eff.unary clip %x {beta = 6.0 : f64} : (tensor<4xf32>) -> tensor<4xf32>
   return
 }
+
+// -----
+
+// compare_c3
+func.func @compare_c3(%x: tensor<3xf8E5M2>) {
+  // expected-error@below {{is not defined on 'f8E5M2'}}
+  %0 = eff.compare lt %x, %x : (tensor<3xf8E5M2>, tensor<3xf8E5M2>) -> tensor<3xi1>
+  return
+}
+
+// -----
+
+// bitcast_c1
+func.func @bitcast_c1(%x: tensor<3xf32>) {
+  // expected-error@below {{changes shape [3] to [4]}}
+  %0 = eff.bitcast %x : (tensor<3xf32>) -> tensor<4xi32>
+  return
+}
+
+// -----
+
+// bitcast_c2
+func.func @bitcast_c2(%x: tensor<3xi1>) {
+  // expected-error@below {{element types 'i1' and 'i4' differ in width}}
+  %0 = eff.bitcast %x : (tensor<3xi1>) -> tensor<3xi4>
+  return
+}

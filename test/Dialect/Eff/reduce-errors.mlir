@@ -88,3 +88,30 @@ func.func @topk_c4(%x: tensor<4x5xf32>) {
   %0, %1 = eff.topk %x axis 0 : (tensor<4x5xf32>) -> (tensor<2x4xf32>, tensor<2x4xi64>)
   return
 }
+
+// -----
+
+// arg_reduce_c3
+func.func @arg_reduce_c3(%x: tensor<3xi4>) {
+  // expected-error@below {{is not defined on 'i4'}}
+  %0 = eff.arg_reduce max %x axis 0 : (tensor<3xi4>) -> tensor<1xi64>
+  return
+}
+
+// -----
+
+// scan_c3
+func.func @scan_c3(%x: tensor<4xi2>) {
+  // expected-error@below {{is not defined on 'i2'}}
+  %0 = eff.scan sum %x axis 0 : (tensor<4xi2>) -> tensor<4xi2>
+  return
+}
+
+// -----
+
+// topk_c5
+func.func @topk_c5(%x: tensor<4xui4>) {
+  // expected-error@below {{is not defined on 'ui4'}}
+  %0, %1 = eff.topk %x axis 0 : (tensor<4xui4>) -> (tensor<2xui4>, tensor<2xi64>)
+  return
+}

@@ -142,3 +142,12 @@ func.func @resize_c4(%x: tensor<1x3x8xf32>) {
   %0 = eff.resize nearest %x {axes = array<i64: 2>, scales = array<f64: 2.0>, coordinate_mode = #eff<coordinate_mode half_pixel>, nearest_mode = #eff<nearest_mode floor>} : (tensor<1x3x8xf32>) -> tensor<1x4x16xf32>
   return
 }
+
+// -----
+
+// pool_indices_c7
+func.func @pool_indices_c7(%x: tensor<1x3x8x8xi4>) {
+  // expected-error@below {{is not defined on 'i4'}}
+  %0 = eff.pool_indices %x {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>} : (tensor<1x3x8x8xi4>) -> tensor<1x3x4x4xi64>
+  return
+}
