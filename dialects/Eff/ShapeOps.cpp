@@ -30,6 +30,15 @@ LogicalResult DimValuesOp::verify() {
   return success();
 }
 
+LogicalResult RandomBitsOp::verify() {
+  if (failed(verifyDims(*this)))
+    return failure();
+  // random_bits_c1: elements are words.
+  if (!getElementType(getY()).isUnsignedInteger(32))
+    return emitOpError("gives ") << getElementType(getY()) << ", expected ui32";
+  return success();
+}
+
 LogicalResult IotaOp::verify() {
   if (failed(verifyDims(*this)))
     return failure();

@@ -150,6 +150,18 @@ def Eff_ScatterNDOp : Eff_InferOp<"scatter_nd"> {
   let hasVerifier = 1;
 }
 
+def Eff_RandomBitsOp : Eff_Op<"random_bits"> {
+  let summary = "Random words, each a function of the seed and its row-major index";
+  let description = [{
+    Element i is word 0 of Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) with the
+    key `seed` and the counter (i mod 2^32, i / 2^32, `stream`, 0). Elements are `ui32`.
+  }];
+  let arguments = (ins I64Attr:$seed, I32Attr:$stream);
+  let results = (outs AnyRankedTensor:$y);
+  let assemblyFormat = "$seed `stream` $stream attr-dict `:` type($y)";
+  let hasVerifier = 1;
+}
+
 def Eff_IotaOp : Eff_Op<"iota"> {
   let summary = "start + step * index along one axis";
   let description = [{

@@ -21,7 +21,7 @@ bool isElementwise(Operation *op) { return isa<ElementwiseOpInterface>(op); }
 /// Ops that only rename elements: cheap to pull through.
 bool isMovement(Operation *op) {
   return isa<BroadcastOp, SliceOp, TransposeOp, IotaOp, DimValuesOp, TileOp,
-             GatherOp, GatherElementsOp, GatherNDOp, RopeOp>(op);
+             GatherOp, GatherElementsOp, GatherNDOp, RopeOp, RandomBitsOp>(op);
 }
 bool isContraction(Operation *op) {
   return isa<MatmulOp, LinearOp, ConvOp>(op);
@@ -182,7 +182,7 @@ private:
     bool grows = getNumElements(op->getResult(0).getType()) !=
                  getNumElements(wide.getType());
     if (isMovement(op) &&
-        !isa<GatherOp, GatherElementsOp, GatherNDOp, RopeOp>(op))
+        !isa<GatherOp, GatherElementsOp, GatherNDOp, RopeOp, RandomBitsOp>(op))
       return true;
     return !grows || isa<IotaOp, DimValuesOp>(op) ||
            isa<ConcatOp, PadOp, SliceOp>(user);

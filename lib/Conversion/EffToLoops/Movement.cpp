@@ -47,6 +47,51 @@ Value emitIota(KernelEmitter &e, IotaOp op, ArrayRef<Value> indices) {
                        cast<RankedTensorType>(op.getType()).getElementType());
 }
 
+/// Philox 4x32-10: ten rounds of two widening products each, all in registers.
+Value emitRandomBits(KernelEmitter &e, RandomBitsOp op,
+                     ArrayRef<Value> indices) {
+  OpBuilder &b = e.b;
+  Type i32 = b.getI32Type(), i64 = b.getI64Type();
+  auto word = [&](uint32_t value) {
+    return arith::ConstantOp::create(b, e.loc, b.getI32IntegerAttr(value))
+        .getResult();
+  };
+  auto shift = arith::ConstantOp::create(b, e.loc, b.getI64IntegerAttr(32));
+  auto high = [&](Value wide) {
+    Value upper = arith::ShRUIOp::create(b, e.loc, wide, shift);
+    return arith::TruncIOp::create(b, e.loc, i32, upper).getResult();
+  };
+  auto low = [&](Value wide) {
+    return arith::TruncIOp::create(b, e.loc, i32, wide).getResult();
+  };
+  auto product = [&](Value x, uint32_t factor) {
+    return arith::MulIOp::create(
+               b, e.loc, arith::ExtUIOp::create(b, e.loc, i64, x),
+               arith::ConstantOp::create(b, e.loc, b.getI64IntegerAttr(factor)))
+        .getResult();
+  };
+  auto mix = [&](Value upper, Value other, uint32_t key) {
+    Value mixed = arith::XOrIOp::create(b, e.loc, high(upper), other);
+    return arith::XOrIOp::create(b, e.loc, mixed, word(key)).getResult();
+  };
+  Value position = arith::IndexCastOp::create(
+      b, e.loc, i64, e.linearize(indices, getDims(op.getType())));
+  Value c0 = low(position), c1 = high(position);
+  Value c2 = word(op.getStream()), c3 = word(0);
+  uint64_t seed = op.getSeed();
+  uint32_t k0 = uint32_t(seed), k1 = uint32_t(seed >> 32);
+  for (int round = 0; round < 10; ++round) {
+    Value p0 = product(c0, 0xD2511F53), p1 = product(c2, 0xCD9E8D57);
+    c0 = mix(p1, c1, k0);
+    c2 = mix(p0, c3, k1);
+    c1 = low(p1);
+    c3 = low(p0);
+    k0 += 0x9E3779B9;
+    k1 += 0xBB67AE85;
+  }
+  return c0;
+}
+
 /// Walks both shapes from the left and maps groups of dims of equal product, so
 /// that a reshape that only adds or drops unit dims, splits or merges costs no
 /// more than it must.
@@ -315,6 +360,7 @@ Value effc::emitMovement(KernelEmitter &e, Operation *op,
       .Case([&](ConstantOp constant) { return emitConstant(e, constant); })
       .Case([&](DimValuesOp dims) { return emitDimValues(e, dims, indices); })
       .Case([&](IotaOp iota) { return emitIota(e, iota, indices); })
+      .Case([&](RandomBitsOp bits) { return emitRandomBits(e, bits, indices); })
       .Case([&](ReshapeOp reshape) { return emitReshape(e, reshape, indices); })
       .Case([&](TransposeOp transpose) {
         return emitTranspose(e, transpose, indices);
