@@ -188,7 +188,11 @@ Type Importer::importArgument(const onnx::ValueInfoProto &input,
   Location loc = locationOfValue(input.name());
   if (!input.type().has_tensor_type()) {
     error(loc, DiagnosticCode::UnsupportedInputType)
-        << "input '" << input.name() << "' is not a tensor";
+        << "input '" << input.name() << "' is "
+        << (input.type().has_sequence_type()   ? "a sequence"
+            : input.type().has_optional_type() ? "an optional"
+                                               : "not a tensor")
+        << "; only tensors can be inputs";
     return {};
   }
   const auto &tensor = input.type().tensor_type();
@@ -375,9 +379,18 @@ LogicalResult Importer::checkDeclaredOutput(const onnx::ValueInfoProto &output,
 LogicalResult Importer::finishFunction() {
   SmallVector<Value> results;
   for (const onnx::ValueInfoProto *output : outputs) {
+    Location loc = locationOfValue(output->name());
+    if (failed(checkReadable(top, output->name(), loc)))
+      return failure();
     Value value = lookup(top, output->name());
-    // Its producer failed and was reported.
-    if (!value || failed(checkDeclaredOutput(*output, value)))
+    if (!value)
+      return error(loc, DiagnosticCode::UnsupportedForm)
+             << "output '" << output->name() << "' is "
+             << (lookupList(top, output->name())
+                     ? "a sequence"
+                     : "an optional without an element")
+             << "; only tensors can be outputs";
+    if (failed(checkDeclaredOutput(*output, value)))
       return failure();
     results.push_back(value);
   }

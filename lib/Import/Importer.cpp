@@ -68,7 +68,8 @@ Value Importer::lookup(ImportScope &scope, StringRef name) {
   for (ImportScope *current = &scope; current; current = current->parent) {
     if (Value value = current->values.lookup(name))
       return value;
-    if (current->poisoned.contains(name))
+    if (current->poisoned.contains(name) || current->lists.count(name) ||
+        current->unreadable.count(name))
       return {};
     const onnx::TensorProto *dense = current->initializers.lookup(name);
     const onnx::SparseTensorProto *sparse =
@@ -164,6 +165,7 @@ LogicalResult Importer::importBody(ImportScope &scope, const NodeList &nodes,
   auto isDefined = [&](StringRef name) {
     for (ImportScope *s = &scope; s; s = s->parent)
       if (s->values.count(name) || s->poisoned.contains(name) ||
+          s->lists.count(name) || s->unreadable.count(name) ||
           s->absent.contains(name) || s->initializers.count(name) ||
           s->sparseInitializers.count(name))
         return true;
@@ -202,7 +204,7 @@ void Importer::importNode(ImportScope &scope, const onnx::NodeProto &node,
   Location loc = locationOf(scope, node, index);
   // What a failed node makes is missing here; its failure has been reported.
   for (const std::string &input : node.input())
-    if (!isAbsent(scope, input) && !lookup(scope, input))
+    if (failed(checkReadable(scope, input, loc)))
       return poison(scope, node);
   Attribute outer = currentOperator;
   std::string domain = node.domain() == "ai.onnx" ? "" : node.domain();
@@ -248,7 +250,7 @@ void Importer::dispatch(ImportScope &scope, const onnx::NodeProto &node,
   }
   NodeContext ctx(*this, scope, node, opset, builder, loc);
   std::optional<SmallVector<ShapeValue, 1>> values;
-  if (domain.empty())
+  if (domain.empty() && !ctx.readsLists())
     values = evaluateShapeValues(ctx, symbols);
   if (values && llvm::all_of(*values, [](const ShapeValue &value) {
         return value.isKnown();
@@ -262,13 +264,7 @@ void Importer::dispatch(ImportScope &scope, const onnx::NodeProto &node,
   if (ctx.hasFailed() || failed(row->handler(ctx)) || ctx.hasFailed() ||
       failed(ctx.checkAllAttributesUsed()))
     return poison(scope, node);
-  for (auto [i, result] : llvm::enumerate(ctx.outputs()))
-    if (!result && ctx.outputUsed(i)) {
-      (void)ctx.unsupported("output " + Twine(i) + " is not supported");
-      return poison(scope, node);
-    }
-  bind(scope, node, ctx.outputs());
-  if (!values)
+  if (failed(bindResults(scope, node, ctx)) || !values)
     return;
   // Partly known contents, or floats: the ops above compute them, and shape
   // arithmetic that follows may still use what is known.
@@ -315,7 +311,7 @@ LogicalResult Importer::inlineFunction(ImportScope &scope,
     body.declared[value.name()] = &value.type();
   for (auto [name, actual] : llvm::zip(callee.input(), node.input()))
     if (!isAbsent(scope, actual))
-      body.values[name] = lookup(scope, actual);
+      forward(scope, actual, body, name);
   // Inputs that the call leaves out read as "".
   for (int i = 0; i < callee.input_size(); ++i)
     if (i >= node.input_size() || isAbsent(scope, node.input(i)))
@@ -328,10 +324,9 @@ LogicalResult Importer::inlineFunction(ImportScope &scope,
   callStack.pop_back();
   if (failed(imported))
     return failure();
-  SmallVector<Value> results;
-  for (StringRef name : names)
-    results.push_back(lookup(body, name));
-  bind(scope, node, results);
+  for (auto [name, result] : llvm::zip(names, node.output()))
+    if (!result.empty() && !forward(body, name, scope, result))
+      scope.poisoned.insert(result);
   return success();
 }
 

@@ -4,6 +4,7 @@
 
 #include "GraphOrder.h"
 #include "ModelFile.h"
+#include "NonTensors.h"
 #include "ShapeValues.h"
 #include "SizeSymbols.h"
 #include "TensorData.h"
@@ -17,13 +18,19 @@
 
 namespace effc {
 
-/// Names of one graph body, and of those around it.
+/// Names of one graph body, and of those around it. A name stands for a tensor,
+/// a sequence of tensors, or nothing (an absent optional).
 struct ImportScope {
   ImportScope *parent = nullptr;
   llvm::StringMap<mlir::Value> values;
+  /// Sequences; their lengths are known at import.
+  llvm::StringMap<ValueList> lists;
+  /// What exists only as long as nobody reads it (strings), with the reason.
+  llvm::StringMap<std::string> unreadable;
   /// Names whose producer was not imported; what reads them is skipped.
   llvm::StringSet<> poisoned;
-  /// Optional inputs that the call of a local function leaves out.
+  /// Optional inputs that the call of a local function leaves out, and
+  /// optionals without an element.
   llvm::StringSet<> absent;
   /// Not imported before somebody reads them.
   llvm::StringMap<const onnx::TensorProto *> initializers;
@@ -46,8 +53,15 @@ public:
 
   // For NodeContext -----------------------------------------------------------
 
-  /// Null when the name is unknown, poisoned or absent.
+  /// Null when the name is unknown, poisoned, absent or no tensor.
   mlir::Value lookup(ImportScope &scope, llvm::StringRef name);
+  /// The elements of a sequence, or null.
+  const ValueList *lookupList(const ImportScope &scope,
+                              llvm::StringRef name) const;
+  /// Makes what `name` stands for known as `alias`, whatever it is; false when
+  /// it is missing, which has been reported.
+  bool forward(ImportScope &from, llvm::StringRef name, ImportScope &to,
+               llvm::StringRef alias);
   /// Nothing is passed for the name (see ImportScope::absent).
   bool isAbsent(const ImportScope &scope, llvm::StringRef name) const;
   const onnx::TypeProto *declaredType(ImportScope &scope,
@@ -105,6 +119,11 @@ private:
                 mlir::Location loc);
   void bind(ImportScope &scope, const onnx::NodeProto &node,
             llvm::ArrayRef<mlir::Value> values);
+  mlir::LogicalResult bindResults(ImportScope &scope,
+                                  const onnx::NodeProto &node,
+                                  NodeContext &ctx);
+  mlir::LogicalResult checkReadable(ImportScope &scope, llvm::StringRef name,
+                                    mlir::Location loc);
   void poison(ImportScope &scope, const onnx::NodeProto &node);
   mlir::LogicalResult inlineFunction(ImportScope &scope,
                                      const onnx::NodeProto &node,

@@ -32,6 +32,9 @@ Value NodeContext::input(unsigned index) const {
 
 LogicalResult NodeContext::requireInputs(unsigned count,
                                          std::optional<unsigned> max) {
+  for (unsigned i = 0; i < numInputs(); ++i)
+    if (inputList(i))
+      return error("input " + Twine(i) + " is a sequence, not a tensor");
   for (unsigned i = 0; i < count; ++i)
     if (!hasInput(i))
       return error("input " + Twine(i) + " is missing", "",
@@ -47,6 +50,10 @@ unsigned NodeContext::numOutputs() const { return node.output_size(); }
 
 bool NodeContext::outputUsed(unsigned index) const {
   return index < numOutputs() && !node.output(index).empty();
+}
+
+StringRef NodeContext::outputName(unsigned index) const {
+  return index < numOutputs() ? StringRef(node.output(index)) : StringRef();
 }
 
 LogicalResult NodeContext::setOutput(unsigned index, Value value) {
@@ -469,14 +476,24 @@ void NodeContext::warning(const Twine &message) {
   emitWarning(location, DiagnosticCode::NodeWarning) << message;
 }
 
+void NodeContext::remark(DiagnosticCode code, const Twine &message) {
+  emitRemark(location, code) << message;
+}
+
 LogicalResult NodeContext::inlineGraph(const onnx::GraphProto &graph,
-                                       SmallVectorImpl<Value> &values) {
+                                       SmallVectorImpl<Value> &values,
+                                       ValueRange arguments) {
+  if (graph.input_size() != int(arguments.size()))
+    return error("a body has " + Twine(graph.input_size()) + " inputs, " +
+                 Twine(arguments.size()) + " are expected");
   ImportScope body;
   body.parent = &scope;
   body.opsets = scope.opsets;
   body.attributes = scope.attributes;
   body.prefix = (getNodeName(location) + "/").str();
   importer.addGraph(body, graph);
+  for (auto [input, value] : llvm::zip(graph.input(), arguments))
+    body.values[input.name()] = value;
   SmallVector<StringRef> names;
   for (const onnx::ValueInfoProto &output : graph.output())
     names.push_back(output.name());
@@ -486,6 +503,8 @@ LogicalResult NodeContext::inlineGraph(const onnx::GraphProto &graph,
   }
   for (StringRef name : names) {
     Value value = importer.lookup(body, name);
+    if (importer.lookupList(body, name) || importer.isAbsent(body, name))
+      return unsupported("a body's result is a sequence or optional");
     if (!value) {
       // Something inside was reported.
       failed = true;

@@ -5,9 +5,11 @@
 #define EFFC_LIB_IMPORT_NODECONTEXT_H
 
 #include "Eff/EffOps.h"
+#include "NonTensors.h"
 #include "effc/Support/DiagnosticCodes.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/SmallBitVector.h"
+#include <map>
 #include <optional>
 
 namespace onnx {
@@ -44,6 +46,9 @@ public:
   /// Null when the input is absent or "". Required inputs: `requireInputs`.
   mlir::Value input(unsigned index) const;
   bool hasInput(unsigned index) const { return bool(input(index)); }
+  /// The elements of a sequence, or null.
+  const ValueList *inputList(unsigned index) const;
+  bool readsLists() const;
   /// Fails, with a diagnostic, unless inputs 0 to count - 1 are present and
   /// there are no more than `max` inputs (default: `count`).
   mlir::LogicalResult requireInputs(unsigned count,
@@ -51,8 +56,11 @@ public:
   unsigned numOutputs() const;
   /// The output is named, thus possibly read.
   bool outputUsed(unsigned index) const;
+  llvm::StringRef outputName(unsigned index) const;
   /// Fails when `value` is null (its construction failed and was reported).
   mlir::LogicalResult setOutput(unsigned index, mlir::Value value);
+  /// A result that is no tensor.
+  mlir::LogicalResult setOutput(unsigned index, NonTensor value);
   /// What value_info or the graph's outputs say of a result: the type, with
   /// null expressions for sizes that no known symbol names. Null when nothing
   /// is declared. A hint, for operands that are only known at run time.
@@ -157,16 +165,23 @@ public:
   mlir::LogicalResult unsupported(const llvm::Twine &reason,
                                   const llvm::Twine &remedy = "");
   void warning(const llvm::Twine &message);
+  void remark(DiagnosticCode code, const llvm::Twine &message);
   bool hasFailed() const { return failed; }
 
-  /// Imports a body of this node (If) at the current place; `results` gets one
-  /// value per output of the graph.
+  /// Imports a body of this node (If) at the current place with these values
+  /// for its inputs; `results` gets one value per output of the graph.
   mlir::LogicalResult inlineGraph(const onnx::GraphProto &graph,
-                                  llvm::SmallVectorImpl<mlir::Value> &results);
+                                  llvm::SmallVectorImpl<mlir::Value> &results,
+                                  mlir::ValueRange arguments = {});
 
   /// The importer's end: attributes that nobody asked for.
   mlir::LogicalResult checkAllAttributesUsed();
   llvm::ArrayRef<mlir::Value> outputs() const { return results; }
+  /// Null when output `index` is a tensor.
+  const NonTensor *nonTensor(unsigned index) const {
+    auto it = nonTensors.find(index);
+    return it == nonTensors.end() ? nullptr : &it->second;
+  }
   bool wasReportedUnsupported() const { return reportedUnsupported; }
 
 private:
@@ -182,6 +197,7 @@ private:
   mlir::OpBuilder &b;
   mlir::Location location;
   llvm::SmallVector<mlir::Value, 4> results;
+  std::map<unsigned, NonTensor> nonTensors;
   llvm::SmallBitVector usedAttributes;
   bool failed = false;
   bool reportedUnsupported = false;

@@ -39,6 +39,22 @@ Value mergeHeads(Emitter &e, Value x) {
   return e.reshape(y, {dims[0], dims[1], simplify(dims[2] * dims[3])});
 }
 
+Value repeatHeads(Emitter &e, Value x, AffineExpr heads) {
+  Dims dims = e.dims(x);
+  if (dims.size() != 4 || dims[1] == heads)
+    return x;
+  std::optional<int64_t> given = getConstant(dims[1]), all = getConstant(heads);
+  if (given && all && (*given < 1 || *all % *given != 0)) {
+    (void)e.ctx.error(Twine(*given) + " heads of keys do not divide " +
+                      Twine(*all) + " of queries");
+    return {};
+  }
+  AffineExpr share = exactDiv(heads, dims[1]);
+  Value repeated = e.broadcast(e.unsqueeze(x, {2}),
+                               {dims[0], dims[1], share, dims[2], dims[3]});
+  return e.reshape(repeated, {dims[0], heads, dims[2], dims[3]});
+}
+
 std::optional<double> defaultScale(NodeContext &ctx, Value q) {
   if (!q)
     return std::nullopt;

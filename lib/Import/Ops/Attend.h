@@ -29,6 +29,10 @@ mlir::Value splitHeads(Emitter &e, mlir::Value x, int64_t heads);
 /// The reverse.
 mlir::Value mergeHeads(Emitter &e, mlir::Value x);
 
+/// Every head of x, [batch, groups, tokens, width], for each query head that
+/// reads it: [batch, heads, tokens, width].
+mlir::Value repeatHeads(Emitter &e, mlir::Value x, mlir::AffineExpr heads);
+
 /// The number 1 / sqrt(width of q), or nothing and a diagnostic.
 std::optional<double> defaultScale(NodeContext &ctx, mlir::Value q);
 

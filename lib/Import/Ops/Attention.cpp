@@ -84,7 +84,6 @@ static Value emitSteps(Emitter &e, const Attend &plan, int64_t mode,
   Attend explicitPlan = plan;
   bool causal = false;
   Value keep = emitKeep(e, explicitPlan, causal);
-  AffineExpr heads = e.dim(plan.q, 1), groups = e.dim(plan.k, 1);
   Type type = elementTypeOf(plan.q);
   if (causal) {
     // The rule that eff.attention would apply by itself.
@@ -94,17 +93,9 @@ static Value emitSteps(Emitter &e, const Attend &plan, int64_t mode,
         e.iota(i64, {e.constant(1), e.dim(plan.k, 2)}, 1, e.constant(0)),
         e.iota(i64, {e.dim(plan.q, 2), e.constant(1)}, 0, plan.offset));
   }
-  auto perHead = [&](Value x) {
-    if (heads == groups)
-      return x;
-    Dims dims = e.dims(x);
-    AffineExpr share = exactDiv(heads, groups);
-    Value all = e.broadcast(e.unsqueeze(x, {2}),
-                            {dims[0], groups, share, dims[2], dims[3]});
-    return e.reshape(all, {dims[0], heads, dims[2], dims[3]});
-  };
-  Value value =
-      e.mul(e.matmul(plan.q, perHead(plan.k), false, true), plan.scale);
+  AffineExpr heads = e.dim(plan.q, 1);
+  Value keys = repeatHeads(e, plan.k, heads);
+  Value value = e.mul(e.matmul(plan.q, keys, false, true), plan.scale);
   scores = value;
   if (plan.softcap > 0)
     value = e.mul(e.unary(UnaryKind::Tanh, e.mul(value, 1.0 / plan.softcap)),
@@ -128,7 +119,7 @@ static Value emitSteps(Emitter &e, const Attend &plan, int64_t mode,
   }
   if (mode == 3)
     scores = share;
-  return e.matmul(share, perHead(plan.v));
+  return e.matmul(share, repeatHeads(e, plan.v, heads));
 }
 
 LogicalResult importAttention(NodeContext &ctx) {
@@ -162,6 +153,53 @@ LogicalResult importAttention(NodeContext &ctx) {
     if (ctx.outputUsed(index) && failed(ctx.setOutput(index, value)))
       return failure();
   return success();
+}
+
+// FlexAttention
+// ----------------------------------------------------------------------
+
+/// x through the graph of an attribute, which keeps type and shape.
+static Value modify(Emitter &e, StringRef attribute, Value x) {
+  const onnx::GraphProto *graph = e.ctx.attrGraph(attribute);
+  if (!graph || !x)
+    return x;
+  SmallVector<Value> results;
+  if (failed(e.ctx.inlineGraph(*graph, results, x)))
+    return {};
+  if (results.size() == 1 && results.front().getType() == x.getType())
+    return results.front();
+  (void)e.ctx.error("attribute " + attribute +
+                    " must give one result of the type of its operand");
+  return {};
+}
+
+/// Attention-like, with graphs that change the scores and the probabilities.
+LogicalResult importFlexAttention(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(3)))
+    return failure();
+  Emitter e(ctx);
+  Attend plan;
+  plan.q = ctx.input(0), plan.k = ctx.input(1), plan.v = ctx.input(2);
+  if (rankOf(plan.q) != 4 || rankOf(plan.k) != 4 || rankOf(plan.v) != 4)
+    return ctx.error("Q, K and V must have rank 4");
+  std::optional<double> scale = ctx.attrFloat("scale");
+  if (!scale && !(scale = defaultScale(ctx, plan.q)))
+    return failure();
+  Type given = elementTypeOf(plan.q);
+  Type type = given.isF64() ? given : ctx.builder().getF32Type();
+  if (std::optional<int64_t> precision = ctx.attrInt("softmax_precision"))
+    type = ctx.elementType(*precision);
+  if (!isa_and_nonnull<FloatType>(type))
+    return ctx.hasFailed() ? failure()
+                           : ctx.error("softmax_precision is not a float type");
+  AffineExpr heads = e.dim(plan.q, 1);
+  Value keys = repeatHeads(e, e.convert(plan.k, type), heads);
+  Value scores = e.matmul(e.convert(plan.q, type), keys, false, true);
+  scores = modify(e, "score_mod", e.mul(scores, *scale));
+  Value share = modify(e, "prob_mod", e.softmax(scores, 3));
+  Value values = repeatHeads(e, e.convert(plan.v, type), heads);
+  return ctx.setOutput(
+      0, e.convert(e.matmul(share, values), elementTypeOf(plan.v)));
 }
 
 /// x is [batch, heads, tokens, width], or [batch, tokens, columns] with the

@@ -376,30 +376,6 @@ LogicalResult importRange(NodeContext &ctx) {
 // The rest
 // ----------------------------------------------------------------------------
 
-/// Inference mode: the operand, and a mask that drops nothing.
-LogicalResult importDropout(NodeContext &ctx) {
-  if (failed(ctx.requireInputs(1, 3)))
-    return failure();
-  for (StringRef name : {"ratio", "seed", "is_test"})
-    ctx.ignoreAttr(name);
-  if (Value training = ctx.input(2)) {
-    std::optional<double> mode = ctx.scalar(training);
-    std::optional<double> ratio =
-        ctx.hasInput(1) ? ctx.scalar(ctx.input(1)) : 0.5;
-    if (mode != 0.0 && ratio != 0.0)
-      return ctx.unsupported("training mode");
-  }
-  Value x = ctx.input(0);
-  if (failed(ctx.setOutput(0, x)))
-    return failure();
-  if (!ctx.outputUsed(1))
-    return success();
-  // Before opset 10 the mask had the operand's type.
-  Type type = ctx.opset() < 10 ? elementTypeOf(x) : ctx.builder().getI1Type();
-  return ctx.setOutput(
-      1, broadcastTo(ctx, ctx.splat(type, 1), eff::getDims(x.getType())));
-}
-
 /// Without a number that sizes decide, both branches are computed and their
 /// results selected from, which needs equal shapes.
 static LogicalResult importBothBranches(NodeContext &ctx,

@@ -7,12 +7,6 @@ using namespace mlir;
 
 namespace effc {
 
-LogicalResult importIdentity(NodeContext &ctx) {
-  if (failed(ctx.requireInputs(1)))
-    return failure();
-  return ctx.setOutput(0, ctx.input(0));
-}
-
 /// The sizes that operand `index` holds, or those declared for the result.
 static std::optional<eff::Dims> targetDims(NodeContext &ctx, unsigned index) {
   if (std::optional<eff::Dims> dims = ctx.sizes(ctx.input(index)))
