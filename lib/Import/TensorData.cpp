@@ -273,30 +273,6 @@ ElementsAttr TensorReader::makeAttr(RankedTensorType type, ArrayRef<char> bytes,
   return DenseResourceElementsAttr::get(type, blobName(name), std::move(blob));
 }
 
-ElementsAttr TensorReader::makeOwnedAttr(RankedTensorType type,
-                                         std::vector<char> bytes,
-                                         std::string name) {
-  if (type.getNumElements() <= maxInlineElements)
-    return makeDense(type, bytes);
-  auto keep = std::make_shared<std::vector<char>>(std::move(bytes));
-  AsmResourceBlob blob(
-      ArrayRef<char>(*keep), alignmentOf(keep->data()),
-      [keep](void *, size_t, size_t) {}, /*dataIsMutable=*/false);
-  return DenseResourceElementsAttr::get(type, blobName(name), std::move(blob));
-}
-
-/// Little-endian i64 elements of a checked attribute.
-static SmallVector<int64_t> readIndices(ElementsAttr attr) {
-  if (auto resource = dyn_cast<DenseResourceElementsAttr>(attr)) {
-    ArrayRef<char> bytes = resource.getRawHandle().getBlob()->getData();
-    SmallVector<int64_t> values(bytes.size() / sizeof(int64_t));
-    std::memcpy(values.data(), bytes.data(), values.size() * sizeof(int64_t));
-    return values;
-  }
-  return SmallVector<int64_t>(
-      cast<DenseElementsAttr>(attr).getValues<int64_t>());
-}
-
 static std::vector<char> readBytes(ElementsAttr attr, unsigned width) {
   std::vector<char> bytes;
   if (auto resource = dyn_cast<DenseResourceElementsAttr>(attr)) {
@@ -315,6 +291,49 @@ static std::vector<char> readBytes(ElementsAttr attr, unsigned width) {
   for (int64_t i = 0; i < repeats; ++i)
     bytes.insert(bytes.end(), raw.begin(), raw.end());
   return bytes;
+}
+
+static ElementsAttr makeOwned(RankedTensorType type, std::vector<char> bytes,
+                              StringRef name) {
+  if (type.getNumElements() <= maxInlineElements)
+    return makeDense(type, bytes);
+  auto keep = std::make_shared<std::vector<char>>(std::move(bytes));
+  AsmResourceBlob blob(
+      ArrayRef<char>(*keep), alignmentOf(keep->data()),
+      [keep](void *, size_t, size_t) {}, /*dataIsMutable=*/false);
+  return DenseResourceElementsAttr::get(type, blobName(name), std::move(blob));
+}
+
+ElementsAttr TensorReader::makeOwnedAttr(RankedTensorType type,
+                                         std::vector<char> bytes,
+                                         std::string name) {
+  return makeOwned(type, std::move(bytes), name);
+}
+
+ElementsAttr unpackElements(ElementsAttr packed, RankedTensorType type) {
+  unsigned bits = type.getElementTypeBitWidth();
+  int64_t count = type.getNumElements();
+  if (packed.getElementType().getIntOrFloatBitWidth() != 8 ||
+      packed.getNumElements() !=
+          static_cast<int64_t>(llvm::divideCeil(count * bits, 8)))
+    return {};
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(packed))
+    return makeOwned(
+        type, unpack(resource.getRawHandle().getBlob()->getData(), count, bits),
+        resource.getRawHandle().getKey());
+  return makeOwned(type, unpack(readBytes(packed, 1), count, bits), "unpacked");
+}
+
+/// Little-endian i64 elements of a checked attribute.
+static SmallVector<int64_t> readIndices(ElementsAttr attr) {
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(attr)) {
+    ArrayRef<char> bytes = resource.getRawHandle().getBlob()->getData();
+    SmallVector<int64_t> values(bytes.size() / sizeof(int64_t));
+    std::memcpy(values.data(), bytes.data(), values.size() * sizeof(int64_t));
+    return values;
+  }
+  return SmallVector<int64_t>(
+      cast<DenseElementsAttr>(attr).getValues<int64_t>());
 }
 
 /// Densified: values placed at linear or coordinate indices, zero elsewhere.

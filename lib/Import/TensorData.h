@@ -22,6 +22,11 @@ mlir::Type getElementType(mlir::MLIRContext *context, int dataType);
 /// "float16" and so on, for messages.
 llvm::StringRef getDataTypeName(int dataType);
 
+/// The bytes of a tensor as a tensor of `type`, integers of 4 or 2 bits that
+/// lie one after another in them, low bits first. Null when the sizes differ.
+mlir::ElementsAttr unpackElements(mlir::ElementsAttr packed,
+                                  mlir::RankedTensorType type);
+
 /// Tensors of at most this many elements are plain dense attributes.
 constexpr int64_t maxInlineElements = 64;
 

@@ -48,6 +48,13 @@ mlir::Value additiveMask(Emitter &e, mlir::Value mask, mlir::Type type,
 
 mlir::Value emitAttention(Emitter &e, const Attend &plan);
 
+/// Attention of com.microsoft with the attributes of the node: `product` holds
+/// the columns of Q, K and V in turn. `past` is [2, batch, heads, tokens,
+/// width]; it, `mask` and `bias` may be null. Sets the node's outputs.
+mlir::LogicalResult emitPackedAttention(Emitter &e, mlir::Value product,
+                                        mlir::Value mask, mlir::Value past,
+                                        mlir::Value bias);
+
 /// Rotates the first `width` elements (0 for all) of the last dim.
 mlir::Value emitRope(Emitter &e, mlir::Value x, mlir::Value cos,
                      mlir::Value sin, int64_t width, bool interleaved);

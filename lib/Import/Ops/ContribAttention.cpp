@@ -136,24 +136,16 @@ static LogicalResult readWidths(NodeContext &ctx, Value product,
   return success();
 }
 
-/// One product with the weights of Q, K and V side by side; the cache is
-/// [2, batch, heads, tokens, width].
-LogicalResult importMsAttention(NodeContext &ctx) {
-  if (failed(ctx.requireInputs(2, 7)) ||
-      failed(refuseModes(ctx, {{"do_rotary", 0},
+LogicalResult emitPackedAttention(Emitter &e, Value product, Value mask,
+                                  Value cache, Value bias) {
+  NodeContext &ctx = e.ctx;
+  if (failed(refuseModes(ctx, {{"do_rotary", 0},
                                {"past_present_share_buffer", 0},
-                               {"rotary_embedding_dim", 0}})) ||
-      failed(refuseInputs(ctx, {{6, "past_sequence_length"}})))
+                               {"rotary_embedding_dim", 0}})))
     return failure();
-  Emitter e(ctx);
   std::optional<int64_t> heads = readHeads(ctx, "num_heads");
-  if (!heads)
-    return failure();
-  Value product = emitMatMul(e, ctx.input(0), ctx.input(1));
-  if (Value bias = ctx.input(2))
-    product = e.add(product, bias);
   std::array<AffineExpr, 3> widths;
-  if (!product || failed(readWidths(ctx, product, widths)))
+  if (!heads || !product || failed(readWidths(ctx, product, widths)))
     return failure();
   Attend plan;
   AffineExpr begin = e.constant(0);
@@ -168,17 +160,30 @@ LogicalResult importMsAttention(NodeContext &ctx) {
   plan.scale = *scale;
   plan.causal = ctx.attrBool("unidirectional", false);
   SmallVector<Value> past(2);
-  if (Value cache = ctx.input(4))
+  if (cache)
     for (int64_t i : {0, 1})
       past[i] = e.squeeze(e.slice(cache, 0, e.constant(i), e.constant(1)), {0});
   prependCache(e, plan, past[0], past[1]);
-  if (failed(addMasks(e, plan, ctx.input(3), ctx.input(5))) ||
+  if (failed(addMasks(e, plan, mask, bias)) ||
       failed(setOutputs(e, plan, /*present=*/false)))
     return failure();
   if (!ctx.outputUsed(1))
     return success();
   return ctx.setOutput(
       1, e.concat({e.unsqueeze(plan.k, {0}), e.unsqueeze(plan.v, {0})}, 0));
+}
+
+/// One product with the weights of Q, K and V side by side.
+LogicalResult importMsAttention(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2, 7)) ||
+      failed(refuseInputs(ctx, {{6, "past_sequence_length"}})))
+    return failure();
+  Emitter e(ctx);
+  Value product = emitMatMul(e, ctx.input(0), ctx.input(1));
+  if (Value bias = ctx.input(2))
+    product = e.add(product, bias);
+  return emitPackedAttention(e, product, ctx.input(3), ctx.input(4),
+                             ctx.input(5));
 }
 
 // MultiHeadAttention

@@ -178,13 +178,19 @@ LogicalResult importDequantizeLinear(NodeContext &ctx) {
       0, e.convert(e.mul(e.convert(centred, f32), aligned), type));
 }
 
-/// u8 with the scale and zero point that cover the operand and zero. An operand
-/// of zeros would give scale 0; it counts as 1 then, as in ONNX Runtime.
-LogicalResult importDynamicQuantizeLinear(NodeContext &ctx) {
-  if (failed(ctx.requireInputs(1)))
-    return failure();
-  Emitter e(ctx);
-  Value x = ctx.input(0);
+Value emitDequantize(Emitter &e, Value x, Value scale, Value zero) {
+  Type f32 = e.ctx.builder().getF32Type();
+  if (x && !isQuantizable(e.ctx, elementTypeOf(x)))
+    return {};
+  Value centred = emitCentred(e, x, withoutUnitDim(e, zero));
+  return e.mul(e.convert(centred, f32),
+               e.convert(withoutUnitDim(e, scale), f32));
+}
+
+/// An operand of zeros would give scale 0; it counts as 1 then, as in ONNX
+/// Runtime.
+DynamicQuantization emitDynamicQuantize(Emitter &e, Value x) {
+  NodeContext &ctx = e.ctx;
   Type u8 = IntegerType::get(ctx.context(), 8, IntegerType::Unsigned);
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(x)));
   auto extreme = [&](ReduceKind kind, BinaryKind bound) {
@@ -198,10 +204,17 @@ LogicalResult importDynamicQuantizeLinear(NodeContext &ctx) {
                    scalarLike(ctx, scale, 1.0), scale);
   Value zero =
       emitSaturate(e, e.div(e.unary(UnaryKind::Neg, low), scale), {}, u8);
-  Value y = emitSaturate(e, e.div(x, scale), zero, u8);
-  if (failed(ctx.setOutput(0, y)) || failed(ctx.setOutput(1, scale)))
+  return {emitSaturate(e, e.div(x, scale), zero, u8), scale, zero};
+}
+
+LogicalResult importDynamicQuantizeLinear(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(1)))
     return failure();
-  return ctx.setOutput(2, zero);
+  Emitter e(ctx);
+  DynamicQuantization y = emitDynamicQuantize(e, ctx.input(0));
+  if (failed(ctx.setOutput(0, y.value)) || failed(ctx.setOutput(1, y.scale)))
+    return failure();
+  return ctx.setOutput(2, y.zero);
 }
 
 /// The zero point or scale of a matrix: one number, one for each row of A (or
@@ -214,7 +227,7 @@ static Value alignToRows(Emitter &e, Value parameter) {
   return e.unsqueeze(parameter, {1});
 }
 
-static Value alignToColumns(Emitter &e, Value parameter) {
+Value withoutUnitDim(Emitter &e, Value parameter) {
   if (parameter && rankOf(parameter) == 1 &&
       getConstant(e.dim(parameter, 0)) == 1)
     return e.reshape(parameter, {});
@@ -237,7 +250,7 @@ LogicalResult importMatMulInteger(NodeContext &ctx) {
     return failure();
   Emitter e(ctx);
   Value a = emitCentred(e, ctx.input(0), alignToRows(e, ctx.input(2)));
-  Value b = emitCentred(e, ctx.input(1), alignToColumns(e, ctx.input(3)));
+  Value b = emitCentred(e, ctx.input(1), withoutUnitDim(e, ctx.input(3)));
   return ctx.setOutput(0, emitMatMul(e, a, b));
 }
 
@@ -246,7 +259,7 @@ LogicalResult importConvInteger(NodeContext &ctx) {
     return failure();
   Emitter e(ctx);
   Value w = ctx.input(1);
-  Value x = emitCentred(e, ctx.input(0), alignToColumns(e, ctx.input(2)));
+  Value x = emitCentred(e, ctx.input(0), withoutUnitDim(e, ctx.input(2)));
   Value weight = emitCentred(e, w, alignToChannels(e, ctx.input(3), rankOf(w)));
   return ctx.setOutput(0, emitConv(e, x, weight, {}));
 }
@@ -269,31 +282,35 @@ LogicalResult importQLinearMatMul(NodeContext &ctx) {
     if (!isQuantizable(ctx, elementTypeOf(ctx.input(index))))
       return failure();
   Value a = emitCentred(e, ctx.input(0), alignToRows(e, ctx.input(2)));
-  Value b = emitCentred(e, ctx.input(3), alignToColumns(e, ctx.input(5)));
+  Value b = emitCentred(e, ctx.input(3), withoutUnitDim(e, ctx.input(5)));
   Value sum = emitMatMul(e, a, b);
   return ctx.setOutput(0, emitRequantize(e, sum, alignToRows(e, ctx.input(1)),
-                                         alignToColumns(e, ctx.input(4)),
+                                         withoutUnitDim(e, ctx.input(4)),
                                          alignToRows(e, ctx.input(6)),
                                          alignToRows(e, ctx.input(7))));
+}
+
+Value emitQLinearConv(Emitter &e, Value operand) {
+  NodeContext &ctx = e.ctx;
+  for (unsigned index : {0u, 3u, 7u})
+    if (!isQuantizable(ctx, elementTypeOf(ctx.input(index))))
+      return {};
+  Value w = ctx.input(3);
+  int64_t rank = rankOf(w);
+  Value x = emitCentred(e, operand, withoutUnitDim(e, ctx.input(2)));
+  Value weight = emitCentred(e, w, alignToChannels(e, ctx.input(5), rank));
+  Value sum = emitConv(e, x, weight, ctx.input(8));
+  Value channels = alignToChannels(e, ctx.input(4), rank - 1);
+  return emitRequantize(e, sum, withoutUnitDim(e, ctx.input(1)), channels,
+                        withoutUnitDim(e, ctx.input(6)),
+                        withoutUnitDim(e, ctx.input(7)));
 }
 
 LogicalResult importQLinearConv(NodeContext &ctx) {
   if (failed(ctx.requireInputs(8, 9)))
     return failure();
   Emitter e(ctx);
-  for (unsigned index : {0u, 3u, 7u})
-    if (!isQuantizable(ctx, elementTypeOf(ctx.input(index))))
-      return failure();
-  Value w = ctx.input(3);
-  int64_t rank = rankOf(w);
-  Value x = emitCentred(e, ctx.input(0), alignToColumns(e, ctx.input(2)));
-  Value weight = emitCentred(e, w, alignToChannels(e, ctx.input(5), rank));
-  Value sum = emitConv(e, x, weight, ctx.input(8));
-  Value channels = alignToChannels(e, ctx.input(4), rank - 1);
-  return ctx.setOutput(0,
-                       emitRequantize(e, sum, alignToColumns(e, ctx.input(1)),
-                                      channels, alignToColumns(e, ctx.input(6)),
-                                      alignToColumns(e, ctx.input(7))));
+  return ctx.setOutput(0, emitQLinearConv(e, ctx.input(0)));
 }
 
 } // namespace effc

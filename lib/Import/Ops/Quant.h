@@ -19,6 +19,23 @@ mlir::Value emitSaturate(Emitter &e, mlir::Value x, mlir::Value zero,
 /// x - zero in i32 or, for floats of 8 and 4 bits, in f32; `zero` may be null.
 mlir::Value emitCentred(Emitter &e, mlir::Value x, mlir::Value zero);
 
+/// (x - zero) * scale in f32, with one scale for all or in a shape that
+/// broadcasts; `zero` may be null.
+mlir::Value emitDequantize(Emitter &e, mlir::Value x, mlir::Value scale,
+                           mlir::Value zero);
+
+/// A parameter of one element as a scalar, others as they are.
+mlir::Value withoutUnitDim(Emitter &e, mlir::Value parameter);
+
+struct DynamicQuantization {
+  mlir::Value value, scale, zero;
+};
+/// u8 with the scale and zero point that cover the operand and zero.
+DynamicQuantization emitDynamicQuantize(Emitter &e, mlir::Value x);
+
+/// QLinearConv with the operands of the node, but for x.
+mlir::Value emitQLinearConv(Emitter &e, mlir::Value x);
+
 /// Floats of 8 and 4 bits.
 bool isSmallFloat(mlir::Type type);
 

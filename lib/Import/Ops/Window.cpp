@@ -60,14 +60,11 @@ LogicalResult importMaxPool(NodeContext &ctx) {
                               windows->dilations, windows->pads, columnMajor));
 }
 
-LogicalResult importAveragePool(NodeContext &ctx) {
-  if (failed(ctx.requireInputs(1)))
-    return failure();
-  Emitter e(ctx);
-  Value x = ctx.input(0);
+Value emitAveragePool(Emitter &e, Value x) {
+  NodeContext &ctx = e.ctx;
   std::optional<Windows> windows = readPool(ctx, x);
   if (!windows)
-    return failure();
+    return {};
   bool countPads = ctx.attrBool("count_include_pad", false);
   Dims dims = pooledDims(ctx, e.dims(x), *windows);
   Value padded = padWindows(e, x, *windows);
@@ -78,7 +75,14 @@ LogicalResult importAveragePool(NodeContext &ctx) {
     y = e.div(y, emitPool(e, PoolKind::Average, padWindows(e, ones, *windows),
                           *windows, dims, countPads));
   }
-  return ctx.setOutput(0, y);
+  return y;
+}
+
+LogicalResult importAveragePool(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(1)))
+    return failure();
+  Emitter e(ctx);
+  return ctx.setOutput(0, emitAveragePool(e, ctx.input(0)));
 }
 
 /// |x| ^ p, which `emitRoot` undoes.

@@ -33,6 +33,9 @@ std::optional<Windows> readWindows(NodeContext &ctx,
 mlir::Value padWindows(Emitter &e, mlir::Value x, const Windows &windows,
                        mlir::Value value = {});
 
+/// AveragePool with the node's attributes.
+mlir::Value emitAveragePool(Emitter &e, mlir::Value x);
+
 /// Sizes of a pool's result.
 eff::Dims pooledDims(NodeContext &ctx, llvm::ArrayRef<mlir::AffineExpr> x,
                      const Windows &windows);
