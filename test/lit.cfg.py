@@ -2,7 +2,7 @@
 #
 # Substitutions: %onnxtxt IN -o OUT (ONNX text to binary), %python, %src (repository), %build,
 # %test_data, %cc, %cxx.
-# Features: onnxruntime, test-data, avx2, avx512, asan.
+# Features: onnxruntime, test-data, avx2, avx512, asan, effc-python (its libraries are built).
 import os
 import subprocess
 
@@ -42,6 +42,8 @@ if subprocess.run([config.python, "-c", probe], check=False).returncode == 0:
     config.available_features.add("onnxruntime")
 if os.path.isdir(os.path.join(config.test_data_dir, "models")):
     config.available_features.add("test-data")
+if os.path.exists(os.path.join(config.effc_binary_dir, "python/effc/lib/libeffc-c.so")):
+    config.available_features.add("effc-python")
 if "-fsanitize=address" in config.cxx_flags:
     config.available_features.add("asan")
 with open("/proc/cpuinfo", encoding="ascii", errors="replace") as cpuinfo:

@@ -92,6 +92,7 @@ def run_script(path):
         # They find effc on the PATH, as a user would.
         env = dict(os.environ, EFFC_BUILD_DIR=str(build), EFFC_TEST_JOBS=str(jobs))
         env["PATH"] = f"{build / 'bin'}{os.pathsep}{env['PATH']}"
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(build / "python"), env.get("PYTHONPATH")]))
         status, counts = stream([sys.executable, ROOT / path], env)
         return (counts or Counts(failed=1)).with_status(status)
 
@@ -115,8 +116,10 @@ SUITES = {
     "unit": run_ctest,
     "models": run_script("test/Execute/models.py"),
     "nodes": run_script("test/Backend/run_node_tests.py"),
+    "python": run_script("test/Python/backend_test.py"),
 }
-SCRIPTS = {"models": "test/Execute/models.py", "nodes": "test/Backend/run_node_tests.py"}
+SCRIPTS = {"models": "test/Execute/models.py", "nodes": "test/Backend/run_node_tests.py",
+           "python": "test/Python/backend_test.py"}
 
 
 def main():
