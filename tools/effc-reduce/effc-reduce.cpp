@@ -1,5 +1,5 @@
 // Shrinks IR that makes effc fail to the smallest that still does, as a script
-// judges it: MLIR's reducer with our dialects (docs/getting-started.md shows a
+// judges it: MLIR's reducer with our dialects (docs/debugging.md shows a
 // script for the reproducers that effc writes).
 #include "effc/InitAll.h"
 #include "mlir/IR/MLIRContext.h"
