@@ -339,36 +339,41 @@ Value emitIntegerDivision(KernelEmitter &e, BinaryKind kind, Value x, Value y,
 
 /// Exponentiation by squaring over all exponent bits; negative exponents give 0
 /// or +-1 as truncation does.
-Value emitIntegerPow(KernelEmitter &e, Value x, Value y) {
+Value emitIntegerPow(KernelEmitter &e, Value x, Value y, bool xIsUnsigned,
+                     bool yIsUnsigned) {
   OpBuilder &b = e.b;
   Location loc = e.loc;
-  unsigned width = x.getType().getIntOrFloatBitWidth();
+  unsigned width = y.getType().getIntOrFloatBitWidth();
   Value one = e.constant(x.getType(), 1), zero = e.constant(x.getType(), 0);
+  Value yOne = e.constant(y.getType(), 1), yZero = e.constant(y.getType(), 0);
+  auto isOdd = [&](Value exponent) -> Value {
+    Value bit = arith::AndIOp::create(b, loc, exponent, yOne);
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, bit, yZero);
+  };
   auto step = [&](Value, ValueRange args) {
-    Value bit = arith::AndIOp::create(b, loc, args[2], one);
-    Value odd =
-        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, bit, zero);
+    Value odd = isOdd(args[2]);
     Value product = arith::MulIOp::create(b, loc, args[0], args[1]);
     Value next = arith::SelectOp::create(b, loc, odd, product, args[0]);
     Value square = arith::MulIOp::create(b, loc, args[1], args[1]);
-    Value rest = arith::ShRUIOp::create(b, loc, args[2], one);
+    Value rest = arith::ShRUIOp::create(b, loc, args[2], yOne);
     return SmallVector<Value>{next, square, rest};
   };
   auto result =
       e.reduceLoop(e.index(0), e.index(width), ValueRange{one, x, y}, step);
+  if (yIsUnsigned)
+    return result[0];
+  // A negative power is a fraction: only 1 and -1 have whole ones.
   Value negative =
-      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, y, zero);
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, y, yZero);
   Value isOne = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, one);
-  Value minusOne = e.constant(x.getType(), -1);
-  Value isMinusOne =
-      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, minusOne);
-  Value odd =
-      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne,
-                            arith::AndIOp::create(b, loc, y, one), zero);
-  Value sign = arith::SelectOp::create(b, loc, odd, minusOne, one);
-  Value small = arith::SelectOp::create(
-      b, loc, isOne, one,
-      arith::SelectOp::create(b, loc, isMinusOne, sign, zero));
+  Value small = arith::SelectOp::create(b, loc, isOne, one, zero);
+  if (!xIsUnsigned) {
+    Value minusOne = e.constant(x.getType(), -1);
+    Value isMinusOne =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, minusOne);
+    Value sign = arith::SelectOp::create(b, loc, isOdd(y), minusOne, one);
+    small = arith::SelectOp::create(b, loc, isMinusOne, sign, small);
+  }
   return arith::SelectOp::create(b, loc, negative, small, result[0]);
 }
 
@@ -404,7 +409,7 @@ Value emitIntegerBinary(KernelEmitter &e, BinaryKind kind, Value x, Value y,
   case BinaryKind::FMod:
     return emitIntegerDivision(e, kind, x, y, isUnsigned);
   case BinaryKind::Pow:
-    return emitIntegerPow(e, x, y);
+    return emitIntegerPow(e, x, y, isUnsigned, isUnsigned);
   case BinaryKind::Max:
     return isUnsigned ? arith::MaxUIOp::create(b, loc, x, y).getResult()
                       : arith::MaxSIOp::create(b, loc, x, y).getResult();
@@ -467,14 +472,18 @@ Value emitFloatBinary(KernelEmitter &e, BinaryKind kind, Value x, Value y) {
 
 Value emitBinary(KernelEmitter &e, BinaryOp op, Value x, Value y) {
   Type type = cast<RankedTensorType>(op.getA().getType()).getElementType();
-  if (x.getType() != y.getType()) {
-    // Only Pow and shifts mix types: compute in the base's type.
-    Type from = cast<RankedTensorType>(op.getB().getType()).getElementType();
+  Type from = cast<RankedTensorType>(op.getB().getType()).getElementType();
+  if (type != from) {
+    // Only Pow and shifts mix types: compute in the base's type, but integer
+    // exponents keep theirs.
     if (isa<IntegerType>(x.getType()) && isa<FloatType>(y.getType())) {
       Value wide = convertScalar(e, x, type, y.getType());
       Value power = emitFloatBinary(e, op.getKind(), wide, y);
       return power ? convertScalar(e, power, y.getType(), type) : power;
     }
+    if (op.getKind() == BinaryKind::Pow && isa<IntegerType>(from))
+      return emitIntegerPow(e, x, y, isUnsignedType(type),
+                            isUnsignedType(from));
     y = convertScalar(e, y, from, type);
   }
   if (isa<IntegerType>(x.getType()))

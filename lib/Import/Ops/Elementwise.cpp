@@ -92,8 +92,7 @@ LogicalResult importPow(NodeContext &ctx) {
     return ctx.setOutput(
         0, e.binary(BinaryKind::Pow, base, e.convert(exponent, type)));
   if (!isFloat(exponent))
-    return ctx.setOutput(
-        0, e.binary(BinaryKind::Pow, base, e.convert(exponent, type)));
+    return ctx.setOutput(0, e.binary(BinaryKind::Pow, base, exponent));
   Value power = e.binary(BinaryKind::Pow,
                          e.convert(base, elementTypeOf(exponent)), exponent);
   return ctx.setOutput(0, e.convert(power, type));

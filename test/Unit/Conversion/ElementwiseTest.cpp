@@ -421,6 +421,24 @@ TEST(Elementwise, PowWithAnotherExponentType) {
               [](Real x, Real y) { return std::trunc(std::pow(x, y)); })}});
 }
 
+/// An exponent is negative by its own signedness, not by the base's.
+TEST(Elementwise, PowBySignednessOfTheExponent) {
+  auto expect = [](const Tensor &a, const Tensor &b) {
+    check({"eff.binary pow %a0, %a1",
+           {a, b},
+           {zip(a.element, a.shape, a, b, [&](Real x, Real y) {
+             return wrap(a.element, power(a.element, x, y));
+           })}});
+  };
+  Tensor large("ui8", {5}, {130, 199, 128, 131, 200});
+  Tensor negative("i8", {5}, {-1, -2, -3, -1, -4});
+  expect(Tensor("ui8", {5}, {1, 3, 2, 5, 255}), large);
+  expect(Tensor("i32", {5}, {1, 3, 2, -1, -1}), large);
+  expect(Tensor("i8", {5}, {1, 3, -1, -1, -1}), large);
+  expect(Tensor("ui8", {5}, {1, 3, 2, 255, 0}), negative);
+  expect(Tensor("i32", {5}, {1, 3, 2, -1, -1}), negative);
+}
+
 TEST(Elementwise, Logic) {
   Random random;
   Tensor a = random.integers({9, 7}, 0, 1, "i1"),
