@@ -198,6 +198,30 @@ Value KernelEmitter::element(Value tensor, ArrayRef<Value> indices) {
   return definedElement(cast<OpResult>(tensor), indices);
 }
 
+Value KernelEmitter::elementOrZero(Value tensor, ArrayRef<Value> indices,
+                                   ArrayRef<int64_t> axes) {
+  Value some;
+  for (int64_t axis : axes) {
+    AffineExpr extent = eff::getDim(tensor.getType(), axis);
+    if (eff::getConstant(extent).value_or(0) > 0)
+      continue;
+    Value here = compare(arith::CmpIPredicate::sgt, size(extent), index(0));
+    some = some ? b.createOrFold<arith::AndIOp>(loc, some, here) : here;
+  }
+  if (!some)
+    return element(tensor, indices);
+  Type type =
+      getScalarType(cast<RankedTensorType>(tensor.getType()).getElementType());
+  auto ifOp = scf::IfOp::create(b, loc, TypeRange{type}, some,
+                                /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(ifOp.thenBlock());
+  scf::YieldOp::create(b, loc, element(tensor, indices));
+  b.setInsertionPointToStart(ifOp.elseBlock());
+  scf::YieldOp::create(b, loc, constant(type, 0));
+  return ifOp.getResult(0);
+}
+
 Value KernelEmitter::wideElement(Value tensor, ArrayRef<Value> indices) {
   Value value = element(tensor, indices);
   if (value.getType().isF16() || value.getType().isBF16())

@@ -81,6 +81,11 @@ public:
 
   /// The scalar value of an element of any tensor of the region. Bools are i1.
   mlir::Value element(mlir::Value tensor, llvm::ArrayRef<mlir::Value> indices);
+  /// The element, or 0 where one of these axes has no elements at run time, so
+  /// that no index into it is in range: nothing is read then.
+  mlir::Value elementOrZero(mlir::Value tensor,
+                            llvm::ArrayRef<mlir::Value> indices,
+                            llvm::ArrayRef<int64_t> axes);
   /// The element as f32, or f64 where the tensor is f64: what sums are made in.
   mlir::Value wideElement(mlir::Value tensor,
                           llvm::ArrayRef<mlir::Value> indices);

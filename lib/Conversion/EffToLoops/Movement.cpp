@@ -205,7 +205,8 @@ Value padIndex(KernelEmitter &e, PadMode mode, Value index, Value extent,
   case PadMode::Edge:
     return e.minimum(e.maximum(index, zero), e.sub(extent, e.index(1)));
   case PadMode::Wrap: {
-    Value remainder = e.b.createOrFold<arith::RemSIOp>(e.loc, index, extent);
+    Value divisor = e.maximum(extent, e.index(1));
+    Value remainder = e.b.createOrFold<arith::RemSIOp>(e.loc, index, divisor);
     Value negative = e.compare(arith::CmpIPredicate::slt, remainder, zero);
     return e.b.createOrFold<arith::SelectOp>(
         e.loc, negative, e.add(remainder, extent), remainder);
@@ -230,6 +231,7 @@ Value emitPad(KernelEmitter &e, PadOp op, ArrayRef<Value> indices) {
   Type type =
       getScalarType(cast<RankedTensorType>(op.getType()).getElementType());
   Indices operand;
+  SmallVector<int64_t> repeated;
   Value inside;
   for (size_t i = 0; i < from.size(); ++i) {
     AffineExpr low = op.getLow().getExprs()[i];
@@ -238,11 +240,18 @@ Value emitPad(KernelEmitter &e, PadOp op, ArrayRef<Value> indices) {
       continue;
     }
     Value shifted = e.sub(indices[i], e.size(low));
-    operand.push_back(
-        padIndex(e, op.getMode(), shifted, e.size(from[i]), inside));
+    Value extent = e.size(from[i]);
+    operand.push_back(padIndex(e, op.getMode(), shifted, extent, inside));
+    if (op.getMode() == PadMode::Constant ||
+        getConstant(from[i]).value_or(0) > 0)
+      continue;
+    // An axis without elements has none to repeat.
+    repeated.push_back(i);
+    e.report(e.compare(arith::CmpIPredicate::eq, extent, e.index(0)),
+             /*EFFRT_KERNEL_INDEX_OUT_OF_RANGE=*/1);
   }
   if (!inside)
-    return e.element(op.getX(), operand);
+    return e.elementOrZero(op.getX(), operand, repeated);
   auto fill = [&]() -> Value {
     return op.getValue()
                ? e.element(op.getValue(),
@@ -282,15 +291,16 @@ Value emitGather(KernelEmitter &e, GatherOp op, ArrayRef<Value> indices) {
   Indices operand(indices.take_front(axis));
   operand.push_back(index);
   llvm::append_range(operand, indices.drop_front(axis + rank));
-  return e.element(op.getX(), operand);
+  return e.elementOrZero(op.getX(), operand, axis);
 }
 
 Value emitGatherElements(KernelEmitter &e, GatherElementsOp op,
                          ArrayRef<Value> indices) {
   Indices operand(indices);
-  operand[op.getAxis()] = checkedIndex(e, op.getIndices(), indices,
-                                       e.sizeOf(op.getX(), op.getAxis()));
-  return e.element(op.getX(), operand);
+  int64_t axis = op.getAxis();
+  operand[axis] =
+      checkedIndex(e, op.getIndices(), indices, e.sizeOf(op.getX(), axis));
+  return e.elementOrZero(op.getX(), operand, axis);
 }
 
 Value emitGatherND(KernelEmitter &e, GatherNDOp op, ArrayRef<Value> indices) {
@@ -298,14 +308,16 @@ Value emitGatherND(KernelEmitter &e, GatherNDOp op, ArrayRef<Value> indices) {
   int64_t outer = indexDims.size() - 1, batch = op.getBatchDims();
   int64_t tuple = *getConstant(indexDims.back());
   Indices operand(indices.take_front(batch));
+  SmallVector<int64_t> axes;
   for (int64_t i = 0; i < tuple; ++i) {
+    axes.push_back(batch + i);
     Indices at(indices.take_front(outer));
     at.push_back(e.index(i));
     operand.push_back(
         checkedIndex(e, op.getIndices(), at, e.sizeOf(op.getX(), batch + i)));
   }
   llvm::append_range(operand, indices.drop_front(outer));
-  return e.element(op.getX(), operand);
+  return e.elementOrZero(op.getX(), operand, axes);
 }
 
 /// Halves of the last dim are rotated against each other (see RopeOp).

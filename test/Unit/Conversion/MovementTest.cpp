@@ -238,6 +238,26 @@ TEST(Movement, Gather) {
       }
 }
 
+/// Without elements no index is right; nothing may be read.
+TEST(Movement, AxesWithoutElements) {
+  Tensor x("f32", {0, 5}), y("f32", {3, 5});
+  for (std::string text :
+       {"eff.gather %a0[%a1] axis 0", "eff.gather_nd %a0[%a1]",
+        "eff.gather_elements %a0[%a1] axis 0", "eff.pad wrap %a0 <1, 0>",
+        "eff.pad edge %a0 <1, 0>", "eff.pad reflect %a0 <1, 0>"}) {
+    Shape indices = {3};
+    if (text.find("_nd") != text.npos)
+      indices = {3, 1};
+    if (text.find("_elements") != text.npos)
+      indices = {3, 5};
+    LoopCase c{text, {x}, {y}, {}, {{0, "s0"}}};
+    if (text.find("gather") != text.npos)
+      c.inputs.push_back(Tensor("i64", indices));
+    c.error = 1;
+    check(c);
+  }
+}
+
 TEST(Movement, GatherReportsIndicesOutOfRange) {
   Random random;
   for (int64_t bad : {7, -8, 1000000, -1000000}) {
