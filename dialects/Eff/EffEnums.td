@@ -75,6 +75,10 @@ def Eff_ResizeMode : Eff_Kind<"ResizeMode", "interpolation", [
   Case<"Nearest", 0, "nearest">, Case<"Linear", 1, "linear">, Case<"Cubic", 2, "cubic">]>;
 def Eff_ResizeModeAttr : Eff_KindAttr<Eff_ResizeMode, "resize_mode">;
 
+def Eff_SamplePadding : Eff_Kind<"SamplePadding", "what lies outside an image", [
+  Case<"Zeros", 0, "zeros">, Case<"Border", 1, "border">, Case<"Reflection", 2, "reflection">]>;
+def Eff_SamplePaddingAttr : Eff_KindAttr<Eff_SamplePadding, "sample_padding">;
+
 // ONNX Resize, attribute coordinate_transformation_mode.
 def Eff_CoordinateMode : Eff_Kind<"CoordinateMode", "where an output pixel lies in the input", [
   Case<"HalfPixel", 0, "half_pixel">, Case<"HalfPixelSymmetric", 1, "half_pixel_symmetric">,

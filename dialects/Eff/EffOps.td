@@ -12,6 +12,8 @@ include "Eff/ShapeOps.td"
 include "Eff/ReduceOps.td"
 include "Eff/NormOps.td"
 include "Eff/WindowOps.td"
+include "Eff/SampleOps.td"
+include "Eff/SignalOps.td"
 include "Eff/AttentionOps.td"
 
 #endif // EFF_OPS_TD

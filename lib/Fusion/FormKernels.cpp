@@ -155,8 +155,17 @@ private:
       return false;
     if (isa<ConvOp, PoolOp, PoolIndicesOp, ResizeOp, MatmulOp, LinearOp,
             AttentionOp, ScanOp, TopKOp, ScatterElementsOp, ScatterNDOp,
-            ConvTransposeOp, GroupNormOp, ArgReduceOp>(user))
+            ConvTransposeOp, GroupNormOp, ArgReduceOp, RoiAlignOp, RoiPoolOp,
+            DeformConvOp, Col2ImOp, DetOp>(user))
       return false;
+    // Without overlapping frames every element is read once.
+    if (auto dft = dyn_cast<DftOp>(user))
+      return !dft.getHop() && op->getResult(0) == dft.getX() &&
+             op->getResult(0) != dft.getTwiddles();
+    // Places are read once, pixels many times.
+    if (auto sample = dyn_cast<SampleOp>(user))
+      return op->getResult(0) == sample.getPlaces() &&
+             op->getResult(0) != sample.getX();
     // Parameters of a norm and indices of a gather are read often: only what is
     // a view of memory may be pulled there.
     if (isa<GatherOp, GatherElementsOp, GatherNDOp, RopeOp>(user) &&

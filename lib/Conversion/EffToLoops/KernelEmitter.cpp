@@ -232,7 +232,7 @@ Value KernelEmitter::wideElement(Value tensor, ArrayRef<Value> indices) {
 Value KernelEmitter::definedElement(OpResult result, ArrayRef<Value> indices) {
   Operation *op = result.getOwner();
   for (auto *emit : {emitElementwise, emitMovement, emitReduction, emitWindow,
-                     emitContraction})
+                     emitRoi, emitContraction})
     if (Value value = emit(*this, op, indices))
       return value;
   failedOp = op;
@@ -427,7 +427,8 @@ static Operation *findAnchor(effk::KernelOp kernel) {
             eff::ReduceOp, eff::ArgReduceOp, eff::ScanOp, eff::TopKOp,
             eff::SoftmaxOp, eff::LayerNormOp, eff::RMSNormOp, eff::GroupNormOp,
             eff::PoolOp, eff::PoolIndicesOp, eff::ScatterElementsOp,
-            eff::ScatterNDOp, eff::AttentionOp, eff::ConcatOp, eff::PadOp>(op))
+            eff::ScatterNDOp, eff::AttentionOp, eff::ConcatOp, eff::PadOp,
+            eff::SampleOp, eff::DeformConvOp, eff::DftOp, eff::DetOp>(op))
       return &op;
   return nullptr;
 }
@@ -437,7 +438,8 @@ LogicalResult KernelEmitter::emitBody() {
   if (anchor) {
     loc = anchor->getLoc();
     for (auto *emit :
-         {emitSequentialKernel, emitRowKernel, emitAttentionKernel})
+         {emitSequentialKernel, emitRowKernel, emitAttentionKernel,
+          emitSampleKernel, emitDeformConvKernel, emitDftKernel, emitDetKernel})
       if (succeeded(emit(*this, anchor)))
         return success();
     if (!options.plain)

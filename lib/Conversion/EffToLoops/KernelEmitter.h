@@ -202,6 +202,8 @@ mlir::Value emitReduction(KernelEmitter &e, mlir::Operation *op,
                           llvm::ArrayRef<mlir::Value> indices);
 mlir::Value emitWindow(KernelEmitter &e, mlir::Operation *op,
                        llvm::ArrayRef<mlir::Value> indices);
+mlir::Value emitRoi(KernelEmitter &e, mlir::Operation *op,
+                    llvm::ArrayRef<mlir::Value> indices);
 mlir::Value emitContraction(KernelEmitter &e, mlir::Operation *op,
                             llvm::ArrayRef<mlir::Value> indices);
 
@@ -219,6 +221,11 @@ mlir::Value bitcastScalar(KernelEmitter &e, mlir::Value x, mlir::Type to);
 mlir::LogicalResult emitRowKernel(KernelEmitter &e, mlir::Operation *anchor);
 mlir::LogicalResult emitReduceKernel(KernelEmitter &e, mlir::Operation *anchor);
 mlir::LogicalResult emitSequentialKernel(KernelEmitter &e,
+                                         mlir::Operation *anchor);
+mlir::LogicalResult emitSampleKernel(KernelEmitter &e, mlir::Operation *anchor);
+mlir::LogicalResult emitDftKernel(KernelEmitter &e, mlir::Operation *anchor);
+mlir::LogicalResult emitDetKernel(KernelEmitter &e, mlir::Operation *anchor);
+mlir::LogicalResult emitDeformConvKernel(KernelEmitter &e,
                                          mlir::Operation *anchor);
 mlir::LogicalResult emitWindowKernel(KernelEmitter &e, mlir::Operation *anchor);
 mlir::LogicalResult emitLinearKernel(KernelEmitter &e, mlir::Operation *anchor);

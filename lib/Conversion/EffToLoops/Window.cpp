@@ -214,6 +214,53 @@ Value emitPoolIndices(KernelEmitter &e, PoolIndicesOp op,
   return arith::IndexCastOp::create(b, e.loc, b.getI64Type(), best);
 }
 
+/// The sum of the taps of all windows that cover a pixel.
+Value emitCol2Im(KernelEmitter &e, Col2ImOp op, ArrayRef<Value> indices) {
+  Dims x = getDims(op.getX().getType());
+  size_t spatial = op.getStrides().size();
+  Type type = accumulatorType(e, op.getX());
+  OpBuilder &b = e.b;
+  Value zero = e.constant(type, 0);
+  auto step = [&](ArrayRef<Value> taps, ValueRange a) {
+    Indices source{indices[0], indices[1]};
+    llvm::append_range(source, taps);
+    Value covers;
+    for (size_t i = 0; i < spatial; ++i) {
+      Value stride = e.index(op.getStrides()[i]);
+      Value place = e.sub(e.add(indices[i + 2], e.index(op.getPads()[i])),
+                          e.mul(taps[i], e.index(op.getDilations()[i])));
+      // Negative places become large: no window is there.
+      Value window = e.div(place, stride);
+      Value exact =
+          e.compare(arith::CmpIPredicate::eq, e.mul(window, stride), place);
+      Value inside = e.compare(arith::CmpIPredicate::ult, window,
+                               e.size(x[2 + spatial + i]));
+      Value start = e.compare(arith::CmpIPredicate::sge, place, e.index(0));
+      for (Value condition : {exact, inside, start})
+        covers = covers
+                     ? b.createOrFold<arith::AndIOp>(e.loc, covers, condition)
+                     : condition;
+      source.push_back(window);
+    }
+    auto ifOp = scf::IfOp::create(b, e.loc, TypeRange{type}, covers,
+                                  /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(ifOp.thenBlock());
+    Value tap = e.wideElement(op.getX(), source);
+    Value sum = isa<FloatType>(type)
+                    ? arith::AddFOp::create(b, e.loc, a[0], tap, e.sumFlags())
+                          .getResult()
+                    : arith::AddIOp::create(b, e.loc, a[0], tap).getResult();
+    scf::YieldOp::create(b, e.loc, sum);
+    b.setInsertionPointToStart(ifOp.elseBlock());
+    scf::YieldOp::create(b, e.loc, a[0]);
+    return SmallVector<Value>{ifOp.getResult(0)};
+  };
+  Value sum = e.reduceNest(ArrayRef(x).slice(2, spatial), zero, step)[0];
+  return convertScalar(e, sum, type,
+                       cast<RankedTensorType>(op.getType()).getElementType());
+}
+
 /// The operand rows of one output pixel are accumulated over all channels in
 /// scratch.
 LogicalResult emitPoolKernel(KernelEmitter &e, PoolOp op) {
@@ -271,6 +318,7 @@ Value emitWindow(KernelEmitter &e, Operation *op, ArrayRef<Value> indices) {
       .Case([&](PoolOp pool) { return emitPool(e, pool, indices); })
       .Case(
           [&](PoolIndicesOp pool) { return emitPoolIndices(e, pool, indices); })
+      .Case([&](Col2ImOp op) { return emitCol2Im(e, op, indices); })
       .Case([&](ResizeOp resize) { return emitResize(e, resize, indices); })
       .Default([](Operation *) { return Value(); });
 }
