@@ -149,21 +149,21 @@ static Value emitGroupNorm(Emitter &e, Value x, Value scale, Value bias,
   return e.add(y, perChannel(e, bias, rank));
 }
 
-static LogicalResult buildGroupNorm(NodeContext &ctx, Value scale, Value bias,
-                                    AffineExpr groups) {
-  Emitter e(ctx);
-  Value x = ctx.input(0);
+static Value buildGroupNorm(Emitter &e, Value x, Value scale, Value bias,
+                            AffineExpr groups) {
+  NodeContext &ctx = e.ctx;
   double epsilon = ctx.attrFloat("epsilon", 1e-5f);
   std::optional<int64_t> channels = getConstant(e.dim(x, 1));
   std::optional<int64_t> count = getConstant(groups);
-  if (count && (*count < 1 || (channels && *channels % *count != 0)))
-    return ctx.error("the number of groups, " + Twine(*count) +
-                     ", does not divide the number of channels");
+  if (count && (*count < 1 || (channels && *channels % *count != 0))) {
+    (void)ctx.error("the number of groups, " + Twine(*count) +
+                    ", does not divide the number of channels");
+    return {};
+  }
   if (!channels || !count)
-    return ctx.setOutput(0, emitGroupNorm(e, x, scale, bias, groups, epsilon));
-  return ctx.setOutput(0,
-                       ctx.create<GroupNormOp>(x, scale, bias, uint64_t(*count),
-                                               llvm::APFloat(epsilon)));
+    return emitGroupNorm(e, x, scale, bias, groups, epsilon);
+  return ctx.create<GroupNormOp>(x, scale, bias, uint64_t(*count),
+                                 llvm::APFloat(epsilon));
 }
 
 LogicalResult importInstanceNorm(NodeContext &ctx) {
@@ -173,8 +173,9 @@ LogicalResult importInstanceNorm(NodeContext &ctx) {
   if (rankOf(x) < 3)
     return ctx.error("the operand has rank " + Twine(rankOf(x)) +
                      ", at least 3 is needed");
-  return buildGroupNorm(ctx, ctx.input(1), ctx.input(2),
-                        getDim(x.getType(), 1));
+  Emitter e(ctx);
+  return ctx.setOutput(
+      0, buildGroupNorm(e, x, ctx.input(1), ctx.input(2), e.dim(x, 1)));
 }
 
 LogicalResult importGroupNorm(NodeContext &ctx) {
@@ -200,7 +201,41 @@ LogicalResult importGroupNorm(NodeContext &ctx) {
       *vector = e.reshape(e.broadcast(column, {count, size}), {channels});
     }
   }
-  return buildGroupNorm(ctx, scale, bias, count);
+  return ctx.setOutput(0, buildGroupNorm(e, x, scale, bias, count));
+}
+
+/// GroupNorm of com.microsoft: channels last unless told otherwise, in the type
+/// of scale and bias, with SiLU behind it.
+LogicalResult importMsGroupNorm(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(3)))
+    return failure();
+  Emitter e(ctx);
+  Value x = ctx.input(0), scale = ctx.input(1), bias = ctx.input(2);
+  std::optional<int64_t> groups = ctx.attrInt("groups");
+  int64_t activation = ctx.attrInt("activation", 0);
+  bool last = ctx.attrBool("channels_last", true);
+  int64_t rank = rankOf(x);
+  if (!groups || *groups < 1)
+    return ctx.error("attribute groups is missing or not positive");
+  if (activation != 0 && activation != 1)
+    return ctx.error("attribute activation is " + Twine(activation));
+  if (rank < 3 || rankOf(scale) != 1 || rankOf(bias) != 1)
+    return ctx.error("needs an operand of rank 3 or more, and scale and bias "
+                     "of rank 1");
+  SmallVector<int64_t> first{0, rank - 1}, back{0};
+  for (int64_t i = 1; i < rank - 1; ++i) {
+    first.push_back(i);
+    back.push_back(i + 1);
+  }
+  back.push_back(1);
+  Value wide = e.convert(x, elementTypeOf(scale));
+  Value y = buildGroupNorm(e, last ? e.transpose(wide, first) : wide, scale,
+                           bias, e.constant(*groups));
+  if (y && activation)
+    y = e.unary(UnaryKind::Silu, y);
+  if (y && last)
+    y = e.transpose(y, back);
+  return ctx.setOutput(0, e.convert(y, elementTypeOf(x)));
 }
 
 // Batch normalisation ---------------------------------------------------------

@@ -40,7 +40,8 @@ LogicalResult importCenterCropPad(NodeContext &ctx) {
     return ctx.error("shape has " + Twine(sizes->size()) + " elements for " +
                      Twine(axes.size()) + " axes");
   AffineExpr zero = e.constant(0);
-  Dims low(rankOf(x), zero), high = low;
+  Dims low(rankOf(x), zero), result = e.dims(x);
+  bool pads = false;
   for (auto [i, given] : llvm::enumerate(axes)) {
     std::optional<int64_t> axis = normalizeAxis(ctx, given, rankOf(x));
     if (!axis)
@@ -54,9 +55,15 @@ LogicalResult importCenterCropPad(NodeContext &ctx) {
                 simplify(from - surplus));
     AffineExpr missing = ctx.maxSize(simplify(to - from), zero);
     low[*axis] = simplify(missing.floorDiv(2));
-    high[*axis] = simplify(missing - low[*axis]);
+    result[*axis] = to;
+    pads |= getConstant(missing) != 0;
   }
-  return ctx.setOutput(0, e.pad(x, low, high));
+  if (!x || !pads)
+    return ctx.setOutput(0, x);
+  return ctx.setOutput(
+      0, ctx.createTyped<PadOp>(makeTensorType(elementTypeOf(x), result),
+                                PadMode::Constant, x, Value(),
+                                DimsAttr::get(ctx.context(), low)));
 }
 
 LogicalResult importEyeLike(NodeContext &ctx) {

@@ -253,6 +253,9 @@ LogicalResult importDFT(NodeContext &ctx) {
       return ctx.unsupported("dft_length (input 1) is computed from data",
                              "make it an initializer");
   }
+  // Far beyond any memory; finding factors of such a number would take long.
+  if (t.length && getConstant(t.length).value_or(0) > int64_t(1) << 32)
+    return ctx.error("dft_length is " + toString(t.length));
   if (runtimeAxis)
     return importRuntimeAxis(e, t);
   if (ctx.bounds(transformLength(e, t, *axis)).second < 1)
