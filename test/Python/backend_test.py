@@ -6,8 +6,10 @@ that xfail-static.txt names must fail; one that passes nevertheless is an error,
 training are no tensors of numbers, which is all that a compiled library takes.
 """
 import argparse
+import os
 import pathlib
 import re
+import subprocess
 import sys
 import time
 import unittest
@@ -53,6 +55,7 @@ def expected_failures():
 def make_suite(data, args):
     """The tests that BackendTest makes, with onnx's own include, exclude and xfail."""
     tests = [test for test in suite.read_list() if test.kind in args.kinds.split(",") and test.group == "dense"]
+    tests = tests[args.slice[0]::args.slice[1]]
     onnx.backend.test.runner.load_model_tests = load_cases(data, tests, harness.Tolerances())
     backend_test = onnx.backend.test.runner.Runner(TestedBackend, __name__, {"opt_level": args.opt_level})
     backend_test.include(args.include).exclude("_cuda$")
@@ -71,8 +74,28 @@ def arguments():
     parser.add_argument("--include", default="_cpu$", help="only tests whose name matches this")
     parser.add_argument("--exclude", action="append", default=[], help="not these (repeatable)")
     parser.add_argument("--opt-level", type=int, default=3, help="0 to 3 (default: 3)")
+    parser.add_argument("--jobs", type=int, default=int(os.environ.get("EFFC_TEST_JOBS", 2)), help="processes (default: 2)")
+    parser.add_argument("--slice", type=lambda text: [int(part) for part in text.split("/")], default=None,
+                        help="only the tests of one process: 0/2 or 1/2")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for every test")
     return parser.parse_args()
+
+
+def run_processes(jobs):
+    """The tests in several processes: a crash ends only one. Each has a closing line, or counts as a failure."""
+    command = [sys.executable, *sys.argv]
+    runs = [subprocess.Popen([*command, f"--slice={index}/{jobs}"], stdout=subprocess.PIPE, text=True) for index in range(jobs)]
+    total, status = [0, 0, 0], 0
+    for run in runs:
+        output, _ = run.communicate()
+        closing = re.search(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", output, re.M)
+        counts = [int(count) for count in closing.groups()] if closing else [0, 1, 0]
+        if not closing:
+            print(f"a process ended with {run.returncode}; -v shows its last test")
+        print(output[:closing.start()] if closing else output, end="")
+        total, status = [a + b for a, b in zip(total, counts)], status or run.returncode
+    print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
+    return 1 if status or total[1] or not sum(total) else 0
 
 
 def main():
@@ -81,6 +104,9 @@ def main():
     if data is None:
         print("SKIP all: there are no backend tests here\n0 passed, 0 failed, 1 skipped")
         return 0
+    if args.slice is None and args.jobs > 1:
+        return run_processes(args.jobs)
+    args.slice = args.slice or [0, 1]
     tests = make_suite(data, args)
     start = time.monotonic()
     result = unittest.TextTestRunner(verbosity=2 if args.verbose else 0).run(tests)
