@@ -15,12 +15,18 @@ Value emitConstant(KernelEmitter &e, ConstantOp op) {
   auto dense = dyn_cast<DenseElementsAttr>(op.getValue());
   if (!dense || !dense.isSplat())
     return {};
-  Type type = getScalarType(dense.getElementType());
+  Type element = dense.getElementType(), type = getScalarType(element);
   if (isa<FloatType>(type))
     return arith::ConstantOp::create(
         e.b, e.loc, e.b.getFloatAttr(type, dense.getSplatValue<APFloat>()));
-  return arith::ConstantOp::create(
-      e.b, e.loc, e.b.getIntegerAttr(type, dense.getSplatValue<APInt>()));
+  // Small floats are their bits, small integers extend to a byte.
+  bool isFloat = isa<FloatType>(element);
+  APInt bits = isFloat ? dense.getSplatValue<APFloat>().bitcastToAPInt()
+                       : dense.getSplatValue<APInt>();
+  unsigned width = type.getIntOrFloatBitWidth();
+  bits = isFloat || isUnsignedType(element) ? bits.zextOrTrunc(width)
+                                            : bits.sextOrTrunc(width);
+  return arith::ConstantOp::create(e.b, e.loc, e.b.getIntegerAttr(type, bits));
 }
 
 /// Element `position` of a short list of sizes.

@@ -138,6 +138,27 @@ TEST(SmallTypes, HoldsFewBits) {
   }
 }
 
+/// A splat is part of the kernel.
+TEST(SmallTypes, SelectsAConstant) {
+  Tensor x("f32", {4}, std::vector<Real>{1, 2, 3, 4});
+  Tensor condition("i1", {4}, std::vector<Real>{0, 1, 0, 1});
+  for (auto &[type, text] :
+       std::map<std::string, std::string>{{"i4", "-3"},
+                                          {"ui4", "13"},
+                                          {"f8E4M3FN", "-3.0"},
+                                          {"f4E2M1FN", "-3.0"}}) {
+    SCOPED_TRACE(type);
+    Real c = type == "ui4" ? 13 : -3;
+    check({"  %c = eff.constant dense<" + text + "> : tensor<" + type +
+               ">\n  %0 = eff.convert %a0 : ($0) -> $r:" + type +
+               " \n  %1 = eff.select %a1, %0, %c : ($1, $r:" + type +
+               " , tensor<" + type + ">) -> $r:" + type +
+               " \n  %r = eff.convert %1 : ($r:" + type + " ) -> $r",
+           {x, condition},
+           {Tensor("f32", {4}, std::vector<Real>{c, 2, c, 4})}});
+  }
+}
+
 TEST(SmallTypes, BitcastKeepsBits) {
   Tensor x("f32", {4}, std::vector<Real>{1, -2, 0.5, 0});
   checkBoth(
