@@ -29,6 +29,24 @@ bool isQuantizable(NodeContext &ctx, Type type) {
   return false;
 }
 
+/// A vector of one element or of `length`, which only a run tells, as one of
+/// `length`.
+static Value fitToLength(Emitter &e, Value parameter, AffineExpr length) {
+  NodeContext &ctx = e.ctx;
+  AffineExpr own = e.dim(parameter, 0);
+  if (!parameter || getConstant(own) || own == length)
+    return parameter;
+  if (failed(ctx.requireEqual(simplify((own - 1) * (own - length)),
+                              e.constant(0),
+                              "a scale or zero point must be one number, or "
+                              "one for each index of its axis")))
+    return {};
+  Type i64 = ctx.builder().getI64Type();
+  Value index = e.iota(i64, {length}, 0, e.constant(0));
+  Value last = ctx.dimValues({simplify(own - 1)}, i64, {});
+  return e.gather(parameter, e.binary(BinaryKind::Min, index, last), 0);
+}
+
 Value alignParameter(Emitter &e, Value parameter, Value x, int64_t axis,
                      int64_t block) {
   if (!parameter || !x)
@@ -42,8 +60,9 @@ Value alignParameter(Emitter &e, Value parameter, Value x, int64_t axis,
     if (axis >= rankOf(x))
       return parameter;
     Dims shape(dims.size() - axis, e.constant(1));
-    shape[0] = own[0];
-    return e.reshape(parameter, shape);
+    Value fitted = fitToLength(e, parameter, dims[axis]);
+    shape[0] = e.dim(fitted, 0);
+    return e.reshape(fitted, shape);
   }
   if (own.size() != dims.size() || block < 1) {
     (void)e.ctx.error("the scale has rank " + Twine(own.size()) +
@@ -217,14 +236,23 @@ LogicalResult importDynamicQuantizeLinear(NodeContext &ctx) {
   return ctx.setOutput(2, y.zero);
 }
 
-/// The zero point or scale of a matrix: one number, one for each row of A (or
-/// column of B), or with batch dims in full.
-static Value alignToRows(Emitter &e, Value parameter) {
+/// The zero point or scale of matrix A: one number, one for each row, or with
+/// batch dims in full.
+static Value alignToRows(Emitter &e, Value parameter, Value a) {
   if (!parameter || rankOf(parameter) != 1)
     return parameter;
   if (getConstant(e.dim(parameter, 0)) == 1)
     return e.reshape(parameter, {});
-  return e.unsqueeze(parameter, {1});
+  if (rankOf(a) >= 2)
+    parameter = fitToLength(e, parameter, e.dim(a, rankOf(a) - 2));
+  return parameter ? e.unsqueeze(parameter, {1}) : Value();
+}
+
+/// That of matrix B: one number, or one for each column.
+static Value alignToColumns(Emitter &e, Value parameter, Value b) {
+  if (!parameter || rankOf(parameter) != 1 || rankOf(b) < 2)
+    return withoutUnitDim(e, parameter);
+  return withoutUnitDim(e, fitToLength(e, parameter, e.dim(b, rankOf(b) - 1)));
 }
 
 Value withoutUnitDim(Emitter &e, Value parameter) {
@@ -249,8 +277,9 @@ LogicalResult importMatMulInteger(NodeContext &ctx) {
   if (failed(ctx.requireInputs(2, 4)))
     return failure();
   Emitter e(ctx);
-  Value a = emitCentred(e, ctx.input(0), alignToRows(e, ctx.input(2)));
-  Value b = emitCentred(e, ctx.input(1), withoutUnitDim(e, ctx.input(3)));
+  Value a = ctx.input(0), b = ctx.input(1);
+  a = emitCentred(e, a, alignToRows(e, ctx.input(2), a));
+  b = emitCentred(e, b, alignToColumns(e, ctx.input(3), b));
   return ctx.setOutput(0, emitMatMul(e, a, b));
 }
 
@@ -281,13 +310,15 @@ LogicalResult importQLinearMatMul(NodeContext &ctx) {
   for (unsigned index : {0u, 3u, 7u})
     if (!isQuantizable(ctx, elementTypeOf(ctx.input(index))))
       return failure();
-  Value a = emitCentred(e, ctx.input(0), alignToRows(e, ctx.input(2)));
-  Value b = emitCentred(e, ctx.input(3), withoutUnitDim(e, ctx.input(5)));
+  Value x = ctx.input(0), w = ctx.input(3);
+  Value a = emitCentred(e, x, alignToRows(e, ctx.input(2), x));
+  Value b = emitCentred(e, w, alignToColumns(e, ctx.input(5), w));
   Value sum = emitMatMul(e, a, b);
-  return ctx.setOutput(0, emitRequantize(e, sum, alignToRows(e, ctx.input(1)),
-                                         withoutUnitDim(e, ctx.input(4)),
-                                         alignToRows(e, ctx.input(6)),
-                                         alignToRows(e, ctx.input(7))));
+  return ctx.setOutput(0,
+                       emitRequantize(e, sum, alignToRows(e, ctx.input(1), x),
+                                      alignToColumns(e, ctx.input(4), w),
+                                      alignToRows(e, ctx.input(6), x),
+                                      alignToRows(e, ctx.input(7), x)));
 }
 
 Value emitQLinearConv(Emitter &e, Value operand) {

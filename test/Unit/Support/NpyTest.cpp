@@ -94,6 +94,29 @@ TEST(Npy, ReadsOtherSpellings) {
   EXPECT_EQ(bools->data, (std::vector<uint8_t>{0, 1, 1, 1}));
 }
 
+// ml_dtypes writes all types of a byte as V1, but for one.
+TEST(Npy, TakesBytesForTheTypeThatIsMeant) {
+  auto array = parse(makeNpy(header("|V1", "(4,)"), {0x0f, 0xf7, 0x08, 3}));
+  ASSERT_TRUE(array);
+  EXPECT_EQ(array->dtype, npyBytes);
+  NpyArray natural = *array, four = *array, plain = *array;
+  ASSERT_TRUE(adoptType(*array, EFFRT_DTYPE_I4));
+  EXPECT_EQ(array->dtype, EFFRT_DTYPE_I4);
+  EXPECT_EQ(array->data, (std::vector<uint8_t>{0xff, 7, 0xf8, 3}));
+  ASSERT_TRUE(adoptType(natural, EFFRT_DTYPE_U2));
+  EXPECT_EQ(natural.data, (std::vector<uint8_t>{3, 3, 0, 3}));
+  ASSERT_TRUE(adoptType(four, EFFRT_DTYPE_F4E2M1FN));
+  EXPECT_EQ(four.data, (std::vector<uint8_t>{15, 7, 8, 3}));
+  EXPECT_FALSE(adoptType(plain, EFFRT_DTYPE_F32));
+  auto named = parse(makeNpy(header("<f1", "(1,)"), {0x3c}));
+  EXPECT_EQ(named->dtype, EFFRT_DTYPE_F8E5M2);
+  EXPECT_EQ(npyElementSize(EFFRT_DTYPE_F8E8M0FNU), 1u);
+  // Written so that NumPy reads it.
+  auto again = parse(formatNpy(*array));
+  EXPECT_EQ(again->dtype, npyBytes);
+  EXPECT_EQ(again->data, array->data);
+}
+
 TEST(Npy, ReadsVersionsTwoAndThree) {
   NpyArray array = makeArray(EFFRT_DTYPE_I16, {3, 3});
   std::vector<uint8_t> bytes = formatNpy(array);
