@@ -69,6 +69,10 @@ struct ConvertFloat : impl::ConvertFloatBase<ConvertFloat> {
       if (auto bitcast = dyn_cast<BitcastOp>(op))
         bitcasts[&op] = bitcast.getX().getType();
     }
+    // Before all else: whoever needs the type as it was restores it below.
+    OpBuilder atBegin = OpBuilder::atBlockBegin(&body);
+    for (BlockArgument argument : body.getArguments())
+      convertUses(argument, atBegin);
     for (Operation *op : original) {
       OpBuilder builder(op);
       if (op->hasTrait<OpTrait::IsTerminator>()) {
@@ -82,16 +86,18 @@ struct ConvertFloat : impl::ConvertFloatBase<ConvertFloat> {
         convertResults(op);
       }
     }
-    OpBuilder builder = OpBuilder::atBlockBegin(&body);
-    for (BlockArgument argument : body.getArguments())
-      convertUses(argument, builder);
     removeIdle(body);
   }
 
   /// The bits of a value are those of its own type.
   static void restoreOperand(OpOperand &operand, Type type,
                              OpBuilder &builder) {
-    if (operand.get().getType() != type)
+    if (operand.get().getType() == type)
+      return;
+    auto convert = operand.get().getDefiningOp<ConvertOp>();
+    if (convert && convert.getX().getType() == type)
+      operand.set(convert.getX());
+    else
       operand.set(ConvertOp::create(builder, operand.getOwner()->getLoc(), type,
                                     operand.get()));
   }

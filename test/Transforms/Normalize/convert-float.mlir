@@ -24,3 +24,22 @@ func.func @leaves_others(%x: tensor<4xf64>) -> tensor<4xf64> {
   %0 = eff.unary exp %x : (tensor<4xf64>) -> tensor<4xf64>
   return %0 : tensor<4xf64>
 }
+
+// An argument that is returned keeps its type, also where it is computed with.
+// CHECK-LABEL: func @returns_argument
+// CHECK-SAME: (%[[X:.+]]: tensor<4xbf16>)
+// CHECK: %[[F:.+]] = eff.convert %[[X]] : (tensor<4xbf16>) -> tensor<4xf32>
+// CHECK: eff.unary exp %[[F]] : (tensor<4xf32>) -> tensor<4xf32>
+// CHECK: return %[[X]], %{{.+}} : tensor<4xbf16>, tensor<4xbf16>
+func.func @returns_argument(%x: tensor<4xbf16>) -> (tensor<4xbf16>, tensor<4xbf16>) {
+  %0 = eff.unary exp %x : (tensor<4xbf16>) -> tensor<4xbf16>
+  return %x, %0 : tensor<4xbf16>, tensor<4xbf16>
+}
+
+// CHECK-LABEL: func @bits_of_argument
+// CHECK-SAME: (%[[X:.+]]: tensor<4xbf16>)
+// CHECK: eff.bitcast %[[X]]
+func.func @bits_of_argument(%x: tensor<4xbf16>) -> tensor<4xi16> {
+  %0 = eff.bitcast %x : (tensor<4xbf16>) -> tensor<4xi16>
+  return %0 : tensor<4xi16>
+}
