@@ -2,6 +2,7 @@
 #ifndef EFFC_TOOLS_EFFC_CONSOLE_H
 #define EFFC_TOOLS_EFFC_CONSOLE_H
 
+#include "Format.h"
 #include "effc/Driver/Diagnostic.h"
 #include <CLI/CLI.hpp>
 #include <functional>
@@ -54,11 +55,6 @@ void addOps(CLI::App &app, Console &console, Action &action);
 std::pair<std::string, std::string> splitPair(const std::string &text,
                                               const std::string &option);
 int64_t parseInteger(const std::string &text, const std::string &option);
-
-/// "1.5 MB" and the like.
-std::string formatBytes(uint64_t bytes);
-/// printf into a string.
-std::string format(const char *text, ...) __attribute__((format(printf, 1, 2)));
 
 } // namespace effc::tool
 

@@ -1,0 +1,110 @@
+// Reads the JSON of docs/schema/certificate.json with checks at every step.
+#include "CertificateText.h"
+#include "Format.h"
+#include <nlohmann/json.hpp>
+
+namespace effc::tool {
+
+using Json = nlohmann::ordered_json;
+
+/// Libraries of strangers may hold anything; a parser that recurses must not
+/// follow.
+static constexpr int maxDepth = 64;
+
+static std::string getText(const Json &object, const char *key) {
+  return object.value(key, "");
+}
+
+static std::string describeTensors(const char *title, const Json &tensors) {
+  std::string lines;
+  for (const Json &tensor : tensors) {
+    std::string shape;
+    for (const Json &size : tensor.at("shape"))
+      shape += (shape.empty() ? "" : ", ") +
+               (size.is_string() ? size.get<std::string>() : size.dump());
+    lines +=
+        format("  %-7s %s: %s [%s]\n", title, getText(tensor, "name").c_str(),
+               getText(tensor, "type").c_str(), shape.c_str());
+  }
+  return lines;
+}
+
+static std::string describeEntryPoint(const Json &program) {
+  std::string lines =
+      format("entry point %s, %zu launches", getText(program, "name").c_str(),
+             program.at("launches").size());
+  const Json &arena = program.at("arena_bytes");
+  if (arena.is_number())
+    lines += format(", %s for intermediate values",
+                    formatBytes(arena.get<uint64_t>()).c_str());
+  lines += "\n";
+  for (const Json &symbol : program.at("symbols"))
+    lines += format("  size    %s: %s to %s\n", getText(symbol, "name").c_str(),
+                    symbol.at("min").dump().c_str(),
+                    symbol.at("max").dump().c_str());
+  return lines + describeTensors("input", program.at("inputs")) +
+         describeTensors("output", program.at("outputs"));
+}
+
+static std::string describeKernels(const Json &kernels, bool list) {
+  if (!list)
+    return format("%zu kernels; -v lists them\n", kernels.size());
+  std::string lines;
+  for (const Json &kernel : kernels)
+    lines += format("kernel %s (%s): %s\n", getText(kernel, "name").c_str(),
+                    getText(kernel, "choice").c_str(),
+                    getText(kernel, "nodes").c_str());
+  return lines;
+}
+
+static std::string describe(const Json &certificate, uint64_t libraryBytes,
+                            bool kernels) {
+  const Json &model = certificate.at("model");
+  const Json &target = certificate.at("target");
+  std::string lines =
+      format("%s: compiled by effc %s for %s (%s)\n",
+             getText(certificate, "name").c_str(),
+             getText(certificate.at("compiler"), "version").c_str(),
+             getText(target, "cpu").c_str(), getText(target, "triple").c_str());
+  if (!getText(model, "file").empty())
+    lines += format("from %s, sha256 %s\n", getText(model, "file").c_str(),
+                    getText(model, "sha256").c_str());
+  lines += format(
+      "library %s, of that weights %s\n", formatBytes(libraryBytes).c_str(),
+      formatBytes(certificate.at("weights").at("bytes").get<uint64_t>())
+          .c_str());
+  for (const Json &program : certificate.at("entry_points"))
+    lines += describeEntryPoint(program);
+  for (const Json &pass : certificate.at("passes")) {
+    std::string did = getText(pass, "did");
+    lines += format("pass %s%s%s\n", getText(pass, "name").c_str(),
+                    did.empty() ? "" : ": ", did.c_str());
+  }
+  for (const Json &note : certificate.at("notes"))
+    lines += format("note: %s\n", note.get<std::string>().c_str());
+  return lines + describeKernels(certificate.at("kernels"), kernels);
+}
+
+std::optional<std::string> describeCertificate(const std::string &certificate,
+                                               uint64_t libraryBytes,
+                                               bool kernels,
+                                               std::string &error) {
+  bool tooDeep = false;
+  auto limitDepth = [&](int depth, Json::parse_event_t, Json &) {
+    tooDeep |= depth > maxDepth;
+    return !tooDeep;
+  };
+  Json json = Json::parse(certificate, limitDepth, /*allow_exceptions=*/false);
+  if (tooDeep || !json.is_object()) {
+    error = "is damaged";
+    return std::nullopt;
+  }
+  try {
+    return describe(json, libraryBytes, kernels);
+  } catch (const Json::exception &exception) {
+    error = std::string("is of another version: ") + exception.what();
+    return std::nullopt;
+  }
+}
+
+} // namespace effc::tool
