@@ -1,5 +1,6 @@
 // The function `main` of a model: options, arguments with their sizes, outputs.
 #include "Importer.h"
+#include "ModelLimits.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -10,6 +11,8 @@ namespace effc {
 
 /// As many as `#eff.dims` can name.
 static constexpr size_t maxSymbols = 4096;
+/// As the official checker.
+static constexpr int maxFunctions = 10000;
 static constexpr int64_t minOpset = 7, maxOpset = 28;
 
 /// Versions, names and counts; payloads are checked where they are read.
@@ -48,6 +51,14 @@ LogicalResult Importer::checkModel() {
     if (!names.insert(tensor.name()).second)
       return error(loc) << "initializer '" << tensor.name()
                         << "' is defined twice";
+  for (const onnx::SparseTensorProto &tensor :
+       model.graph().sparse_initializer())
+    if (!names.insert(tensor.values().name()).second)
+      return error(loc) << "initializer '" << tensor.values().name()
+                        << "' is defined twice";
+  if (model.functions_size() > maxFunctions)
+    return error(loc, DiagnosticCode::ModelTooLarge)
+           << "more than " << maxFunctions << " local functions";
   for (const onnx::FunctionProto &callee : model.functions())
     functions[callee.domain() + "\n" + callee.name() + "\n" +
               callee.overload()] = &callee;
@@ -299,6 +310,13 @@ LogicalResult Importer::importFixedInputs() {
   return success();
 }
 
+/// Of an argument or a result. All are set at once: one by one, each would copy
+/// the list.
+static DictionaryAttr getNameAttrs(Builder &builder, StringRef name) {
+  return builder.getDictionaryAttr(
+      builder.getNamedAttr("eff.name", builder.getStringAttr(name)));
+}
+
 LogicalResult Importer::importArguments() {
   Location loc = FileLineColLoc::get(context, file->name(), 0, 0);
   if (failed(collectInputs()))
@@ -328,11 +346,12 @@ LogicalResult Importer::importArguments() {
   function = func::FuncOp::create(builder, loc, "main",
                                   builder.getFunctionType(types, {}));
   Block *block = function.addEntryBlock();
+  SmallVector<DictionaryAttr> names;
   for (auto [index, input] : llvm::enumerate(inputs)) {
     top.values[input->name()] = block->getArgument(index);
-    function.setArgAttr(index, "eff.name",
-                        builder.getStringAttr(input->name()));
+    names.push_back(getNameAttrs(builder, input->name()));
   }
+  function.setAllArgAttrs(names);
   builder.setInsertionPointToEnd(block);
   return importFixedInputs();
 }
@@ -398,9 +417,10 @@ LogicalResult Importer::finishFunction() {
   func::ReturnOp::create(builder, loc, results);
   function.setType(builder.getFunctionType(function.getArgumentTypes(),
                                            ValueRange(results).getTypes()));
-  for (auto [index, output] : llvm::enumerate(outputs))
-    function.setResultAttr(index, "eff.name",
-                           builder.getStringAttr(output->name()));
+  SmallVector<DictionaryAttr> names;
+  for (const onnx::ValueInfoProto *output : outputs)
+    names.push_back(getNameAttrs(builder, output->name()));
+  function.setAllResultAttrs(names);
   // Users come after what they use, so one pass backwards removes all.
   for (Operation &op :
        llvm::make_early_inc_range(llvm::reverse(function.front())))
@@ -456,10 +476,13 @@ static OwningOpRef<ModuleOp> importBytes(ArrayRef<char> bytes, StringRef name,
   auto file = std::make_shared<ModelFile>(
       name, trusted ? StringRef(options.externalDataDir) : folder, trusted);
   std::string reason;
+  auto loc = FileLineColLoc::get(context, name, 0, 0);
+  if (!checkModelLimits(bytes, reason)) {
+    emitError(loc, DiagnosticCode::ModelTooLarge) << reason;
+    return {};
+  }
   if (!file->parse(bytes, reason)) {
-    emitError(FileLineColLoc::get(context, name, 0, 0),
-              DiagnosticCode::NotAModel)
-        << reason;
+    emitError(loc, DiagnosticCode::NotAModel) << reason;
     return {};
   }
   return Importer(file, context, options).run();

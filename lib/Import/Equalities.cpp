@@ -129,6 +129,8 @@ void Importer::unifySizes() {
   SmallVector<AffineExpr> replacements;
   for (unsigned i = 0; i < symbols.size(); ++i)
     replacements.push_back(getAffineSymbolExpr(i, context));
+  // Replaces nothing but, for a moment, one symbol.
+  SmallVector<AffineExpr> step = replacements;
   bool changed = false;
   for (Attribute key : llvm::to_vector(llvm::make_first_range(checks))) {
     ArrayRef<AffineExpr> sizes = cast<eff::DimsAttr>(key).getExprs();
@@ -142,13 +144,15 @@ void Importer::unifySizes() {
     if (!conclusion.symbol)
       continue;
     changed = true;
-    SmallVector<AffineExpr> step;
-    for (unsigned i = 0; i < symbols.size(); ++i)
+    unsigned position =
+        cast<AffineSymbolExpr>(conclusion.symbol).getPosition();
+    for (unsigned i = step.size(); i < symbols.size(); ++i)
       step.push_back(getAffineSymbolExpr(i, context));
-    step[cast<AffineSymbolExpr>(conclusion.symbol).getPosition()] =
-        conclusion.value;
+    step[position] = conclusion.value;
     for (AffineExpr &replacement : replacements)
-      replacement = eff::replaceSymbols(replacement, step);
+      if (replacement.isFunctionOfSymbol(position))
+        replacement = eff::replaceSymbols(replacement, step);
+    step[position] = conclusion.symbol;
   }
   if (changed)
     replaceSizes(replacements);

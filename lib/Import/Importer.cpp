@@ -80,7 +80,8 @@ Value Importer::lookup(ImportScope &scope, StringRef name) {
     ElementsAttr attr =
         dense ? reader.read(*dense, reason) : reader.read(*sparse, reason);
     if (!attr) {
-      error(locationOfValue(name), DiagnosticCode::BadTensorData)
+      error(currentNode.value_or(locationOfValue(name)),
+            DiagnosticCode::BadTensorData)
           << "initializer '" << name << "': " << reason;
       current->poisoned.insert(name);
       return {};
@@ -202,17 +203,22 @@ void Importer::bind(ImportScope &scope, const onnx::NodeProto &node,
 void Importer::importNode(ImportScope &scope, const onnx::NodeProto &node,
                           int index) {
   Location loc = locationOf(scope, node, index);
-  // What a failed node makes is missing here; its failure has been reported.
-  for (const std::string &input : node.input())
-    if (failed(checkReadable(scope, input, loc)))
-      return poison(scope, node);
   Attribute outer = currentOperator;
+  std::optional<Location> outerNode = std::exchange(currentNode, loc);
   std::string domain = node.domain() == "ai.onnx" ? "" : node.domain();
   currentOperator = StringAttr::get(
       context, (domain.empty() ? "" : domain + "::") + node.op_type() +
                    ", opset " + std::to_string(scope.opsets->lookup(domain)));
-  dispatch(scope, node, loc);
+  // What a failed node makes is missing here; its failure has been reported.
+  bool isComplete = llvm::all_of(node.input(), [&](const std::string &input) {
+    return succeeded(checkReadable(scope, input, loc));
+  });
+  if (isComplete)
+    dispatch(scope, node, loc);
+  else
+    poison(scope, node);
   currentOperator = outer;
+  currentNode = outerNode;
 }
 
 /// Other versions of an operator that are supported, for the message.
@@ -261,9 +267,14 @@ void Importer::dispatch(ImportScope &scope, const onnx::NodeProto &node,
                                            : makeDimValues(loc, value));
     return bind(scope, node, results);
   }
+  int64_t errorsBefore = numErrors;
   if (ctx.hasFailed() || failed(row->handler(ctx)) || ctx.hasFailed() ||
-      failed(ctx.checkAllAttributesUsed()))
+      failed(ctx.checkAllAttributesUsed())) {
+    // Nobody must be left without a reason.
+    if (!ctx.hasFailed() && numErrors == errorsBefore && unsupported.empty())
+      (void)ctx.error("internal error: refused for no reason that is known");
     return poison(scope, node);
+  }
   if (failed(bindResults(scope, node, ctx)) || !values)
     return;
   // Partly known contents, or floats: the ops above compute them, and shape

@@ -159,6 +159,8 @@ private:
   int64_t numErrors = 0;
   /// "Conv, opset 13" while a node is imported; goes into its diagnostics.
   mlir::Attribute currentOperator;
+  /// That node; an initializer that it reads is refused at its place.
+  std::optional<mlir::Location> currentNode;
 };
 
 /// Adds an entry to `checks` for sizes that elementwise operations, matrix

@@ -39,7 +39,8 @@ std::shared_ptr<MappedFile> MappedFile::map(int descriptor, bool trusted,
   }
   // A second link may be a file of somebody else that was linked in here.
   if (!trusted && status.st_nlink != 1) {
-    reason = "the file has more than one hard link";
+    reason = "the file has more than one hard link; copy it, or name "
+             "its folder as trusted with --external-data-dir";
     return nullptr;
   }
   std::shared_ptr<MappedFile> file(new MappedFile());
@@ -116,7 +117,8 @@ std::shared_ptr<MappedFile> MappedFile::openBeneath(StringRef folder,
   path.split(parts, '/');
   if (path.empty() || path.front() == '/' || path.contains('\0') ||
       path.contains('\\') || llvm::is_contained(parts, "..")) {
-    reason = "the location is not a plain relative path";
+    reason = "the location is not a plain relative path; put the file below "
+             "the model's folder and name it from there";
     return nullptr;
   }
   std::string root = folder.empty() ? "." : folder.str();
@@ -131,7 +133,9 @@ std::shared_ptr<MappedFile> MappedFile::openBeneath(StringRef folder,
   ::close(folderDescriptor);
   if (descriptor < 0) {
     reason = error == ELOOP || error == EXDEV
-                 ? "it is a link or lies outside of the model's folder"
+                 ? "it is a link or lies outside of the model's folder; copy "
+                   "the file there, or name a trusted folder with "
+                   "--external-data-dir"
                  : std::strerror(error);
     return nullptr;
   }
@@ -157,7 +161,8 @@ bool ModelFile::parse(ArrayRef<char> bytes, std::string &reason) {
   stream.SetRecursionLimit(maxNesting);
   if (!proto->ParseFromCodedStream(&stream) ||
       !stream.ConsumedEntireMessage()) {
-    reason = "not an ONNX file, cut off, or nested more than 100 deep";
+    reason = "not an ONNX file, cut off, or nested more than 100 deep; export "
+             "or download it again";
     return false;
   }
   if (!proto->has_graph()) {

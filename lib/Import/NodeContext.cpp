@@ -4,6 +4,9 @@
 #include "Importer.h"
 #include "mlir/IR/Verifier.h"
 
+#include <cmath>
+#include <limits>
+
 using namespace mlir;
 using onnx::AttributeProto;
 
@@ -359,11 +362,52 @@ LogicalResult NodeContext::requireEqual(AffineExpr x, AffineExpr y,
 // Building
 // ----------------------------------------------------------------------
 
-static bool hasNegativeDim(Type type) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  return tensor && llvm::any_of(tensor.getShape(), [](int64_t size) {
-           return size < 0 && !ShapedType::isDynamic(size);
-         });
+static constexpr unsigned maxSizeParts = 300;
+
+/// Whether an expression has more than `budget` parts. Sizes that double at
+/// every node of a model would take all time.
+static bool isTooLong(AffineExpr expr, unsigned &budget) {
+  if (budget == 0)
+    return true;
+  --budget;
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  return binary && (isTooLong(binary.getLHS(), budget) ||
+                    isTooLong(binary.getRHS(), budget));
+}
+
+/// Why no value can have this type, or "".
+static StringRef findFault(RankedTensorType tensor) {
+  if (tensor.getRank() > 64)
+    return "the result would have more than 64 dimensions";
+  int64_t count = 1;
+  for (int64_t size : tensor.getShape()) {
+    if (ShapedType::isDynamic(size))
+      continue;
+    if (size < 0)
+      return "a size of the result would be negative";
+    if (size != 0 &&
+        (llvm::MulOverflow(count, size, count) || count > (int64_t(1) << 48)))
+      return "the result would have more than 2^48 elements";
+  }
+  for (AffineExpr size : eff::getDims(tensor))
+    if (unsigned budget = maxSizeParts; isTooLong(size, budget))
+      return "a size of the result is too long an expression; fix sizes of "
+             "inputs with --dim or --input-shape";
+  return "";
+}
+
+/// Refuses types that no value can have.
+static LogicalResult checkTypes(NodeContext &ctx, TypeRange types) {
+  for (Type type : types) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    StringRef fault = tensor ? findFault(tensor) : "";
+    if (!fault.empty())
+      return ctx.error(fault, "",
+                       fault.contains("negative")
+                           ? DiagnosticCode::SizesDiffer
+                           : DiagnosticCode::ModelTooLarge);
+  }
+  return success();
 }
 
 Operation *NodeContext::insert(OperationState &state, bool infer) {
@@ -391,11 +435,8 @@ Operation *NodeContext::insert(OperationState &state, bool infer) {
     }
     state.types.assign(types.begin(), types.end());
   }
-  if (llvm::any_of(state.types, hasNegativeDim)) {
-    (void)error("a size of the result would be negative", "",
-                DiagnosticCode::SizesDiffer);
+  if (mlir::failed(checkTypes(*this, state.types)))
     return nullptr;
-  }
   Operation *op = b.create(state);
   if (mlir::failed(verify(op))) {
     // The verifier's own diagnostic names the node already.
@@ -416,21 +457,29 @@ Value NodeContext::constant(ElementsAttr value) {
   return value ? importer.makeConstant(location, value) : Value();
 }
 
+/// C++ leaves the conversion of what does not fit undefined.
+static int64_t clampToInteger(double value) {
+  constexpr double limit = 0x1p63;
+  if (std::isnan(value))
+    return 0;
+  if (value >= limit)
+    return std::numeric_limits<int64_t>::max();
+  return value < -limit ? std::numeric_limits<int64_t>::min() : int64_t(value);
+}
+
 Value NodeContext::splat(Type elementType, double value,
                          ArrayRef<int64_t> shape) {
   auto type = RankedTensorType::get(shape, elementType);
-  if (hasNegativeDim(type)) {
-    (void)error("a size of the result would be negative", "",
-                DiagnosticCode::SizesDiffer);
+  if (mlir::failed(checkTypes(*this, type)))
     return {};
-  }
   Attribute element;
   if (auto floatType = dyn_cast<FloatType>(elementType))
     element = FloatAttr::get(floatType, value);
   else
     element = IntegerAttr::get(
-        elementType, APInt(elementType.getIntOrFloatBitWidth(), int64_t(value),
-                           /*isSigned=*/true, /*implicitTrunc=*/true));
+        elementType,
+        APInt(elementType.getIntOrFloatBitWidth(), clampToInteger(value),
+              /*isSigned=*/true, /*implicitTrunc=*/true));
   return constant(DenseElementsAttr::get(type, element));
 }
 

@@ -179,6 +179,12 @@ static ArrayRef<char> typedBytes(const TensorProto &tensor, unsigned width,
   return owned;
 }
 
+static bool hasTypedData(const TensorProto &tensor) {
+  return tensor.float_data_size() || tensor.double_data_size() ||
+         tensor.int32_data_size() || tensor.int64_data_size() ||
+         tensor.uint64_data_size() || tensor.string_data_size();
+}
+
 /// The bytes of a tensor, wherever they are; nothing and a reason unless there
 /// are exactly `size`.
 std::optional<ArrayRef<char>>
@@ -187,6 +193,10 @@ TensorReader::payload(const TensorProto &tensor, unsigned width, uint64_t size,
   if (tensor.data_location() == TensorProto::EXTERNAL)
     return file->externalBytes(tensor, size, reason);
   ArrayRef<char> bytes;
+  if (tensor.has_raw_data() && hasTypedData(tensor)) {
+    reason = "both raw_data and a typed field hold data; one must go";
+    return std::nullopt;
+  }
   if (tensor.has_raw_data())
     bytes = {tensor.raw_data().data(), tensor.raw_data().size()};
   else

@@ -71,6 +71,9 @@ static LogicalResult readTensors(NodeContext &ctx, Attend &plan, bool &merged) {
   if (Value valid = ctx.input(6)) {
     if (pastKey)
       return ctx.error("nonpad_kv_seqlen and past_key exclude each other");
+    if (rankOf(valid) != 1)
+      return ctx.error("nonpad_kv_seqlen has rank " + Twine(rankOf(valid)) +
+                       ", not 1");
     plan.validKeys = valid;
     plan.offset = {};
   }

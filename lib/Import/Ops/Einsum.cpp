@@ -258,7 +258,7 @@ LogicalResult EinsumBuilder::run() {
 }
 
 LogicalResult importEinsum(NodeContext &ctx) {
-  if (ctx.numInputs() == 0 || failed(ctx.requireInputs(ctx.numInputs())))
+  if (failed(ctx.requireInputs(std::max(1u, ctx.numInputs()))))
     return failure();
   return EinsumBuilder(ctx).run();
 }

@@ -7,9 +7,14 @@ using namespace effc::eff;
 namespace effc {
 
 Value Emitter::unsqueeze(Value x, ArrayRef<int64_t> axes) {
+  if (!x)
+    return {};
   Dims result = dims(x);
-  for (int64_t axis : axes)
+  for (int64_t axis : axes) {
+    if (!normalizeAxis(ctx, axis, result.size() + 1))
+      return {};
     result.insert(result.begin() + axis, constant(1));
+  }
   return reshape(x, result);
 }
 
@@ -26,6 +31,8 @@ Value Emitter::sliceBy(Value x, int64_t axis, int64_t offset, AffineExpr size,
   if (!x)
     return {};
   Dims sizes = dims(x);
+  if (!normalizeAxis(ctx, axis, sizes.size()))
+    return {};
   Dims offsets(sizes.size(), constant(0));
   SmallVector<int64_t> strides(sizes.size(), 1);
   sizes[axis] = size;
@@ -49,6 +56,11 @@ Value Emitter::pad(Value x, ArrayRef<AffineExpr> low, ArrayRef<AffineExpr> high,
   if (!x)
     return {};
   Dims sizes = dims(x);
+  if (low.size() != sizes.size() || high.size() != sizes.size()) {
+    (void)ctx.error("rank " + Twine(sizes.size()) + " where " +
+                    Twine(low.size()) + " is needed");
+    return {};
+  }
   bool any = false;
   for (size_t i = 0; i < sizes.size(); ++i) {
     any |= getConstant(low[i]) != 0 || getConstant(high[i]) != 0;

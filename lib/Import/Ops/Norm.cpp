@@ -324,7 +324,8 @@ LogicalResult importBatchNorm(NodeContext &ctx) {
     for (AffineExpr dim : shape)
       constants.push_back(getConstant(dim).value_or(-1));
     bool isStatic = !llvm::is_contained(constants, -1);
-    if (isStatic && tensorType(ctx.input(1)).getNumElements() ==
+    if (isStatic && tensorType(ctx.input(1)).hasStaticShape() &&
+        tensorType(ctx.input(1)).getNumElements() ==
                         ShapedType::getNumElements(constants))
       if (auto folded = foldBatchNorm(ctx, type, epsilon, constants))
         return ctx.setOutput(0, e.add(e.mul(x, folded->first), folded->second));
@@ -332,6 +333,9 @@ LogicalResult importBatchNorm(NodeContext &ctx) {
   SmallVector<Value> parts;
   for (unsigned i = 1; i < 5; ++i)
     parts.push_back(e.reshape(e.convert(ctx.input(i), type), shape));
+  if (training && rankOf(x) < 2)
+    return ctx.error("X has rank " + Twine(rankOf(x)) +
+                     ", training needs a batch and channels");
   if (training)
     return trainBatchNorm(ctx, parts, epsilon, momentum);
   return ctx.setOutput(0, emitBatchNorm(e, x, parts, epsilon));

@@ -86,6 +86,8 @@ Value sliceAxis(NodeContext &ctx, Value x, int64_t axis, AffineExpr offset,
   if (!x)
     return {};
   eff::Dims dims = eff::getDims(x.getType());
+  if (!normalizeAxis(ctx, axis, dims.size()))
+    return {};
   if (dims[axis] == extent && eff::getConstant(offset) == 0)
     return x;
   dims[axis] = extent;

@@ -1,87 +1,11 @@
 // Files that are broken or made to do harm: the importer must say what is
 // wrong, and neither crash, nor hang, nor take memory that the file does not
 // justify.
-#include "effc/Import/Import.h"
-#include "mlir/IR/Diagnostics.h"
-#include "mlir/IR/MLIRContext.h"
-#include "onnx/onnx-ml.pb.h"
-#include "gtest/gtest.h"
+#include "HostileModel.h"
 
 #include <random>
 
-using namespace mlir;
-
 namespace {
-
-onnx::NodeProto *addNode(onnx::GraphProto &graph, const std::string &type,
-                         const std::vector<std::string> &inputs,
-                         const std::vector<std::string> &outputs) {
-  onnx::NodeProto *node = graph.add_node();
-  node->set_op_type(type);
-  for (const std::string &name : inputs)
-    node->add_input(name);
-  for (const std::string &name : outputs)
-    node->add_output(name);
-  return node;
-}
-
-void setType(onnx::ValueInfoProto *value, const std::string &name,
-             const std::vector<int64_t> &shape) {
-  value->set_name(name);
-  auto *tensor = value->mutable_type()->mutable_tensor_type();
-  tensor->set_elem_type(onnx::TensorProto::FLOAT);
-  tensor->mutable_shape();
-  for (int64_t size : shape)
-    tensor->mutable_shape()->add_dim()->set_dim_value(size);
-}
-
-/// y = relu(x + w) with a weight of 4 floats.
-onnx::ModelProto makeModel() {
-  onnx::ModelProto model;
-  model.set_ir_version(8);
-  onnx::OperatorSetIdProto *opset = model.add_opset_import();
-  opset->set_domain("");
-  opset->set_version(17);
-  onnx::GraphProto &graph = *model.mutable_graph();
-  setType(graph.add_input(), "x", {4});
-  setType(graph.add_output(), "y", {4});
-  onnx::TensorProto *weight = graph.add_initializer();
-  weight->set_name("w");
-  weight->set_data_type(onnx::TensorProto::FLOAT);
-  weight->add_dims(4);
-  weight->set_raw_data(std::string(16, '\0'));
-  addNode(graph, "Add", {"x", "w"}, {"sum"});
-  addNode(graph, "Relu", {"sum"}, {"y"});
-  return model;
-}
-
-struct Outcome {
-  bool imported = false;
-  std::string messages;
-  int errors = 0;
-};
-
-Outcome importBytes(const std::string &bytes) {
-  MLIRContext context(MLIRContext::Threading::DISABLED);
-  Outcome outcome;
-  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-    outcome.errors += diagnostic.getSeverity() == DiagnosticSeverity::Error;
-    outcome.messages += diagnostic.str() + "\n";
-    return success();
-  });
-  effc::ImportOptions options;
-  outcome.imported = bool(effc::importOnnxBytes(
-      bytes, "test.onnx", "/nonexistent", &context, options));
-  return outcome;
-}
-
-/// Import fails with a message that holds `text`.
-void expectError(const onnx::ModelProto &model, const std::string &text) {
-  Outcome outcome = importBytes(model.SerializeAsString());
-  EXPECT_FALSE(outcome.imported);
-  EXPECT_GE(outcome.errors, 1);
-  EXPECT_NE(outcome.messages.find(text), std::string::npos) << outcome.messages;
-}
 
 TEST(HostileModel, ImportsTheBaseModel) {
   Outcome outcome = importBytes(makeModel().SerializeAsString());
