@@ -17,6 +17,10 @@ namespace effc {
 
 namespace {
 
+/// Operations of one kernel. Emitters recurse over them, and time to compile a
+/// function grows faster than its length; no model of use comes near.
+constexpr size_t maxGroup = 256;
+
 bool isElementwise(Operation *op) { return isa<ElementwiseOpInterface>(op); }
 /// Ops that only rename elements: cheap to pull through.
 bool isMovement(Operation *op) {
@@ -118,6 +122,8 @@ private:
     Operation *bestAnchor = nullptr;
     SetVector<Operation *> path;
     std::function<void(Operation *)> search = [&](Operation *op) {
+      if (path.size() >= maxGroup / 2)
+        return;
       path.insert(op);
       for (Value operand : op->getOperands()) {
         Operation *producer = operand.getDefiningOp();
@@ -201,6 +207,8 @@ private:
     // Ops are visited as they join, so chains are followed to their start.
     for (size_t i = 0; i < group.ops.size(); ++i) {
       for (Value operand : group.ops[i]->getOperands()) {
+        if (group.ops.size() >= maxGroup)
+          return;
         Operation *producer = soleProducer(group, operand);
         if (!producer || group.contains(producer))
           continue;

@@ -16,6 +16,10 @@ namespace {
 /// A result that is larger than its operands must stay below this.
 constexpr int64_t maxGrownElements = 1 << 16;
 
+/// Of all results together: a thousand transposes of one large weight would
+/// each be a copy that lives as long as the program.
+constexpr int64_t maxTotalBytes = int64_t(1) << 30;
+
 /// Products read a matrix either way round: no copy is needed.
 bool feedsOnlyProducts(TransposeOp op) {
   return op.getPermutation().size() == 2 &&
@@ -29,6 +33,8 @@ struct FoldConstants : impl::FoldConstantsBase<FoldConstants> {
   using FoldConstantsBase::FoldConstantsBase;
 
   void runOnOperation() override {
+    remainingBytes = maxTotalBytes;
+    folded.clear();
     getOperation().walk([&](Operation *op) {
       if (isa_and_present<EffDialect>(op->getDialect()) && !isa<ConstantOp>(op))
         fold(op);
@@ -61,8 +67,9 @@ struct FoldConstants : impl::FoldConstantsBase<FoldConstants> {
 
   void replace(Operation *op, ElementsAttr value) {
     OpBuilder builder(op);
-    op->getResult(0).replaceAllUsesWith(
-        ConstantOp::create(builder, op->getLoc(), value).getResult());
+    auto constant = ConstantOp::create(builder, op->getLoc(), value);
+    folded.insert(constant);
+    op->getResult(0).replaceAllUsesWith(constant.getResult());
     op->erase();
     ++numFolded;
   }
@@ -88,9 +95,17 @@ struct FoldConstants : impl::FoldConstantsBase<FoldConstants> {
     if (count > largest && count > maxGrownElements)
       return false;
     std::optional<ElementKind> kind = getElementKind(type.getElementType());
+    if (!kind)
+      return false;
     // Weights of another float type are needed in that type in any case.
-    return kind &&
-           (isa<ConvertOp>(op) || count * getElementSize(*kind) <= maxBytes);
+    if (isa<ConvertOp>(op) &&
+        !folded.contains(op->getOperand(0).getDefiningOp()))
+      return true;
+    int64_t bytes = count * getElementSize(*kind);
+    if (bytes > maxBytes || bytes > remainingBytes)
+      return false;
+    remainingBytes -= bytes;
+    return true;
   }
 
   void fold(Operation *op) {
@@ -112,6 +127,10 @@ struct FoldConstants : impl::FoldConstantsBase<FoldConstants> {
     if (ElementsAttr value = evaluate(op, readers))
       replace(op, value);
   }
+
+  int64_t remainingBytes = maxTotalBytes;
+  /// Constants that this pass made.
+  llvm::DenseSet<Operation *> folded;
 };
 
 } // namespace
