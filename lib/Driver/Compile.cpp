@@ -263,6 +263,7 @@ LogicalResult Compilation::generate(ModuleOp module) {
   EmitOptions codegen;
   codegen.optLevel = options.optLevel;
   codegen.plain = options.plain;
+  codegen.sanitize = options.sanitize;
   codegen.compileThreads = options.compileThreads;
   codegen.symbolPrefix = kKernelSymbolPrefix.str();
   FailureOr<ObjectFiles> objects = emitObject(module, target, codegen);
@@ -284,6 +285,7 @@ LibraryOptions Compilation::makeLibraryOptions(eff::TargetAttr target) {
   library.outputDir = options.outputDir;
   library.staticLibrary = options.staticLibrary;
   library.separateWeights = options.separateWeights;
+  library.sanitize = options.sanitize;
   library.target = target.getName().str();
   library.triple = "x86_64-unknown-linux-gnu";
   library.cpuFeatures = getRequiredFeatures(target);

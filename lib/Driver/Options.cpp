@@ -150,6 +150,7 @@ std::vector<std::string> describeOptions(const CompileOptions &options) {
   for (const std::string &output : options.outputNames)
     add(true, "--output-names=" + output);
   add(options.plain, "--plain");
+  add(options.sanitize, "--sanitize");
   add(options.computeF64, "--compute=f64");
   add(options.optLevel != 3, "-O" + std::to_string(options.optLevel));
   add(options.separateWeights, "--weights=separate");

@@ -40,7 +40,7 @@ public:
   LibraryWriter(const LibraryOptions &options, ModelTable table, Location loc)
       : options(options), table(std::move(table)), loc(loc),
         folder(options.outputDir, loc),
-        link{llvm::Triple(options.triple), loc, {}, "", "", {}, ""} {}
+        link{llvm::Triple(options.triple), loc, {}, "", "", {}, false, ""} {}
 
   FailureOr<LibraryResult> write(std::vector<KernelObject> objects);
 
@@ -93,6 +93,7 @@ LogicalResult LibraryWriter::writeWeightsFile() {
 LogicalResult LibraryWriter::writeTable() {
   extras.target = options.target;
   extras.cpuFeatures = options.cpuFeatures;
+  extras.sanitize = options.sanitize;
   extras.certificate = makeCertificate(table, options);
   std::string file = folder.getWorkPath("table.o");
   link.objects.push_back(file);
@@ -155,6 +156,7 @@ LogicalResult LibraryWriter::linkLibrary() {
     return failure();
   libraryName = "lib" + options.name + (options.staticLibrary ? ".a" : ".so");
   libraryPath = folder.add(libraryName);
+  link.sanitize = options.sanitize;
   if (options.staticLibrary)
     return linkStatic(link, options.name, libraryPath);
   link.exports.push_back(ModelSymbols::anyTable.str());

@@ -156,11 +156,11 @@ LogicalResult linkShared(const LinkInputs &inputs, StringRef soname,
                                         "relro",
                                         "-z",
                                         "noexecstack",
-                                        "-z",
-                                        "defs",
                                         "--strip-debug",
                                         "--hash-style=gnu",
                                         "--version-script=" + *script};
+  if (!inputs.sanitize)
+    llvm::append_range(arguments, std::vector<std::string>{"-z", "defs"});
   llvm::append_range(arguments, inputs.objects);
   if (!inputs.weights.empty())
     arguments.push_back(inputs.weights);

@@ -19,6 +19,9 @@ struct LinkInputs {
   std::string weights;
   std::string runtimeArchive;
   std::vector<std::string> exports;
+  /// The program that loads the library has functions that this one lacks:
+  /// those of AddressSanitizer.
+  bool sanitize = false;
   /// An existing folder for files on the way.
   std::string workDir;
 };

@@ -161,6 +161,7 @@ makeTableObject(const ModelTable &table, const LibraryOptions &options,
   extras.cpuFeatures = options.cpuFeatures;
   extras.certificate = makeCertificate(table, options);
   extras.typedFunctions = false;
+  extras.sanitize = options.sanitize;
   SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
   if (failed(writeTableObject(table, extras, llvm::Triple(options.triple), loc,

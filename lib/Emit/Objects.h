@@ -42,6 +42,8 @@ struct TableExtras {
   std::string target;
   uint64_t cpuFeatures = 0;
   std::string certificate;
+  /// The runtime poisons what lies between buffers.
+  bool sanitize = false;
   /// Separate weights; empty when they are in the library.
   std::string weightsFile;
   uint64_t weightsHash = 0;

@@ -78,6 +78,7 @@ private:
   Constant *emitLaunches(const ProgramTable &program);
   Constant *emitProgram(const ProgramTable &program);
   Constant *emitKernels();
+  Constant *emitSanitizerHook(StringRef name);
   llvm::GlobalVariable *emitDescription();
 
   void emitTypedFunctions(llvm::GlobalVariable *desc);
@@ -183,6 +184,15 @@ Constant *TableEmitter::emitKernels() {
   return array(rows);
 }
 
+/// A function of the program that loads the library.
+Constant *TableEmitter::emitSanitizerHook(StringRef name) {
+  if (!extras.sanitize)
+    return null;
+  auto *type = llvm::FunctionType::get(llvm::Type::getVoidTy(context),
+                                       {ptr, i64}, false);
+  return cast<Constant>(module.getOrInsertFunction(name, type).getCallee());
+}
+
 llvm::GlobalVariable *TableEmitter::emitDescription() {
   SmallVector<Constant *> programs;
   for (const ProgramTable &program : table.programs)
@@ -202,7 +212,9 @@ llvm::GlobalVariable *TableEmitter::emitDescription() {
        u32(table.programs.size()), string(table.name), string(extras.target),
        u64(extras.cpuFeatures), string(extras.certificate), emitKernels(),
        array(programs), weights, u64(table.weightsSize), weightsFile,
-       u64(extras.weightsHash), u32(table.kernels.size()), u32(0), null, null});
+       u64(extras.weightsHash), u32(table.kernels.size()), u32(0),
+       emitSanitizerHook("__asan_poison_memory_region"),
+       emitSanitizerHook("__asan_unpoison_memory_region")});
   auto *global = new llvm::GlobalVariable(
       module, desc->getType(), /*isConstant=*/true,
       llvm::GlobalValue::ExternalLinkage, desc, symbols.table);

@@ -92,9 +92,16 @@ static effrt_status open_library(const char *path,
                                  const effrt_model_options *options,
                                  effrt_model **out, effrt_message *message) {
   void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (!library)
-    return effrt_fail(message, EFFRT_STATUS_FILE_ERROR, "cannot load '%s': %s",
-                      path, dlerror());
+  if (!library) {
+    const char *error = dlerror();
+    const char *remedy =
+        error && strstr(error, "__asan_")
+            ? "; it was compiled with --sanitize: link this program with "
+              "-fsanitize=address, or preload the runtime of AddressSanitizer"
+            : "";
+    return effrt_fail(message, EFFRT_STATUS_FILE_ERROR, "cannot load '%s': %s%s",
+                      path, error ? error : "no reason given", remedy);
+  }
   const effrt_model_desc *desc = dlsym(library, table_symbol);
   effrt_status status;
   if (!desc)

@@ -65,7 +65,7 @@ def run_all(requests, args):
     """A verdict for each (folder, mode), in order."""
     idle = queue.SimpleQueue()
     for _ in range(args.jobs):
-        idle.put(worker.Worker(args.effc_test, args.timeout, args.memory))
+        idle.put(worker.Worker(args.effc_test, args.timeout, args.memory, args.sanitize))
 
     def run(request):
         one = idle.get()
@@ -144,7 +144,7 @@ def select(args, folder, tally):
         for name in sorted(there ^ names):
             tally.case("FAIL", name, why="in tests.txt, but there is no such test" if name in names else "not in tests.txt")
             listed = [test for test in listed if test.name != name]
-    return [test for test in listed if test.kind in kinds and args.filter in test.name]
+    return [test for test in listed if test.kind in kinds and args.filter in test.name][:: args.every]
 
 
 def check_lists(tally):
@@ -162,6 +162,8 @@ def arguments():
     parser.add_argument("--kinds", default=",".join(suite.KINDS), help="default: %(default)s")
     parser.add_argument("--modes", default=",".join(MODES), help="default: %(default)s")
     parser.add_argument("--plain", action="store_true", help="the plain path")
+    parser.add_argument("--sanitize", action="store_true", help="AddressSanitizer in the kernels (docs/sanitizers.md)")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="a sample: only every Nth test")
     parser.add_argument("--filter", default="", help="only tests whose name contains this")
     parser.add_argument("--update", action="store_true", help="write the lists of expected failures anew")
     parser.add_argument("--jobs", type=int, default=int(os.environ.get("EFFC_TEST_JOBS", 2)), help="processes (default: 2)")
@@ -173,8 +175,8 @@ def arguments():
 
 def main():
     args, tally = arguments(), harness.Tally()
-    if args.update and args.filter:
-        raise SystemExit("--update needs all tests: drop --filter")
+    if args.update and (args.filter or args.every > 1):
+        raise SystemExit("--update needs all tests: drop --filter and --every")
     if harness.not_built(args.effc_test, "effc-test"):
         tally.case("SKIP", "all backend tests", why="this build has no effc-test")
         return tally.close()

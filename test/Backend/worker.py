@@ -16,10 +16,19 @@ TOLERANCES = HERE.parent / "Execute" / "tolerances.json"
 FAULTS = ("crash", "hang", "fault")  # verdicts that are never an expected failure
 
 
+def sanitizer_environment(clang="clang-22"):
+    """What a program needs that loads kernels of --sanitize and is not linked with AddressSanitizer itself."""
+    runtime = subprocess.run([clang, "-print-file-name=libclang_rt.asan-x86_64.so"], check=True, capture_output=True, text=True)
+    return dict(os.environ, LD_PRELOAD=runtime.stdout.strip(), ASAN_OPTIONS="detect_leaks=0:detect_odr_violation=0")
+
+
 class Worker:
-    def __init__(self, tool, limit_s=60, memory_gib=12):
+    def __init__(self, tool, limit_s=60, memory_gib=12, sanitize=False):
         self.command = [str(tool), "--serve", "--tolerances", str(TOLERANCES)]
-        self.limit_s, self.memory = limit_s, memory_gib << 30
+        self.limit_s, self.memory, self.env = limit_s, memory_gib << 30, None
+        if sanitize:
+            # Its shadow takes terabytes of address space, none of which is memory.
+            self.command, self.memory, self.env = [*self.command, "--sanitize"], 0, sanitizer_environment()
         self.process, self.errors, self.buffer = None, None, b""
         self.starts = 0
 
@@ -31,7 +40,7 @@ class Worker:
 
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-                                        preexec_fn=limits)
+                                        preexec_fn=limits, env=self.env)
         self.buffer, self.starts = b"", self.starts + 1
 
     def close(self):

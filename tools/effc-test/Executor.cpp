@@ -50,6 +50,7 @@ Executor::compile(const TestCase &test, const std::string &bytes,
   compileOptions.modelBytes = bytes;
   compileOptions.name = "test";
   compileOptions.plain = options.plain;
+  compileOptions.sanitize = options.sanitize;
   compileOptions.compileThreads = 1;
   std::string message;
   compileOptions.onDiagnostic = [&](const Diagnostic &diagnostic) {

@@ -30,6 +30,8 @@ struct Verdict {
 struct ExecutorOptions {
   Mode mode = Mode::Static;
   bool plain = false;
+  /// AddressSanitizer in the kernels.
+  bool sanitize = false;
   int threads = 1;
   Tolerance tolerance;
 };

@@ -158,6 +158,9 @@ static void addTargetOptions(CLI::App &verb, CompileVerb &state) {
       ->check(CLI::Range(0, 3));
   verb.add_flag("--plain", state.options.plain,
                 "Simple loops, one kernel an operation: the oracle");
+  verb.add_flag("--sanitize", state.options.sanitize,
+                "AddressSanitizer in the kernels; the program that loads the "
+                "library needs its runtime (docs/sanitizers.md)");
   verb.add_option("--compute", state.compute, "f32, or f64 with --plain")
       ->check(CLI::IsMember({"f32", "f64"}));
   verb.add_option("--compile-threads", state.options.compileThreads,

@@ -19,6 +19,8 @@ struct LibraryOptions {
   bool staticLibrary = false;
   /// Weights in {name}.weights beside the library.
   bool separateWeights = false;
+  /// Kernels were compiled with AddressSanitizer.
+  bool sanitize = false;
   /// As given by --cpu.
   std::string target;
   std::string triple;

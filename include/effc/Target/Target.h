@@ -22,6 +22,9 @@ struct EmitOptions {
   /// Threads that compile at the same time; 0 is one for each core. The output
   /// does not depend on it.
   unsigned compileThreads = 0;
+  /// AddressSanitizer's checks around every access. The process that runs the
+  /// code must have its runtime.
+  bool sanitize = false;
   /// Put before every kernel's name, so that several models can live in one
   /// program.
   std::string symbolPrefix;

@@ -18,6 +18,7 @@
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Target/TargetOptions.h"
 #include "llvm/TargetParser/Host.h"
+#include "llvm/Transforms/Instrumentation/AddressSanitizer.h"
 #include <mutex>
 
 using namespace mlir;
@@ -88,6 +89,11 @@ void GroupCompiler::setAttributes(llvm::Module &module) const {
     // Several CPU descriptions prefer 256 bits even where 512 are faster here.
     function.addFnAttr("prefer-vector-width", width);
     function.addFnAttr(llvm::Attribute::NoUnwind);
+    if (options.sanitize) {
+      function.addFnAttr(llvm::Attribute::SanitizeAddress);
+      // Reports walk the stack by its frames.
+      function.addFnAttr("frame-pointer", "all");
+    }
     function.setUWTableKind(llvm::UWTableKind::None);
     function.setDSOLocal(true);
     if (function.getName().ends_with(".body")) {
@@ -98,6 +104,17 @@ void GroupCompiler::setAttributes(llvm::Module &module) const {
       function.setName(options.symbolPrefix + function.getName());
     }
   }
+}
+
+/// Last, so that only accesses that are left after optimisation are checked.
+static void addSanitizer(llvm::ModulePassManager &passes,
+                         llvm::OptimizationLevel, llvm::ThinOrFullLTOPhase) {
+  llvm::AddressSanitizerOptions sanitizer;
+  // Loading must not run code of the library: the program that links the
+  // runtime has started it, and kernels have no globals that are written.
+  passes.addPass(llvm::AddressSanitizerPass(
+      sanitizer, /*UseGlobalGC=*/true, /*UseOdrIndicator=*/false,
+      llvm::AsanDtorKind::None, llvm::AsanCtorKind::None));
 }
 
 void GroupCompiler::optimize(llvm::Module &module,
@@ -117,6 +134,8 @@ void GroupCompiler::optimize(llvm::Module &module,
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, components, modules);
+  if (options.sanitize)
+    builder.registerOptimizerLastEPCallback(addSanitizer);
   static constexpr llvm::OptimizationLevel const *optLevels[] = {
       &llvm::OptimizationLevel::O0, &llvm::OptimizationLevel::O1,
       &llvm::OptimizationLevel::O2, &llvm::OptimizationLevel::O3};
