@@ -144,8 +144,7 @@ void Importer::unifySizes() {
     if (!conclusion.symbol)
       continue;
     changed = true;
-    unsigned position =
-        cast<AffineSymbolExpr>(conclusion.symbol).getPosition();
+    unsigned position = cast<AffineSymbolExpr>(conclusion.symbol).getPosition();
     for (unsigned i = step.size(); i < symbols.size(); ++i)
       step.push_back(getAffineSymbolExpr(i, context));
     step[position] = conclusion.value;

@@ -99,8 +99,9 @@ static effrt_status open_library(const char *path,
             ? "; it was compiled with --sanitize: link this program with "
               "-fsanitize=address, or preload the runtime of AddressSanitizer"
             : "";
-    return effrt_fail(message, EFFRT_STATUS_FILE_ERROR, "cannot load '%s': %s%s",
-                      path, error ? error : "no reason given", remedy);
+    return effrt_fail(message, EFFRT_STATUS_FILE_ERROR,
+                      "cannot load '%s': %s%s", path,
+                      error ? error : "no reason given", remedy);
   }
   const effrt_model_desc *desc = dlsym(library, table_symbol);
   effrt_status status;

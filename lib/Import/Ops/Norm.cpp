@@ -326,7 +326,7 @@ LogicalResult importBatchNorm(NodeContext &ctx) {
     bool isStatic = !llvm::is_contained(constants, -1);
     if (isStatic && tensorType(ctx.input(1)).hasStaticShape() &&
         tensorType(ctx.input(1)).getNumElements() ==
-                        ShapedType::getNumElements(constants))
+            ShapedType::getNumElements(constants))
       if (auto folded = foldBatchNorm(ctx, type, epsilon, constants))
         return ctx.setOutput(0, e.add(e.mul(x, folded->first), folded->second));
   }
