@@ -321,6 +321,18 @@ std::optional<SmallVector<double>> NodeContext::floats(Value value) const {
   return values;
 }
 
+std::optional<SmallVector<double>>
+NodeContext::elements(ElementsAttr value) const {
+  std::optional<ShapeValue> contents =
+      readShapeValue(value, value.getNumElements());
+  if (!contents)
+    return std::nullopt;
+  SmallVector<double> values;
+  for (const ShapeElement &element : contents->elements)
+    values.push_back(element.asDouble());
+  return values;
+}
+
 std::optional<double> NodeContext::scalar(Value value) const {
   std::optional<SmallVector<double>> values = floats(value);
   if (!values || values->size() != 1)

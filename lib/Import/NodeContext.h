@@ -105,6 +105,9 @@ public:
   std::optional<llvm::SmallVector<int64_t>> constants(mlir::Value value) const;
   /// Elements of a small constant tensor of any numeric type.
   std::optional<llvm::SmallVector<double>> floats(mlir::Value value) const;
+  /// Elements of an attribute's tensor, of any size.
+  std::optional<llvm::SmallVector<double>>
+  elements(mlir::ElementsAttr value) const;
   /// The only element of a constant tensor of one element.
   std::optional<double> scalar(mlir::Value value) const;
   /// The same for an int tensor whose element is an expression.

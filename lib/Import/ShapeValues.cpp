@@ -150,8 +150,8 @@ double toDouble(APFloat value) {
   return value.convertToDouble();
 }
 
-std::optional<ShapeValue> readShapeValue(ElementsAttr attr) {
-  if (attr.getNumElements() > maxShapeElements)
+std::optional<ShapeValue> readShapeValue(ElementsAttr attr, int64_t limit) {
+  if (attr.getNumElements() > limit)
     return std::nullopt;
   Type type = attr.getElementType();
   // No size comes from a float of 8 or 4 bits.

@@ -50,7 +50,8 @@ struct ShapeValue {
 };
 
 /// The contents of a constant; nothing when it is too large.
-std::optional<ShapeValue> readShapeValue(mlir::ElementsAttr attr);
+std::optional<ShapeValue> readShapeValue(mlir::ElementsAttr attr,
+                                         int64_t limit = maxShapeElements);
 
 /// Evaluates a node; one value per output, or nothing when it has no rule or
 /// its operands are not known well enough.
