@@ -16,6 +16,8 @@ namespace {
 struct Activation {
   eff::UnaryKind kind;
   std::optional<double> alpha, beta;
+  /// What ONNX has only here: alpha x + beta, alpha tanh(beta x).
+  enum Form { Plain, Affine, ScaledTanh } form = Plain;
 };
 
 /// Operands of one direction; states are null when they start from zero.
@@ -37,17 +39,22 @@ public:
 
 private:
   LogicalResult readOperands();
+  LogicalResult readLengths();
   LogicalResult readActivations(ArrayRef<StringRef> defaults);
   Direction makeDirection(int64_t index);
   /// The sizes of `value` without its first dim, of which entry `index` is
   /// taken.
   Value entry(Value value, int64_t index);
   Value gate(Value x, int64_t index);
+  Value apply(const Activation &activation, Value x);
+  /// The same of x within the attribute clip.
   Value activate(const Activation &activation, Value x);
   /// a + b * matrix^T, of which either summand may be null (zero).
   Value accumulate(Value a, Value b, Value matrix);
   Value sum(Value a, Value b) { return a && b ? e.add(a, b) : (a ? a : b); }
   void run(Direction &direction, SmallVectorImpl<Value> &steps);
+  /// After step t, samples whose sequence has ended keep their state.
+  void keepEnded(Direction &d, int64_t t, Value oldHidden, Value oldCell);
   void stepLSTM(Direction &d, Value x);
   void stepGRU(Direction &d, Value x);
   void stepRNN(Direction &d, Value x);
@@ -57,6 +64,8 @@ private:
   int64_t gates, hiddenSize = 0, steps = 0, numDirections = 1;
   AffineExpr batch;
   Value x;
+  /// Lengths of the sequences, [N, 1]; null when all are the whole one.
+  Value lengths;
   std::string direction;
   bool batchFirst = false, linearBeforeReset = false, inputForget = false;
   double clip = 0;
@@ -107,10 +116,19 @@ Value Recurrence::gate(Value x, int64_t index) {
                    eff::constDim(ctx.context(), hiddenSize));
 }
 
+Value Recurrence::apply(const Activation &activation, Value x) {
+  if (activation.form == Activation::Affine)
+    return e.add(e.mul(x, *activation.alpha), *activation.beta);
+  if (activation.form == Activation::ScaledTanh)
+    return e.mul(e.unary(activation.kind, e.mul(x, *activation.beta)),
+                 *activation.alpha);
+  return e.unary(activation.kind, x, activation.alpha, activation.beta);
+}
+
 Value Recurrence::activate(const Activation &activation, Value x) {
   if (clip > 0)
     x = e.unary(eff::UnaryKind::Clip, x, -clip, clip);
-  return e.unary(activation.kind, x, activation.alpha, activation.beta);
+  return apply(activation, x);
 }
 
 Value Recurrence::accumulate(Value a, Value b, Value matrix) {
@@ -155,8 +173,13 @@ LogicalResult Recurrence::readActivations(ArrayRef<StringRef> defaults) {
       activations.push_back({K::ThresholdedRelu, alpha(1), {}});
     else if (lower == "hardsigmoid")
       activations.push_back({K::HardSigmoid, alpha(0.2), beta(0.5)});
+    else if (lower == "affine")
+      activations.push_back({K::Tanh, alpha(1), beta(0), Activation::Affine});
+    else if (lower == "scaledtanh")
+      activations.push_back(
+          {K::Tanh, alpha(1), beta(1), Activation::ScaledTanh});
     else
-      return ctx.unsupported("activation " + name);
+      return ctx.error("unknown activation '" + name + "'");
   }
   return success();
 }
@@ -196,12 +219,20 @@ LogicalResult Recurrence::readOperands() {
   if (hiddenSize != *width)
     return ctx.error("hidden_size is " + Twine(hiddenSize) + ", R says " +
                      Twine(*width));
-  if (Value lengths = ctx.input(4)) {
-    auto values = ctx.constants(lengths);
-    if (!values || llvm::any_of(*values, [&](int64_t v) { return v != steps; }))
-      return ctx.unsupported("sequences of different lengths");
-  }
-  return success();
+  return readLengths();
+}
+
+LogicalResult Recurrence::readLengths() {
+  Value given = ctx.input(4);
+  if (!given)
+    return success();
+  if (rankOf(given) != 1)
+    return ctx.error("sequence_lens must have rank 1");
+  auto values = ctx.constants(given);
+  if (values && llvm::all_of(*values, [&](int64_t v) { return v == steps; }))
+    return success();
+  lengths = e.unsqueeze(given, {1});
+  return success(bool(lengths));
 }
 
 Direction Recurrence::makeDirection(int64_t index) {
@@ -248,8 +279,7 @@ void Recurrence::stepLSTM(Direction &d, Value x) {
   Value added = e.mul(input, candidate);
   d.cell = d.cell ? e.add(e.mul(forget, d.cell), added) : added;
   Value output = activate(d.activations[0], peek(gate(all, 1), 1, d.cell));
-  const Activation &last = d.activations[2];
-  d.hidden = e.mul(output, e.unary(last.kind, d.cell, last.alpha, last.beta));
+  d.hidden = e.mul(output, apply(d.activations[2], d.cell));
 }
 
 /// Gates are z, r, h.
@@ -283,6 +313,18 @@ void Recurrence::stepRNN(Direction &d, Value x) {
   d.hidden = activate(d.activations[0], accumulate(x, d.hidden, d.recurrence));
 }
 
+void Recurrence::keepEnded(Direction &d, int64_t t, Value oldHidden,
+                           Value oldCell) {
+  Value running = e.compare(eff::CompareKind::Gt, lengths, double(t));
+  auto keep = [&](Value next, Value old) {
+    if (!next)
+      return next;
+    return e.select(running, next, old ? old : scalarLike(ctx, next, 0));
+  };
+  d.hidden = keep(d.hidden, oldHidden);
+  d.cell = keep(d.cell, oldCell);
+}
+
 void Recurrence::run(Direction &d, SmallVectorImpl<Value> &results) {
   Value projected = ctx.create<eff::MatmulOp>(x, d.weights, false, true);
   projected = sum(projected, d.inputBias);
@@ -293,6 +335,7 @@ void Recurrence::run(Direction &d, SmallVectorImpl<Value> &results) {
   for (int64_t i = 0; i < steps && !ctx.hasFailed(); ++i) {
     int64_t t = d.reverse ? steps - 1 - i : i;
     Value step = entry(projected, t);
+    Value oldHidden = d.hidden, oldCell = d.cell;
     if (gates == 4)
       stepLSTM(d, step);
     else if (gates == 3)
@@ -300,6 +343,13 @@ void Recurrence::run(Direction &d, SmallVectorImpl<Value> &results) {
     else
       stepRNN(d, step);
     results[t] = d.hidden;
+    if (!lengths)
+      continue;
+    // What comes after a sequence's end is zero. In reverse the padding comes
+    // first, and the state starts at the last element.
+    keepEnded(d, t, oldHidden, oldCell);
+    Value running = e.compare(eff::CompareKind::Gt, lengths, double(t));
+    results[t] = e.select(running, d.hidden, scalarLike(ctx, d.hidden, 0));
   }
 }
 
