@@ -82,7 +82,7 @@ Value emitKeep(Emitter &e, const Attend &plan, bool &causal) {
   auto require = [&](Value condition) {
     keep = keep ? e.both(keep, condition) : condition;
   };
-  causal = plan.causal && plan.offset && plan.left < 0 &&
+  causal = plan.causal && !plan.explicitMask && plan.offset && plan.left < 0 &&
            simplify(keys - queries - plan.offset) == e.constant(0);
   if (plan.causal && !causal)
     require(e.compare(CompareKind::Le, key, position(0)));
@@ -109,9 +109,40 @@ Value combineMasks(Emitter &e, Value mask, Value keep, Type type) {
   return e.add(mask, additiveMask(e, keep, type, -infinity));
 }
 
+/// The sink as one more key: of zeros, so that its score is what the mask says,
+/// and with a value of zeros.
+static Attend withSink(Emitter &e, Attend plan) {
+  Type type = elementTypeOf(plan.q);
+  Value sink = e.unsqueeze(e.convert(plan.sink, type), {0, 2, 3});
+  bool causal = false;
+  plan.explicitMask = true;
+  Value mask = combineMasks(e, plan.mask, emitKeep(e, plan, causal), type);
+  if (!mask)
+    mask = e.scalar(type, 0);
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  if (elementTypeOf(mask).isInteger(1))
+    mask = additiveMask(e, mask, type, -infinity);
+  Dims shape = {e.dim(plan.q, 0), e.dim(plan.q, 1), e.dim(plan.q, 2),
+                e.dim(plan.k, 2)};
+  mask = e.broadcast(mask, shape);
+  shape[3] = e.constant(1);
+  AffineExpr none = e.constant(0), one = e.constant(1);
+  Attend result;
+  result.q = plan.q;
+  result.k = e.pad(plan.k, {none, none, none, none}, {none, none, one, none});
+  result.v = e.pad(plan.v, {none, none, none, none}, {none, none, one, none});
+  result.mask = e.concat({mask, e.broadcast(sink, shape)}, 3);
+  result.scale = plan.scale;
+  result.softcap = plan.softcap;
+  result.offset = none;
+  return result;
+}
+
 Value emitAttention(Emitter &e, const Attend &plan) {
   if (!plan.q || !plan.k || !plan.v)
     return {};
+  if (plan.sink)
+    return emitAttention(e, withSink(e, plan));
   bool causal = false;
   Value keep = emitKeep(e, plan, causal);
   Type type = elementTypeOf(plan.q);

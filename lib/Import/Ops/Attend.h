@@ -21,6 +21,11 @@ struct Attend {
   mlir::Value validKeys;
   /// Keys to the left and right of a query's position; -1 is all.
   int64_t left = -1, right = -1;
+  /// A logit for each head that takes part in the softmax and goes nowhere
+  /// (attention sinks, arXiv 2309.17453); null without.
+  mlir::Value sink;
+  /// The mask says everything, also what eff.attention could by itself.
+  bool explicitMask = false;
 };
 
 /// [batch, tokens, heads * width] as [batch, heads, tokens, width]; null and a

@@ -85,17 +85,10 @@ static LogicalResult readTensors(NodeContext &ctx, Attend &plan, bool &merged) {
 static Value emitSteps(Emitter &e, const Attend &plan, int64_t mode,
                        Value &scores) {
   Attend explicitPlan = plan;
+  explicitPlan.explicitMask = true;
   bool causal = false;
   Value keep = emitKeep(e, explicitPlan, causal);
   Type type = elementTypeOf(plan.q);
-  if (causal) {
-    // The rule that eff.attention would apply by itself.
-    Type i64 = e.ctx.builder().getI64Type();
-    keep = e.compare(
-        CompareKind::Le,
-        e.iota(i64, {e.constant(1), e.dim(plan.k, 2)}, 1, e.constant(0)),
-        e.iota(i64, {e.dim(plan.q, 2), e.constant(1)}, 0, plan.offset));
-  }
   AffineExpr heads = e.dim(plan.q, 1);
   Value keys = repeatHeads(e, plan.k, heads);
   Value value = e.mul(e.matmul(plan.q, keys, false, true), plan.scale);

@@ -264,13 +264,10 @@ LogicalResult importMultiHeadAttention(NodeContext &ctx) {
 // ---------------------------------------------------------------
 
 static LogicalResult checkGroupQuery(NodeContext &ctx) {
-  if (failed(refuseModes(ctx, {{"local_window_size", -1},
-                               {"smooth_softmax", 0},
-                               {"qk_output", 0},
+  if (failed(refuseModes(ctx, {{"qk_output", 0},
                                {"kv_cache_bit_width", 0},
                                {"sliding_window_cache", 0}})) ||
-      failed(refuseInputs(ctx, {{11, "head_sink"},
-                                {12, "k_scale"},
+      failed(refuseInputs(ctx, {{12, "k_scale"},
                                 {13, "v_scale"},
                                 {14, "q_norm_weight"},
                                 {15, "k_norm_weight"}})))
@@ -363,6 +360,17 @@ LogicalResult importGroupQueryAttention(NodeContext &ctx) {
   plan.causal = ctx.attrBool("causal", true);
   prependCache(e, plan, pastKey, pastValue);
   plan.mask = ctx.input(10);
+  // Without causality the window would not be anchored.
+  int64_t window = ctx.attrInt("local_window_size", -1);
+  if (window >= 0 && !plan.causal)
+    return ctx.unsupported("local_window_size without causal");
+  plan.left = window;
+  plan.sink = ctx.input(11);
+  if (ctx.attrInt("smooth_softmax", 0) > 0 && !plan.sink)
+    plan.sink = e.splat(elementTypeOf(plan.q), {e.constant(*heads)}, 0.0);
+  if (plan.sink &&
+      (rankOf(plan.sink) != 1 || e.dim(plan.sink, 0) != e.constant(*heads)))
+    return ctx.error("head_sink must have one entry for each head");
   return setOutputs(e, plan);
 }
 
