@@ -42,6 +42,13 @@ def Eff_DerivedSymbolAttr : Eff_Attr<"DerivedSymbol", "derived"> {
   let assemblyFormat = "`<` $kind `,` $sizes `>`";
 }
 
+def Eff_LateSymbolAttr : Eff_Attr<"LateSymbol", "late_symbol"> {
+  let summary = "Declares a size that gets its value while the function runs";
+  let description = [{ From `eff.define_size` or from the control flow op that names it. It may be negative. }];
+  let parameters = (ins "::mlir::StringAttr":$name, "int64_t":$min, "int64_t":$max);
+  let assemblyFormat = "`<` $name `,` `in` $min `to` $max `>`";
+}
+
 def Eff_CheckAttr : Eff_Attr<"Check", "check"> {
   let summary = "Two sizes that must be equal when shapes are bound";
   let parameters = (ins "::effc::eff::DimsAttr":$sizes, "::mlir::StringAttr":$message);

@@ -15,5 +15,6 @@ include "Eff/WindowOps.td"
 include "Eff/SampleOps.td"
 include "Eff/SignalOps.td"
 include "Eff/AttentionOps.td"
+include "Eff/ControlOps.td"
 
 #endif // EFF_OPS_TD

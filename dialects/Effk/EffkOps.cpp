@@ -29,6 +29,10 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
       *this, getKernelAttr());
   if (!function)
     return emitOpError("kernel ") << getKernelAttr() << " does not exist";
+  // Kernels of the runtime take what their callers agree on.
+  if (function.isDeclaration())
+    return getSizes().getExprs().size() == 5 ? success()
+                                             : emitOpError("needs 5 sizes");
   size_t expected = getInputs().size() + getOutputs().size() +
                     getDims().getExprs().size() + 3;
   if (function.getNumArguments() != expected)

@@ -47,9 +47,16 @@ void mergeEntryPoint(ModuleOp from, ModuleOp to, const EntryPoint &entry) {
     bool isMain = function.getName() == "main";
     if (isMain && !function->hasAttr("eff.symbols"))
       function->setAttr("eff.symbols", ArrayAttr::get(to.getContext(), {}));
+    // Kernels of the runtime are declared once.
+    if (function.isDeclaration()) {
+      if (!to.lookupSymbol(function.getName()))
+        function->moveBefore(to.getBody(), to.getBody()->end());
+      continue;
+    }
     if (entry.name != "main") {
       function.walk([&](effk::LaunchOp launch) {
-        launch.setKernel(entry.name + "_" + launch.getKernel().str());
+        if (!launch.getKernel().starts_with(effk::kLibraryPrefix))
+          launch.setKernel(entry.name + "_" + launch.getKernel().str());
       });
       function.setName(isMain ? entry.name
                               : entry.name + "_" + function.getName().str());

@@ -21,15 +21,12 @@ uint32_t DimTable::addConstant(int64_t value) {
 
 uint32_t DimTable::addSymbol(unsigned position) {
   const SymbolEntry &symbol = program.symbols[position];
-  if (!symbol.isFree()) {
+  if (symbol.isDerived()) {
     uint32_t a = add(symbol.sizes[0]), b = add(symbol.sizes[1]);
     return insert(symbol.derived == "min" ? EFFRT_DIM_MIN : EFFRT_DIM_MAX, a, b,
                   0);
   }
-  uint32_t index = 0;
-  for (unsigned i = 0; i < position; ++i)
-    index += program.symbols[i].isFree();
-  return insert(EFFRT_DIM_SYMBOL, index, 0, 0);
+  return insert(EFFRT_DIM_SYMBOL, program.getRow(position), 0, 0);
 }
 
 static int32_t getKind(AffineExprKind kind) {
@@ -71,6 +68,34 @@ uint32_t DimTable::add(AffineExpr size) {
 size_t ProgramTable::getNumFreeSymbols() const {
   return llvm::count_if(symbols,
                         [](const SymbolEntry &s) { return s.isFree(); });
+}
+
+uint32_t ProgramTable::getRow(unsigned symbol) const {
+  bool late = symbols[symbol].late;
+  uint32_t row = late ? getNumFreeSymbols() : 0;
+  for (unsigned i = 0; i < symbol; ++i)
+    row += late ? symbols[i].late : symbols[i].isFree();
+  return row;
+}
+
+void ProgramTable::findDependents() {
+  lateDims.assign(dims.size(), false);
+  for (unsigned i = 0; i < symbols.size(); ++i) {
+    if (!symbols[i].late)
+      continue;
+    uint32_t row = getRow(i);
+    std::vector<bool> depends(dims.size());
+    for (auto [index, dim] : llvm::enumerate(dims)) {
+      if (dim.kind == EFFRT_DIM_SYMBOL)
+        depends[index] = dim.a == row;
+      else if (dim.kind != EFFRT_DIM_CONST)
+        depends[index] = depends[dim.a] || depends[dim.b];
+      if (!depends[index])
+        continue;
+      symbols[i].dependents.push_back(index);
+      lateDims[index] = true;
+    }
+  }
 }
 
 static int64_t evaluate(int32_t kind, int64_t a, int64_t b) {
@@ -177,7 +202,7 @@ private:
 
   std::string printSymbol(unsigned position) {
     const SymbolEntry &symbol = program.symbols[position];
-    if (symbol.isFree())
+    if (!symbol.isDerived())
       return names[position];
     return call(symbol.derived, symbol.sizes[0], symbol.sizes[1]);
   }

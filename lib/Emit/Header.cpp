@@ -91,8 +91,11 @@ struct Parameters {
       symbols.push_back(symbol.isFree() ? names.add(symbol.name, "size") : "");
     for (const TensorEntry &tensor : program.inputs)
       inputs.push_back(names.add(tensor.name, "input"));
-    for (const TensorEntry &tensor : program.outputs)
+    for (const TensorEntry &tensor : program.outputs) {
       outputs.push_back(names.add(tensor.name, "output"));
+      if (tensor.late)
+        names.add(outputs.back() + "_shape", "shape");
+    }
   }
 
   /// "int64_t batch, int64_t seq", `none` without symbols.
@@ -204,8 +207,17 @@ void HeaderWriter::writeTensors(ArrayRef<TensorEntry> tensors,
        << llvm::join(texts, ", ") << "]";
     if (parameter != tensor.name)
       os << " (ONNX name '" << inComment(tensor.name) << "')";
+    if (tensor.late)
+      os << "; its size follows from data";
     os << "\n";
   }
+}
+
+/// Data and shape of an output whose size only a run knows.
+static void declareLateOutput(raw_ostream &os, const TensorEntry &tensor,
+                              StringRef parameter) {
+  os << ",\n    const " << getCType(tensor.dtype).name << " **" << parameter
+     << ", int64_t *" << parameter << "_shape";
 }
 
 void HeaderWriter::writeRun(size_t index) {
@@ -227,6 +239,12 @@ void HeaderWriter::writeRun(size_t index) {
   writeTensors(program.inputs, parameters.inputs);
   os << " * Outputs:\n";
   writeTensors(program.outputs, parameters.outputs);
+  if (llvm::any_of(program.outputs,
+                   [](const TensorEntry &output) { return output.late; }))
+    os << " * Outputs whose size follows from data are memory of the session, "
+          "valid until its\n"
+       << " * next call; the sizes are written to the array of the same name "
+          "with _shape.\n";
   for (const CheckEntry &check : program.checks)
     os << " * Checked: " << inComment(check.message) << "\n";
   os << " */\n"
@@ -239,7 +257,10 @@ void HeaderWriter::writeRun(size_t index) {
     os << ",\n    const " << getCType(tensor.dtype).name << " *" << parameter;
   for (auto [tensor, parameter] :
        llvm::zip(program.outputs, parameters.outputs))
-    os << ",\n    " << getCType(tensor.dtype).name << " *" << parameter;
+    if (tensor.late)
+      declareLateOutput(os, tensor, parameter);
+    else
+      os << ",\n    " << getCType(tensor.dtype).name << " *" << parameter;
   os << ");\n\n";
 }
 
@@ -269,6 +290,8 @@ void HeaderWriter::writeSizes(const ProgramTable &program) {
   llvm::raw_string_ostream body(bodies);
   for (auto [tensor, parameter] :
        llvm::zip(program.outputs, parameters.outputs)) {
+    if (tensor.late)
+      continue;
     SmallVector<std::string> factors;
     for (AffineExpr size : tensor.exprs)
       factors.push_back("(int64_t)(" +

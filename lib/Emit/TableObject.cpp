@@ -107,7 +107,7 @@ Constant *TableEmitter::emitTensors(ArrayRef<TensorEntry> tensors) {
       texts.push_back(string(text));
     rows.push_back(structure({string(tensor.name), u32(tensor.dtype),
                               u32(tensor.dims.size()), array(tensor.dims),
-                              array(texts), u32(0), u32(0)}));
+                              array(texts), u32(tensor.late), u32(0)}));
   }
   return array(rows);
 }
@@ -119,6 +119,12 @@ Constant *TableEmitter::emitSymbols(const ProgramTable &program) {
       rows.push_back(structure({string(symbol.name), u32(EFFRT_SYMBOL_INPUT),
                                 u32(symbol.input), u32(symbol.axis), u32(0),
                                 null, u64(symbol.min), u64(symbol.max)}));
+  for (const SymbolEntry &symbol : program.symbols)
+    if (symbol.late)
+      rows.push_back(structure({string(symbol.name), u32(EFFRT_SYMBOL_STEP),
+                                u32(0), u32(0), u32(symbol.dependents.size()),
+                                array(symbol.dependents), u64(symbol.min),
+                                u64(symbol.max)}));
   return array(rows);
 }
 
@@ -129,22 +135,26 @@ Constant *TableEmitter::emitLaunches(const ProgramTable &program) {
         {u32(launch.kernel), u32(launch.buffers.size()), array(launch.buffers),
          array(launch.dims), u32(launch.dims.size()), u32(launch.extent),
          u32(launch.scratch), u32(launch.flops), u32(launch.bytes),
-         u32(launch.cost), u32(0), u32(0)}));
+         u32(launch.cost), u32(launch.late), u32(0)}));
   return array(rows);
 }
 
 Constant *TableEmitter::emitProgram(const ProgramTable &program) {
-  SmallVector<Constant *> dims, checks, buffers;
+  SmallVector<Constant *> dims, checks, buffers, steps;
   for (const effrt_dim_op &op : program.dims)
     dims.push_back(
         structure({u32(op.kind), u32(op.a), u32(op.b), u32(0), u64(op.value)}));
   for (const CheckEntry &check : program.checks)
-    checks.push_back(structure(
-        {u32(check.a), u32(check.b), string(check.message), u32(0), u32(0)}));
+    checks.push_back(
+        structure({u32(check.a), u32(check.b), string(check.message),
+                   u32(check.late), u32(0)}));
   for (const effrt_buffer &buffer : program.buffers)
     buffers.push_back(
         structure({u32(buffer.kind), u32(buffer.bytes), u64(buffer.value),
                    u32(buffer.first), u32(buffer.last)}));
+  for (const effrt_step &step : program.steps)
+    steps.push_back(
+        structure({u32(step.kind), u32(step.a), u32(step.b), u32(step.c)}));
   return structure({string(program.name),
                     emitSymbols(program),
                     array(dims),
@@ -153,18 +163,28 @@ Constant *TableEmitter::emitProgram(const ProgramTable &program) {
                     emitTensors(program.outputs),
                     array(buffers),
                     emitLaunches(program),
+                    array(steps),
                     null,
-                    null,
-                    u32(program.getNumFreeSymbols()),
+                    u32(llvm::count_if(program.symbols,
+                                       [](const SymbolEntry &symbol) {
+                                         return !symbol.isDerived();
+                                       })),
                     u32(dims.size()),
                     u32(checks.size()),
                     u32(program.inputs.size()),
                     u32(program.outputs.size()),
                     u32(buffers.size()),
                     u32(program.launches.size()),
-                    u32(0),
+                    u32(steps.size()),
                     u32(0),
                     u32(0)});
+}
+
+/// The runtime's kernels have the names they are written with.
+static std::string getKernelSymbol(const std::string &function) {
+  if (StringRef(function).starts_with(effk::kLibraryPrefix))
+    return function;
+  return kKernelSymbolPrefix.str() + function;
 }
 
 Constant *TableEmitter::emitKernels() {
@@ -173,9 +193,7 @@ Constant *TableEmitter::emitKernels() {
   SmallVector<Constant *> rows;
   for (const KernelEntry &kernel : table.kernels) {
     auto *function = cast<llvm::Function>(
-        module
-            .getOrInsertFunction((kKernelSymbolPrefix + kernel.function).str(),
-                                 type)
+        module.getOrInsertFunction(getKernelSymbol(kernel.function), type)
             .getCallee());
     function->setVisibility(llvm::GlobalValue::HiddenVisibility);
     rows.push_back(structure({function, string(kernel.name),
@@ -260,9 +278,11 @@ void TableEmitter::emitRun(size_t index) {
   const ProgramTable &program = table.programs[index];
   size_t counts[] = {program.getNumFreeSymbols(), program.inputs.size(),
                      program.outputs.size()};
+  size_t numLate = llvm::count_if(
+      program.outputs, [](const TensorEntry &output) { return output.late; });
   SmallVector<llvm::Type *> types = {ptr};
   types.append(counts[0], i64);
-  types.append(counts[1] + counts[2], ptr);
+  types.append(counts[1] + counts[2] + numLate, ptr);
   auto *function = llvm::Function::Create(
       llvm::FunctionType::get(i32, types, false),
       llvm::GlobalValue::ExternalLinkage, getRunFunction(table, index), module);
@@ -276,15 +296,32 @@ void TableEmitter::emitRun(size_t index) {
       continue;
     }
     llvm::Value *list = builder.CreateAlloca(llvm::ArrayType::get(type, count));
-    for (size_t k = 0; k < count; ++k)
-      builder.CreateStore(function->getArg(position++),
+    for (size_t k = 0; k < count; ++k) {
+      llvm::Value *argument = function->getArg(position++);
+      // Of late size: the session has the data when the run is over.
+      if (i == 2 && program.outputs[k].late) {
+        ++position;
+        argument = null;
+      }
+      builder.CreateStore(argument,
                           builder.CreateConstInBoundsGEP1_64(type, list, k));
+    }
     arguments.push_back(list);
   }
   auto *type = llvm::FunctionType::get(i32, {ptr, i32, ptr, ptr, ptr}, false);
-  builder.CreateRet(builder.CreateCall(
-      module.getOrInsertFunction("effrt_session_run_symbols", type),
-      arguments));
+  llvm::Value *status = builder.CreateCall(
+      module.getOrInsertFunction("effrt_session_run_symbols", type), arguments);
+  position = 1 + counts[0] + counts[1];
+  auto *fetch = llvm::FunctionType::get(i32, {ptr, i32, i32, ptr, ptr}, false);
+  for (auto [index, output] : llvm::enumerate(program.outputs)) {
+    llvm::Value *data = function->getArg(position++);
+    if (output.late)
+      status = builder.CreateCall(
+          module.getOrInsertFunction("effrt_typed_output", fetch),
+          {function->getArg(0), status, u32(index), data,
+           function->getArg(position++)});
+  }
+  builder.CreateRet(status);
 }
 
 void TableEmitter::emitTypedFunctions(llvm::GlobalVariable *desc) {

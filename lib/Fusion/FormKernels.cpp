@@ -1,6 +1,7 @@
 // Kernel formation. Groups are trees of single-use values, so a group can
 // always move down to its last op and no cycle can arise. A value with several
 // uses ends a group: recomputing it is never worth more than a buffer here.
+#include "Eff/LateSizes.h"
 #include "Effk/EffkOps.h"
 #include "effc/Analysis/Epilogue.h"
 #include "effc/Fusion/Passes.h"
@@ -36,7 +37,8 @@ bool isRowAnchor(Operation *op) {
   return isa<SoftmaxOp, LayerNormOp, RMSNormOp, ReduceOp>(op);
 }
 bool isHostOp(Operation *op) {
-  return isa<ConstantOp, ReshapeOp, func::ReturnOp, effk::KernelOp>(op);
+  return isa<ConstantOp, ReshapeOp, func::ReturnOp, effk::KernelOp, IfOp,
+             LoopOp, YieldOp, DefineSizeOp, CheckSizeOp>(op);
 }
 
 bool sameShape(Value a, Value c) {
@@ -127,7 +129,9 @@ private:
       path.insert(op);
       for (Value operand : op->getOperands()) {
         Operation *producer = operand.getDefiningOp();
+        // What stands outside of a loop must not move into it.
         if (!producer || isHostOp(producer) || producer->getNumResults() != 1 ||
+            producer->getBlock() != group.root->getBlock() ||
             !operand.hasOneUse() ||
             !sameShape(operand, group.root->getResult(0)))
           continue;
@@ -162,7 +166,7 @@ private:
     if (isa<ConvOp, PoolOp, PoolIndicesOp, ResizeOp, MatmulOp, LinearOp,
             AttentionOp, ScanOp, TopKOp, ScatterElementsOp, ScatterNDOp,
             ConvTransposeOp, GroupNormOp, ArgReduceOp, RoiAlignOp, RoiPoolOp,
-            DeformConvOp, Col2ImOp, DetOp>(user))
+            DeformConvOp, Col2ImOp, DetOp, NonZeroOp, LibraryOp>(user))
       return false;
     // Without overlapping frames every element is read once.
     if (auto dft = dyn_cast<DftOp>(user))
@@ -231,13 +235,17 @@ effk::KernelOp outline(Group &group) {
   SmallVector<Operation *> ops(group.ops.begin(), group.ops.end());
   llvm::sort(ops,
              [](Operation *x, Operation *y) { return x->isBeforeInBlock(y); });
+  // The runtime's kernels read memory only.
+  auto isImmediate = [&](Operation *op) {
+    return isSplat(op) && !isa<LibraryOp>(root);
+  };
   SetVector<Value> inputs;
   SmallVector<Location> locations;
   for (Operation *op : ops) {
     locations.push_back(op->getLoc());
     for (Value operand : op->getOperands()) {
       Operation *producer = operand.getDefiningOp();
-      if (!(producer && (group.contains(producer) || isSplat(producer))))
+      if (!(producer && (group.contains(producer) || isImmediate(producer))))
         inputs.insert(operand);
     }
   }
@@ -253,7 +261,7 @@ effk::KernelOp outline(Group &group) {
   for (Operation *op : ops) {
     for (Value operand : op->getOperands())
       if (Operation *producer = operand.getDefiningOp();
-          isSplat(producer) && !mapping.contains(operand))
+          isImmediate(producer) && !mapping.contains(operand))
         b.clone(*producer, mapping);
     b.clone(*op, mapping);
   }
@@ -307,12 +315,22 @@ struct FormKernels : effc::impl::FormKernelsBase<FormKernels> {
     func::FuncOp function = getOperation();
     if (function->hasAttr("effk.kernel") || function.isDeclaration())
       return;
+    eraseDeadOps(function);
     Former former(function);
-    Block &block = function.getBody().front();
+    formInBlock(former, function.getBody().front());
+    separateResults(function);
+  }
+
+  void formInBlock(Former &former, Block &block) {
     // From the end: an op that no later group took is the root of its own.
+    // Groups only move down, past nothing that uses them, so what uses a late
+    // size stays behind its definition.
     Operation *op = &block.back();
     while (op) {
       Operation *previous = op->getPrevNode();
+      for (Region &region : op->getRegions())
+        if (!isa<effk::KernelOp>(op))
+          formInBlock(former, region.front());
       if (!isHostOp(op)) {
         if (op->use_empty()) {
           op->erase();
@@ -325,7 +343,6 @@ struct FormKernels : effc::impl::FormKernelsBase<FormKernels> {
       }
       op = previous;
     }
-    separateResults(function);
   }
 };
 

@@ -1,4 +1,5 @@
 // The function `main` of a model: options, arguments with their sizes, outputs.
+#include "Eff/LateSizes.h"
 #include "Importer.h"
 #include "ModelLimits.h"
 #include "mlir/IR/Diagnostics.h"
@@ -421,14 +422,13 @@ LogicalResult Importer::finishFunction() {
   for (const onnx::ValueInfoProto *output : outputs)
     names.push_back(getNameAttrs(builder, output->name()));
   function.setAllResultAttrs(names);
-  // Users come after what they use, so one pass backwards removes all.
-  for (Operation &op :
-       llvm::make_early_inc_range(llvm::reverse(function.front())))
-    if (isOpTriviallyDead(&op))
-      op.erase();
+  function->setAttr("eff.symbols", symbols.toAttr());
+  eff::eraseDeadOps(function);
+  checksInBlocks.clear();
   collectEqualities(
-      function, [&](Location loc, AffineExpr a, AffineExpr b, StringRef what) {
-        addCheck(a, b, getNodeName(loc) + ": " + what);
+      function, [&](Operation *op, AffineExpr a, AffineExpr b, StringRef what) {
+        builder.setInsertionPoint(op);
+        addCheck(a, b, getNodeName(op->getLoc()) + ": " + what);
       });
   unifySizes();
   function->setAttr("eff.symbols", symbols.toAttr());

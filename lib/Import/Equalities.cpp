@@ -9,7 +9,8 @@ using namespace mlir;
 namespace effc {
 
 namespace {
-using Require = function_ref<void(Location, AffineExpr, AffineExpr, StringRef)>;
+using Require =
+    function_ref<void(Operation *, AffineExpr, AffineExpr, StringRef)>;
 
 /// Compares the sizes of one op's operands.
 class Collector {
@@ -20,7 +21,7 @@ public:
     if (!a || !b || a == b)
       return;
     if (!eff::getConstant(eff::simplify(a - b)))
-      require(op->getLoc(), a, b, what);
+      require(op, a, b, what);
   }
 
   /// Every dim of `dims` is 1 or that of `result`, aligned at the end.
@@ -176,6 +177,20 @@ void Importer::dropUnusedSizes() {
       walker.walk(properties);
     for (Type type : op->getResultTypes())
       walker.walk(type);
+    for (Region &region : op->getRegions())
+      for (Type type : region.getArgumentTypes())
+        walker.walk(type);
+    // Symbols that ops define keep their places.
+    auto keep = [&](ArrayRef<int64_t> symbols) {
+      for (int64_t symbol : symbols)
+        used.set(symbol);
+    };
+    if (auto size = dyn_cast<eff::DefineSizeOp>(op))
+      keep(static_cast<int64_t>(size.getSymbol()));
+    if (auto branch = dyn_cast<eff::IfOp>(op))
+      keep(branch.getSymbols());
+    if (auto loop = dyn_cast<eff::LoopOp>(op))
+      keep(loop.getSymbols());
   });
   for (Attribute sizes : llvm::make_first_range(checks))
     mark(cast<eff::DimsAttr>(sizes));

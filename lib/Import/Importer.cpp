@@ -2,6 +2,7 @@
 // functions inlined. What cannot be imported poisons what reads it, so that one
 // run reports everything that is wrong or missing, each thing once.
 #include "Importer.h"
+#include "Eff/LateSizes.h"
 #include "NodeContext.h"
 #include "OpTable.h"
 #include "mlir/IR/Diagnostics.h"
@@ -135,12 +136,99 @@ const ShapeValue *Importer::contents(Value value) {
   return knownContents.try_emplace(value, std::move(owned)).first->second.get();
 }
 
+AffineExpr Importer::declareLate(StringRef name, Block *block, int64_t min,
+                                 int64_t max) {
+  AffineExpr symbol = symbols.declareLate(name, min, max);
+  lateBlocks[cast<AffineSymbolExpr>(symbol).getPosition()] = block;
+  return symbol;
+}
+
+bool Importer::isVisible(AffineExpr size, Block *block) const {
+  llvm::SmallBitVector late =
+      eff::LateSizes(symbols.toAttr().getValue()).getLate(size);
+  return llvm::all_of(late.set_bits(), [&](unsigned symbol) {
+    Block *home = lateBlocks.lookup(symbol);
+    for (Block *at = block; at; at = at->getParentOp()->getBlock())
+      if (at == home)
+        return true;
+    return false;
+  });
+}
+
+bool Importer::dependsOn(AffineExpr size, unsigned symbol) const {
+  llvm::SmallBitVector late =
+      eff::LateSizes(symbols.toAttr().getValue()).getLate(size);
+  return symbol < late.size() && late.test(symbol);
+}
+
+/// More elements of unknown contents are data, not sizes.
+static constexpr int64_t maxDefinedElements = 64;
+/// What stands for all larger numbers: sentinels such as INT64_MAX must not
+/// overflow where they are added to sizes.
+static constexpr int64_t largestSize = int64_t(1) << 47;
+
+const ShapeValue *Importer::defineContents(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  const ShapeValue *known = contents(value);
+  auto isUnknown = [](const ShapeElement &element) {
+    return element.kind == ShapeElement::Unknown;
+  };
+  if (known && llvm::none_of(known->elements, isUnknown))
+    return known;
+  auto integer = dyn_cast<IntegerType>(type.getElementType());
+  if (!integer || integer.getWidth() == 1 || !type.hasStaticShape() ||
+      type.getNumElements() > maxDefinedElements)
+    return known;
+  auto defined = std::make_unique<ShapeValue>();
+  if (known)
+    *defined = *known;
+  else
+    *defined = {integer, SmallVector<int64_t>(type.getShape()),
+                std::vector<ShapeElement>(type.getNumElements())};
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointAfterValue(value);
+  Location loc = value.getLoc();
+  Value wide = value;
+  if (!integer.isSignlessInteger(64))
+    wide = eff::ConvertOp::create(
+        builder, loc, eff::withElementType(type, builder.getI64Type()), value);
+  int64_t limit = integer.getWidth() < 32 ? int64_t(1) << integer.getWidth()
+                                          : int64_t(1) << 32;
+  bool isLarge = integer.getWidth() == 64;
+  for (auto [position, element] : llvm::enumerate(defined->elements)) {
+    if (!isUnknown(element))
+      continue;
+    AffineExpr size =
+        declareLate((getNodeName(loc) + "[" + Twine(position) + "]").str(),
+                    builder.getInsertionBlock(), isLarge ? INT64_MIN : -limit,
+                    isLarge ? INT64_MAX : limit);
+    eff::DefineSizeOp::create(builder, loc, wide, position,
+                              cast<AffineSymbolExpr>(size).getPosition());
+    if (isLarge)
+      size = symbols.max(symbols.min(size, eff::constDim(context, largestSize)),
+                         eff::constDim(context, -largestSize));
+    element = ShapeElement::of(size);
+  }
+  return (knownContents[value] = std::move(defined)).get();
+}
+
 void Importer::addCheck(AffineExpr a, AffineExpr b, const Twine &message) {
   AffineExpr x = eff::simplify(a), y = eff::simplify(b);
   if (x == y)
     return;
   auto sizes = eff::DimsAttr::get(context, {x, y});
   auto swapped = eff::DimsAttr::get(context, {y, x});
+  Block *block = builder.getInsertionBlock();
+  if (block->getParentOp() != function || symbols.isLate(x) ||
+      symbols.isLate(y)) {
+    if (checksInBlocks.contains({block, swapped}) ||
+        !checksInBlocks.insert({block, sizes}).second)
+      return;
+    eff::CheckSizeOp::create(
+        builder, builder.getUnknownLoc(),
+        eff::CheckAttr::get(context, sizes, StringAttr::get(context, message)));
+    return;
+  }
   if (checks.count(sizes) || checks.count(swapped))
     return;
   checks[sizes] =

@@ -70,10 +70,31 @@ public:
                                       const onnx::AttributeProto &attribute);
   /// Known contents of a value, or null.
   const ShapeValue *contents(mlir::Value value);
+  /// The contents of a small integer tensor: elements that nobody knows get
+  /// late symbols, defined where the value is. Null for all other values.
+  const ShapeValue *defineContents(mlir::Value value);
+  /// A late symbol that has a value in `block` only.
+  mlir::AffineExpr declareLate(llvm::StringRef name, mlir::Block *block,
+                               int64_t min, int64_t max);
+  /// All late symbols of a size have a value in `block`.
+  bool isVisible(mlir::AffineExpr size, mlir::Block *block) const;
+  /// A size is made of a symbol, also through derived ones.
+  bool dependsOn(mlir::AffineExpr size, unsigned symbol) const;
+  /// Late symbols of carried values take new values with each iteration.
+  void markCarried(mlir::AffineExpr symbol) { carriedSymbols.insert(symbol); }
+  bool isCarried(mlir::AffineExpr symbol) const {
+    return carriedSymbols.contains(symbol);
+  }
+  /// Erases an op with regions, and what is known of the values in it.
+  void eraseRegionOp(mlir::Operation *op);
+  /// While it lives, diagnostics are held back; an attempt may be dropped.
+  class Trial;
   mlir::LogicalResult importBody(ImportScope &scope, const NodeList &nodes,
                                  llvm::ArrayRef<llvm::StringRef> outputs,
                                  mlir::Location loc);
   void addGraph(ImportScope &scope, const onnx::GraphProto &graph);
+  /// Sizes that must be equal: when shapes are bound, or here if they are late
+  /// or this is in a region that may not run.
   void addCheck(mlir::AffineExpr a, mlir::AffineExpr b,
                 const llvm::Twine &message);
   void reportUnsupported(mlir::Location loc, llvm::StringRef domain,
@@ -152,6 +173,11 @@ private:
   llvm::DenseMap<mlir::Value, std::unique_ptr<ShapeValue>> knownContents;
   llvm::SmallVector<const onnx::FunctionProto *> callStack;
   llvm::MapVector<mlir::Attribute, mlir::Attribute> checks;
+  /// The checks that stand in blocks, each once a block.
+  llvm::DenseSet<std::pair<mlir::Block *, mlir::Attribute>> checksInBlocks;
+  /// Where late symbols are defined.
+  llvm::DenseMap<unsigned, mlir::Block *> lateBlocks;
+  llvm::DenseSet<mlir::AffineExpr> carriedSymbols;
   llvm::StringMap<size_t> unsupportedIndex;
   std::vector<Unsupported> unsupported;
   std::map<std::pair<std::string, int64_t>, int64_t> shapeOverrides;
@@ -163,12 +189,29 @@ private:
   std::optional<mlir::Location> currentNode;
 };
 
+class Importer::Trial {
+public:
+  explicit Trial(Importer &importer);
+  /// Forgets what the attempt reported.
+  void drop();
+  /// What it reported, for whoever keeps it.
+  std::vector<mlir::Diagnostic> take();
+
+private:
+  Importer &importer;
+  int64_t numErrors;
+  std::vector<Unsupported> unsupported;
+  llvm::StringMap<size_t> unsupportedIndex;
+  std::vector<mlir::Diagnostic> held;
+  mlir::ScopedDiagnosticHandler handler;
+};
+
 /// Adds an entry to `checks` for sizes that elementwise operations, matrix
 /// products and concatenations need equal.
 void collectEqualities(
     mlir::func::FuncOp function,
-    llvm::function_ref<void(mlir::Location, mlir::AffineExpr, mlir::AffineExpr,
-                            llvm::StringRef)>
+    llvm::function_ref<void(mlir::Operation *, mlir::AffineExpr,
+                            mlir::AffineExpr, llvm::StringRef)>
         require);
 
 } // namespace effc

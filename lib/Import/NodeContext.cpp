@@ -283,6 +283,23 @@ const ShapeValue *NodeContext::contents(Value value) const {
 }
 
 std::optional<eff::Dims> NodeContext::sizes(Value value) const {
+  if (value)
+    (void)importer.defineContents(value);
+  return knownSizes(value);
+}
+
+AffineExpr NodeContext::defineSize(Value value, int64_t element, int64_t min,
+                                   int64_t max) {
+  if (!value)
+    return eff::constDim(context(), 0);
+  AffineExpr size = importer.declareLate(getNodeName(location),
+                                         b.getInsertionBlock(), min, max);
+  eff::DefineSizeOp::create(b, location, value, element,
+                            cast<AffineSymbolExpr>(size).getPosition());
+  return size;
+}
+
+std::optional<eff::Dims> NodeContext::knownSizes(Value value) const {
   const ShapeValue *contents = value ? importer.contents(value) : nullptr;
   if (!contents || !isa<IntegerType>(contents->elementType))
     return std::nullopt;
@@ -293,6 +310,20 @@ std::optional<eff::Dims> NodeContext::sizes(Value value) const {
       return std::nullopt;
   }
   return dims;
+}
+
+std::optional<eff::Dims> NodeContext::partialSizes(Value value) const {
+  const ShapeValue *contents = value ? importer.contents(value) : nullptr;
+  if (!contents || !isa<IntegerType>(contents->elementType))
+    return std::nullopt;
+  eff::Dims dims;
+  for (const ShapeElement &element : contents->elements)
+    dims.push_back(element.asSize(context()));
+  return dims;
+}
+
+bool NodeContext::isLate(AffineExpr size) const {
+  return importer.symbols.isLate(size);
 }
 
 std::optional<SmallVector<int64_t>> NodeContext::constants(Value value) const {
@@ -341,6 +372,8 @@ std::optional<double> NodeContext::scalar(Value value) const {
 }
 
 std::optional<AffineExpr> NodeContext::scalarSize(Value value) const {
+  if (!value || eff::getConstant(eff::getNumElements(value.getType())) != 1)
+    return std::nullopt;
   std::optional<eff::Dims> values = sizes(value);
   if (!values || values->size() != 1)
     return std::nullopt;
@@ -449,6 +482,13 @@ Operation *NodeContext::insert(OperationState &state, bool infer) {
   }
   if (mlir::failed(checkTypes(*this, state.types)))
     return nullptr;
+  // A size of data may be anything.
+  for (Type type : state.types)
+    for (AffineExpr size : eff::getDims(type))
+      if (size && importer.symbols.bounds(size).first < 0 &&
+          importer.symbols.isLate(size))
+        importer.addCheck(maxSize(size, eff::constDim(context(), 0)), size,
+                          getNodeName(location) + ": a size is negative");
   Operation *op = b.create(state);
   if (mlir::failed(verify(op))) {
     // The verifier's own diagnostic names the node already.
@@ -539,41 +579,6 @@ void NodeContext::warning(const Twine &message) {
 
 void NodeContext::remark(DiagnosticCode code, const Twine &message) {
   emitRemark(location, code) << message;
-}
-
-LogicalResult NodeContext::inlineGraph(const onnx::GraphProto &graph,
-                                       SmallVectorImpl<Value> &values,
-                                       ValueRange arguments) {
-  if (graph.input_size() != int(arguments.size()))
-    return error("a body has " + Twine(graph.input_size()) + " inputs, " +
-                 Twine(arguments.size()) + " are expected");
-  ImportScope body;
-  body.parent = &scope;
-  body.opsets = scope.opsets;
-  body.attributes = scope.attributes;
-  body.prefix = (getNodeName(location) + "/").str();
-  importer.addGraph(body, graph);
-  for (auto [input, value] : llvm::zip(graph.input(), arguments))
-    body.values[input.name()] = value;
-  SmallVector<StringRef> names;
-  for (const onnx::ValueInfoProto &output : graph.output())
-    names.push_back(output.name());
-  if (mlir::failed(importer.importBody(body, graph.node(), names, location))) {
-    failed = true;
-    return failure();
-  }
-  for (StringRef name : names) {
-    Value value = importer.lookup(body, name);
-    if (importer.lookupList(body, name) || importer.isAbsent(body, name))
-      return unsupported("a body's result is a sequence or optional");
-    if (!value) {
-      // Something inside was reported.
-      failed = true;
-      return failure();
-    }
-    values.push_back(value);
-  }
-  return success();
 }
 
 } // namespace effc

@@ -9,6 +9,7 @@
 #include "effc/Support/DiagnosticCodes.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/SmallBitVector.h"
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -97,9 +98,16 @@ public:
 
   /// Known contents of a small tensor, or null.
   const ShapeValue *contents(mlir::Value value) const;
-  /// Contents of a small integer tensor (row-major) when all are expressions
-  /// over symbols.
+  /// Contents of a small integer tensor (row-major) as expressions over
+  /// symbols. Elements that are data get late symbols, which may be negative;
+  /// nothing for other tensors.
   std::optional<eff::Dims> sizes(mlir::Value value) const;
+  /// The same without late symbols for data, where there is a better way.
+  std::optional<eff::Dims> knownSizes(mlir::Value value) const;
+  /// What is known of the contents; null for elements that are data.
+  std::optional<eff::Dims> partialSizes(mlir::Value value) const;
+  /// Depends on a late symbol.
+  bool isLate(mlir::AffineExpr size) const;
   /// The same when all are constants; int and bool tensors of at most 4096
   /// elements.
   std::optional<llvm::SmallVector<int64_t>> constants(mlir::Value value) const;
@@ -110,8 +118,12 @@ public:
   elements(mlir::ElementsAttr value) const;
   /// The only element of a constant tensor of one element.
   std::optional<double> scalar(mlir::Value value) const;
-  /// The same for an int tensor whose element is an expression.
+  /// The same for an int tensor whose element is an expression, see `sizes`.
   std::optional<mlir::AffineExpr> scalarSize(mlir::Value value) const;
+  /// A late symbol for element `element` of an i64 tensor that this node makes,
+  /// defined here.
+  mlir::AffineExpr defineSize(mlir::Value value, int64_t element, int64_t min,
+                              int64_t max);
 
   /// The smaller or larger of two sizes; a new derived symbol unless it folds.
   mlir::AffineExpr minSize(mlir::AffineExpr a, mlir::AffineExpr b);
@@ -171,11 +183,49 @@ public:
   void remark(DiagnosticCode code, const llvm::Twine &message);
   bool hasFailed() const { return failed; }
 
-  /// Imports a body of this node (If) at the current place with these values
-  /// for its inputs; `results` gets one value per output of the graph.
+  // Control flow (ControlFlow.cpp) --------------------------------------------
+
+  /// Imports a body of this node (If) at the current place; `results` gets one
+  /// value per output of the graph. `arguments` are its inputs.
   mlir::LogicalResult inlineGraph(const onnx::GraphProto &graph,
                                   llvm::SmallVectorImpl<mlir::Value> &results,
                                   mlir::ValueRange arguments = {});
+
+  /// Builds ops at the current place and gives the values they make.
+  using RegionFn =
+      std::function<mlir::LogicalResult(llvm::SmallVectorImpl<mlir::Value> &)>;
+  /// An `eff.if`, or both branches and a choice where these are small.
+  /// `condition` is a bool of rank 0.
+  mlir::LogicalResult createIf(mlir::Value condition, const RegionFn &thenFn,
+                               const RegionFn &elseFn,
+                               llvm::SmallVectorImpl<mlir::Value> &results);
+
+  /// Whether the first output of a Loop's body is true whenever it runs.
+  bool alwaysGoesOn(const onnx::GraphProto &body);
+
+  struct LoopValues {
+    /// A bool of rank 0: whether to go on. Only of loops with a condition.
+    mlir::Value condition;
+    llvm::SmallVector<mlir::Value> carried;
+    /// Joined along a new first dim in the results.
+    llvm::SmallVector<mlir::Value> collected;
+  };
+  struct LoopSpec {
+    /// Null without; may be negative.
+    mlir::AffineExpr trip;
+    /// Whether there is a first iteration; null without a condition.
+    mlir::Value condition;
+    llvm::SmallVector<mlir::Value> inits;
+    /// Builds the body from the number of the iteration and the carried values;
+    /// may be called several times.
+    std::function<mlir::LogicalResult(mlir::AffineExpr iteration,
+                                      mlir::ValueRange carried,
+                                      LoopValues &values)>
+        body;
+  };
+  /// An `eff.loop`; `results` gets the carried values, then the collected ones.
+  mlir::LogicalResult createLoop(const LoopSpec &spec,
+                                 llvm::SmallVectorImpl<mlir::Value> &results);
 
   /// The importer's end: attributes that nobody asked for.
   mlir::LogicalResult checkAllAttributesUsed();
@@ -192,6 +242,28 @@ private:
   const onnx::AttributeProto *find(llvm::StringRef name, int type,
                                    llvm::StringRef typeName);
   mlir::Value finish(mlir::OperationState &state, bool infer);
+
+  struct LoopDraft;
+  mlir::Type joinTypes(mlir::Value a, mlir::Value c,
+                       llvm::SmallVectorImpl<int64_t> &symbols,
+                       llvm::SmallVectorImpl<mlir::AffineExpr> &first,
+                       llvm::SmallVectorImpl<mlir::AffineExpr> &second);
+  mlir::LogicalResult draftLoop(const LoopSpec &spec,
+                                mlir::AffineExpr iteration,
+                                llvm::ArrayRef<mlir::Type> types,
+                                LoopDraft &draft);
+  mlir::FailureOr<bool> widen(llvm::ArrayRef<mlir::Type> types,
+                              const LoopValues &values,
+                              llvm::function_ref<void(size_t, size_t)> add);
+  mlir::AffineExpr
+  fixCollected(mlir::AffineExpr size, mlir::AffineExpr iteration,
+               mlir::Block *outside,
+               llvm::function_ref<bool(mlir::AffineExpr)> isFixed);
+  mlir::LogicalResult finishLoop(const LoopSpec &spec,
+                                 mlir::AffineExpr iteration,
+                                 llvm::ArrayRef<mlir::Type> types,
+                                 LoopDraft &draft,
+                                 llvm::SmallVectorImpl<mlir::Value> &results);
 
   Importer &importer;
   ImportScope &scope;

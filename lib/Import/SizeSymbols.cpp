@@ -55,6 +55,35 @@ AffineExpr SizeSymbols::declare(StringRef name, int64_t input, int64_t axis,
   return symbol;
 }
 
+AffineExpr SizeSymbols::declareLate(StringRef name, int64_t min, int64_t max) {
+  std::string unique = name.str();
+  if (unsigned count = lateNames[name]++)
+    unique += "_" + std::to_string(count + 1);
+  while (named.contains(unique))
+    unique += "_";
+  AffineExpr symbol = getAffineSymbolExpr(entries.size(), context);
+  entries.push_back(eff::LateSymbolAttr::get(
+      context, StringAttr::get(context, unique), min, max));
+  ranges.emplace_back(clampBound(min), clampBound(max));
+  named[unique] = symbol;
+  return symbol;
+}
+
+bool SizeSymbols::isLate(AffineExpr size) const {
+  bool late = false;
+  size.walk([&](AffineExpr expr) {
+    auto symbol = dyn_cast<AffineSymbolExpr>(expr);
+    if (!symbol || symbol.getPosition() >= entries.size())
+      return;
+    Attribute entry = entries[symbol.getPosition()];
+    late |= isa<eff::LateSymbolAttr>(entry);
+    if (auto derived = dyn_cast<eff::DerivedSymbolAttr>(entry))
+      for (AffineExpr part : derived.getSizes().getExprs())
+        late |= isLate(part);
+  });
+  return late;
+}
+
 AffineExpr SizeSymbols::derive(StringRef kind, AffineExpr a, AffineExpr b) {
   // Equal requests share a symbol, in either order of the operands.
   auto sizes = eff::DimsAttr::get(context, {a, b});
@@ -78,7 +107,7 @@ AffineExpr SizeSymbols::derive(StringRef kind, AffineExpr a, AffineExpr b) {
 void SizeSymbols::dropUnused(const llvm::SmallBitVector &used) {
   // A derived size that stays may itself be made of derived sizes.
   while (!entries.empty() && !used.test(entries.size() - 1) &&
-         isa<eff::DerivedSymbolAttr>(entries.back())) {
+         isa<eff::DerivedSymbolAttr, eff::LateSymbolAttr>(entries.back())) {
     entries.pop_back();
     ranges.pop_back();
   }

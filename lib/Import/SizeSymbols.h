@@ -28,6 +28,11 @@ public:
   mlir::AffineExpr declare(llvm::StringRef name, int64_t input, int64_t axis,
                            int64_t min, int64_t max);
 
+  /// A new size that only a run knows; `name` is made unique.
+  mlir::AffineExpr declareLate(llvm::StringRef name, int64_t min, int64_t max);
+  /// Depends on a size that only a run knows.
+  bool isLate(mlir::AffineExpr size) const;
+
   /// Draws a conclusion from two sizes being equal at run time: `a == min(a,
   /// 512)` bounds a. Gives the symbol that the other size may stand for from
   /// now on (null when neither is a symbol) and whether nothing is left to be
@@ -44,7 +49,7 @@ public:
   std::pair<int64_t, int64_t> bounds(mlir::AffineExpr size) const;
 
   size_t size() const { return entries.size(); }
-  /// Forgets derived sizes at the end of the list that nobody uses.
+  /// Forgets derived and late sizes at the end of the list that nobody uses.
   void dropUnused(const llvm::SmallBitVector &used);
   mlir::ArrayAttr toAttr() const {
     return mlir::ArrayAttr::get(context, entries);
@@ -60,6 +65,7 @@ private:
   llvm::StringMap<mlir::AffineExpr> named;
   llvm::SmallVector<mlir::Attribute> entries;
   llvm::SmallVector<std::pair<int64_t, int64_t>> ranges;
+  llvm::StringMap<unsigned> lateNames;
 };
 
 } // namespace effc

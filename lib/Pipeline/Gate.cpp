@@ -1,6 +1,6 @@
 // Gates: which dialects may be left after a stage. A missing lowering is one
 // clear message here instead of a failure three stages on.
-#include "Eff/EffOps.h"
+#include "Eff/LateSizes.h"
 #include "Effk/EffkOps.h"
 #include "effc/Pipeline/Stages.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -14,7 +14,8 @@ static bool isAllowedOnHost(Operation *op, Stage stage) {
     return true;
   if (isa<eff::EffDialect>(op->getDialect()) && stage < Stage::Fusion)
     return true;
-  if (isa<eff::ReshapeOp>(op))
+  if (isa<eff::ReshapeOp, eff::IfOp, eff::LoopOp, eff::YieldOp,
+          eff::DefineSizeOp, eff::CheckSizeOp>(op))
     return true;
   if (stage == Stage::Fusion)
     return isa<effk::KernelOp>(op);
@@ -48,9 +49,16 @@ LogicalResult effc::checkGate(ModuleOp module, Stage stage) {
       });
       continue;
     }
-    for (Operation &op : function.getBody().front())
-      if (!isAllowedOnHost(&op, stage))
-        refuse(&op);
+    // Kernels of the runtime are only declared.
+    if (function.isDeclaration())
+      continue;
+    function.walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (!isAllowedOnHost(op, stage))
+        refuse(op);
+      return isa<effk::KernelOp>(op) ? WalkResult::skip()
+                                     : WalkResult::advance();
+    });
+    ok &= succeeded(eff::verifyLateSizes(function));
   }
   return success(ok);
 }

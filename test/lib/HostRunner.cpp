@@ -24,7 +24,7 @@ HostRunner::create(OwningOpRef<ModuleOp> module, eff::TargetAttr target,
     if (!function->hasAttr("effk.kernel"))
       function.erase();
   for (auto function : whole.getOps<func::FuncOp>())
-    if (!function->hasAttr("effk.kernel"))
+    if (!function->hasAttr("effk.kernel") && !function.isDeclaration())
       runner->host = function;
   EmitOptions options;
   options.plain = plain;
@@ -39,8 +39,18 @@ HostRunner::create(OwningOpRef<ModuleOp> module, eff::TargetAttr target,
 int64_t HostRunner::evaluate(AffineExpr expr) const {
   if (auto constant = dyn_cast<AffineConstantExpr>(expr))
     return constant.getValue();
-  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
-    return symbols[symbol.getPosition()];
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr)) {
+    auto list = host->getAttrOfType<ArrayAttr>("eff.symbols");
+    auto derived =
+        list && symbol.getPosition() < list.size()
+            ? dyn_cast<eff::DerivedSymbolAttr>(list[symbol.getPosition()])
+            : eff::DerivedSymbolAttr();
+    if (!derived)
+      return symbols[symbol.getPosition()];
+    int64_t a = evaluate(derived.getSizes().getExprs()[0]),
+            b = evaluate(derived.getSizes().getExprs()[1]);
+    return derived.getKind() == "min" ? std::min(a, b) : std::max(a, b);
+  }
   auto binary = cast<AffineBinaryOpExpr>(expr);
   int64_t a = evaluate(binary.getLHS()), b = evaluate(binary.getRHS());
   switch (binary.getKind()) {
@@ -124,7 +134,105 @@ LogicalResult HostRunner::launch(effk::LaunchOp op) {
   return success();
 }
 
+LogicalResult HostRunner::runBlock(Block &block) {
+  for (Operation &op : block)
+    if (failed(runOp(op)))
+      return failure();
+  return success();
+}
+
+/// All at once.
+void HostRunner::assign(ArrayRef<int64_t> targets, eff::DimsAttr sizes) {
+  std::vector<int64_t> next = symbols;
+  for (auto [target, size] : llvm::zip_equal(targets, sizes.getExprs()))
+    next[target] = evaluate(size);
+  symbols = next;
+}
+
+bool HostRunner::isTrue(Value condition) {
+  return *static_cast<const char *>(buffers[condition]->data()) != 0;
+}
+
+LogicalResult HostRunner::runIf(eff::IfOp op) {
+  Region &region =
+      isTrue(op.getCondition()) ? op.getThenRegion() : op.getElseRegion();
+  if (failed(runBlock(region.front())))
+    return failure();
+  auto yield = cast<eff::YieldOp>(region.front().getTerminator());
+  for (auto [result, value] :
+       llvm::zip_equal(op.getOutputs(), yield.getValues())) {
+    Buffer buffer = buffers[value];
+    buffers[result] = buffer;
+  }
+  assign(op.getSymbols(), yield.getSizes());
+  return success();
+}
+
+LogicalResult HostRunner::runLoop(eff::LoopOp op) {
+  Block &body = op.getBody().front();
+  auto yield = cast<eff::YieldOp>(body.getTerminator());
+  size_t carried = op.getInits().size(), first = op.getCondition() ? 1 : 0;
+  std::vector<Buffer> values;
+  for (Value init : op.getInits())
+    values.push_back(buffers[init]);
+  std::vector<Bytes> collected(op.getNumResults() - carried);
+  bool goesOn = !op.getCondition() || isTrue(op.getCondition());
+  assign(op.getSymbols(), op.getInitial());
+  auto isBelowTrip = [&] {
+    return op.getTrip().getExprs().empty() ||
+           symbols[op.getSymbols().front()] <
+               evaluate(op.getTrip().getExprs().front());
+  };
+  while (goesOn && isBelowTrip()) {
+    for (auto [argument, value] : llvm::zip_equal(body.getArguments(), values))
+      buffers[argument] = value;
+    if (failed(runBlock(body)))
+      return failure();
+    goesOn = first == 0 || isTrue(yield.getValues().front());
+    for (size_t i = 0; i < carried; ++i)
+      values[i] = buffers[yield.getValues()[first + i]];
+    for (size_t i = 0; i < collected.size(); ++i) {
+      Buffer part = buffers[yield.getValues()[first + carried + i]];
+      auto *bytes = static_cast<const char *>(part->data());
+      collected[i].insert(collected[i].end(), bytes, bytes + part->size());
+    }
+    assign(op.getSymbols(), yield.getSizes());
+  }
+  for (auto [index, result] : llvm::enumerate(op.getOutputs())) {
+    if (index < carried) {
+      buffers[result] = values[index];
+      continue;
+    }
+    const Bytes &bytes = collected[index - carried];
+    Buffer buffer = makeBuffer(result.getType(), 0);
+    if (buffer->size() != bytes.size())
+      return op.emitError("collects other sizes than it says");
+    std::memcpy(buffer->data(), bytes.data(), bytes.size());
+    buffers[result] = buffer;
+  }
+  return success();
+}
+
 LogicalResult HostRunner::runOp(Operation &op) {
+  if (auto size = dyn_cast<eff::DefineSizeOp>(op)) {
+    int64_t value;
+    std::memcpy(&value,
+                static_cast<const char *>(buffers[size.getX()]->data()) +
+                    size.getElement() * sizeof(value),
+                sizeof(value));
+    symbols[size.getSymbol()] = value;
+    return success();
+  }
+  if (auto check = dyn_cast<eff::CheckSizeOp>(op)) {
+    ArrayRef<AffineExpr> sizes = check.getCheck().getSizes().getExprs();
+    if (evaluate(sizes[0]) != evaluate(sizes[1]))
+      return op.emitError(check.getCheck().getMessage().getValue());
+    return success();
+  }
+  if (auto branch = dyn_cast<eff::IfOp>(op))
+    return runIf(branch);
+  if (auto loop = dyn_cast<eff::LoopOp>(op))
+    return runLoop(loop);
   if (auto launchOp = dyn_cast<effk::LaunchOp>(op))
     return launch(launchOp);
   if (auto reshape = dyn_cast<eff::ReshapeOp>(op)) {
@@ -132,7 +240,7 @@ LogicalResult HostRunner::runOp(Operation &op) {
     buffers[reshape.getY()] = buffer;
     return success();
   }
-  if (isa<func::ReturnOp>(op))
+  if (isa<func::ReturnOp, eff::YieldOp>(op))
     return success();
   if (!isa<eff::ConstantOp, effk::PackedOp>(op))
     return op.emitError("is not a host op");
@@ -144,6 +252,8 @@ FailureOr<HostRunner::Outcome> HostRunner::run(ArrayRef<Bytes> inputs,
                                                ArrayRef<int64_t> values,
                                                uint32_t seed) {
   symbols = values;
+  if (auto list = host->getAttrOfType<ArrayAttr>("eff.symbols"))
+    symbols.resize(std::max(symbols.size(), list.size()));
   random.seed(seed);
   buffers.clear();
   error = EFFRT_KERNEL_OK;
@@ -157,9 +267,8 @@ FailureOr<HostRunner::Outcome> HostRunner::run(ArrayRef<Bytes> inputs,
     std::memcpy(buffer->data(), bytes.data(), bytes.size());
     buffers[argument] = buffer;
   }
-  for (Operation &op : body)
-    if (failed(runOp(op)))
-      return failure();
+  if (failed(runBlock(body)))
+    return failure();
   Outcome outcome;
   outcome.error = error;
   for (Value result : body.getTerminator()->getOperands()) {

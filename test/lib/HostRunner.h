@@ -43,6 +43,11 @@ private:
   HostRunner(mlir::OwningOpRef<mlir::ModuleOp> module)
       : module(std::move(module)) {}
   mlir::LogicalResult runOp(mlir::Operation &op);
+  mlir::LogicalResult runBlock(mlir::Block &block);
+  mlir::LogicalResult runIf(eff::IfOp op);
+  mlir::LogicalResult runLoop(eff::LoopOp op);
+  void assign(llvm::ArrayRef<int64_t> targets, eff::DimsAttr sizes);
+  bool isTrue(mlir::Value condition);
   mlir::LogicalResult launch(effk::LaunchOp op);
   Buffer makeConstant(mlir::Operation &op);
   Buffer makeBuffer(mlir::Type tensor, unsigned char fill);
@@ -53,7 +58,7 @@ private:
   std::unique_ptr<JITKernels> kernels;
 
   // Of the run in progress.
-  llvm::ArrayRef<int64_t> symbols;
+  std::vector<int64_t> symbols;
   std::mt19937 random;
   llvm::DenseMap<mlir::Value, Buffer> buffers;
   int32_t error;

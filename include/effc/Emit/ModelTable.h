@@ -11,22 +11,28 @@
 
 namespace effc {
 
-/// A free size of a program, or the smaller or larger of two sizes.
+/// A free or late size of a program, or the smaller or larger of two sizes.
 struct SymbolEntry {
   std::string name;
   /// Free sizes only.
   uint32_t input = 0, axis = 0;
   int64_t min = 0, max = 0;
+  /// Set by steps.
+  bool late = false;
   /// "min" or "max" of `sizes` for derived ones; these have no table entry.
   std::string derived;
   llvm::SmallVector<mlir::AffineExpr, 2> sizes;
 
-  bool isFree() const { return derived.empty(); }
+  bool isFree() const { return derived.empty() && !late; }
+  bool isDerived() const { return !derived.empty(); }
+  /// Late ones: the dims that depend on it.
+  std::vector<uint32_t> dependents;
 };
 
 struct CheckEntry {
   uint32_t a, b;
   std::string message;
+  bool late;
 };
 
 struct TensorEntry {
@@ -35,6 +41,7 @@ struct TensorEntry {
   llvm::SmallVector<mlir::AffineExpr, 6> exprs;
   llvm::SmallVector<uint32_t, 6> dims;
   llvm::SmallVector<std::string, 6> texts;
+  bool late = false;
 };
 
 struct LaunchEntry {
@@ -42,21 +49,31 @@ struct LaunchEntry {
   llvm::SmallVector<uint32_t, 6> buffers;
   llvm::SmallVector<uint32_t, 6> dims;
   uint32_t extent, scratch, flops, bytes, cost;
+  bool late = false;
 };
 
 struct ProgramTable {
   std::string name;
-  /// As the function declares them: free and derived ones mixed.
+  /// As the function declares them: free, late and derived ones mixed.
   std::vector<SymbolEntry> symbols;
   std::vector<effrt_dim_op> dims;
   std::vector<CheckEntry> checks;
   std::vector<TensorEntry> inputs, outputs;
   std::vector<effrt_buffer> buffers;
   std::vector<LaunchEntry> launches;
+  /// None when the launches run in order.
+  std::vector<effrt_step> steps;
+  /// With steps: whether each dim depends on a late symbol.
+  std::vector<bool> lateDims;
 
   /// The value of every dim when no symbol is free, else nothing.
   std::optional<std::vector<int64_t>> evaluateStatic() const;
   size_t getNumFreeSymbols() const;
+  /// The row of a free or late symbol in the model's table: free ones come
+  /// first.
+  uint32_t getRow(unsigned symbol) const;
+  /// Fills `lateDims` and the dependents of late symbols.
+  void findDependents();
 };
 
 /// A kernel function as one place uses it: functions that serve several ONNX

@@ -49,7 +49,52 @@ struct ConvertKernelsToLoops
     : effc::impl::ConvertKernelsToLoopsBase<ConvertKernelsToLoops> {
   using Base::Base;
 
+  /// A kernel that the runtime has: only declared here.
+  void callLibrary(effk::KernelOp kernel, eff::LibraryOp op) {
+    ModuleOp module = getOperation();
+    std::string name = (effk::kLibraryPrefix + op.getName()).str();
+    OpBuilder b(kernel);
+    if (!module.lookupSymbol(name)) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToEnd(module.getBody());
+      auto function = func::FuncOp::create(b, kernel.getLoc(), name,
+                                           b.getFunctionType({}, {}));
+      function.setPrivate();
+    }
+    ArrayRef<AffineExpr> work = op.getWork().getExprs();
+    AffineExpr bytes = getAffineConstantExpr(0, &getContext());
+    auto addBytes = [&](Type type) {
+      unsigned bits =
+          getStorageType(cast<RankedTensorType>(type).getElementType())
+              .getIntOrFloatBitWidth();
+      bytes = bytes + eff::getNumElements(type) * llvm::divideCeil(bits, 8);
+    };
+    llvm::for_each(op->getOperandTypes(), addBytes);
+    llvm::for_each(op->getResultTypes(), addBytes);
+    bytes = eff::simplify(bytes);
+    SetVector<StringRef> names;
+    collectNames(kernel.getLoc(), names);
+    // The body may have operands in another order than the kernel.
+    SmallVector<Value> inputs;
+    for (Value operand : op.getInputs())
+      inputs.push_back(
+          kernel.getInputs()[cast<BlockArgument>(operand).getArgNumber()]);
+    auto launch = effk::LaunchOp::create(
+        b, kernel.getLoc(), kernel.getResultTypes(), name, inputs, op.getDims(),
+        eff::DimsAttr::get(&getContext(), {work[0], work[1], work[2], bytes,
+                                           eff::simplify(work[2] + bytes)}),
+        llvm::join(names, ","));
+    kernel.replaceAllUsesWith(launch.getResults());
+    kernel.erase();
+    ++numKernels;
+  }
+
   LogicalResult convert(effk::KernelOp kernel, const LoopOptions &options) {
+    Block &body = kernel.getBody().front();
+    if (auto library = dyn_cast<eff::LibraryOp>(body.front())) {
+      callLibrary(kernel, library);
+      return success();
+    }
     std::string name =
         ("k" + Twine(functions.size()) + "_" + kernel.getName()).str();
     KernelEmitter emitter(kernel, name, getOperation(), options);

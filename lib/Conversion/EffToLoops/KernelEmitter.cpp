@@ -428,7 +428,8 @@ static Operation *findAnchor(effk::KernelOp kernel) {
             eff::SoftmaxOp, eff::LayerNormOp, eff::RMSNormOp, eff::GroupNormOp,
             eff::PoolOp, eff::PoolIndicesOp, eff::ScatterElementsOp,
             eff::ScatterNDOp, eff::AttentionOp, eff::ConcatOp, eff::PadOp,
-            eff::SampleOp, eff::DeformConvOp, eff::DftOp, eff::DetOp>(op))
+            eff::SampleOp, eff::DeformConvOp, eff::DftOp, eff::DetOp,
+            eff::NonZeroOp>(op))
       return &op;
   return nullptr;
 }

@@ -59,6 +59,42 @@ LogicalResult emitScan(KernelEmitter &e, ScanOp op) {
   return success();
 }
 
+/// One pass that counts: element by element, in row-major order.
+LogicalResult emitNonZero(KernelEmitter &e, NonZeroOp op) {
+  OpBuilder &b = e.b;
+  Dims shape = getDims(op.getX().getType()), result = getDims(op.getType());
+  e.parallelLoop([&](Value) {
+    Value room = e.size(result[1]), buffer = e.getResultBuffer(0);
+    Type i64 = b.getI64Type();
+    auto keep = [&](Value position, ArrayRef<Value> indices) {
+      for (auto [dim, index] : llvm::enumerate(indices))
+        e.storeFlat(arith::IndexCastOp::create(b, e.loc, i64, index), buffer,
+                    e.add(e.mul(e.index(dim), room), position));
+    };
+    Value count = e.reduceNest(
+        shape, e.index(0), [&](ArrayRef<Value> indices, ValueRange found) {
+          Value hit = e.element(op.getX(), indices);
+          Value fits = e.compare(arith::CmpIPredicate::slt, found[0], room);
+          Value kept = arith::AndIOp::create(b, e.loc, hit, fits);
+          auto branch = scf::IfOp::create(b, e.loc, kept, /*withElse=*/false);
+          {
+            OpBuilder::InsertionGuard guard(b);
+            b.setInsertionPointToStart(&branch.getThenRegion().front());
+            keep(found[0], indices);
+          }
+          Value step = arith::IndexCastUIOp::create(
+              b, e.loc, b.getIndexType(),
+              arith::ExtUIOp::create(b, e.loc, i64, kept));
+          return SmallVector<Value>{e.add(found[0], step)};
+        })[0];
+    e.loop(count, room, 1, [&](Value position) {
+      SmallVector<Value> zeros(shape.size(), e.index(0));
+      keep(position, zeros);
+    });
+  });
+  return success();
+}
+
 /// Insertion into a sorted list of k: stable, O(n k). NaN sorts as the largest
 /// value.
 struct TopK {
@@ -239,6 +275,7 @@ emitScatter(KernelEmitter &e, Op op,
 LogicalResult effc::emitSequentialKernel(KernelEmitter &e, Operation *anchor) {
   return TypeSwitch<Operation *, LogicalResult>(anchor)
       .Case([&](ScanOp op) { return emitScan(e, op); })
+      .Case([&](NonZeroOp op) { return emitNonZero(e, op); })
       .Case([&](TopKOp op) { return emitTopK(e, op); })
       .Case([&](ScatterElementsOp op) {
         return emitScatter(e, op, [&](ArrayRef<Value> at, Value &inside) {

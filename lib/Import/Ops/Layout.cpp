@@ -1,6 +1,6 @@
 // Handlers of operators that rearrange or repeat elements, and of those that
 // make tensors from sizes.
-#include "Utils.h"
+#include "RuntimeShape.h"
 
 using namespace mlir;
 
@@ -9,17 +9,44 @@ namespace effc {
 // Pad and Tile
 // ------------------------------------------------------------------
 
+/// The same where a run decides which axes they are for.
+static std::optional<eff::Dims> padsAtRuntime(NodeContext &ctx, int64_t rank) {
+  Emitter e(ctx);
+  Value axes = ctx.input(3), given = ctx.input(1);
+  AffineExpr count = eff::getNumElements(axes.getType());
+  if (rankOf(given) != 1 ||
+      failed(ctx.requireEqual(eff::getNumElements(given.getType()),
+                              eff::simplify(count * 2),
+                              "pads and axes differ in length")))
+    return std::nullopt;
+  eff::Dims pads;
+  for (AffineExpr offset : {e.constant(0), count})
+    for (AffineExpr pad : defineSizes(
+             e, perAxis(e, axes, e.slice(given, 0, offset, count), rank, 0),
+             INT32_MIN))
+      pads.push_back(pad);
+  return pads;
+}
+
 /// Begin and end pads for every axis, from the attribute or inputs 1 and 3.
 static std::optional<eff::Dims> padSizes(NodeContext &ctx, int64_t rank) {
   eff::Dims given;
   if (ctx.hasAttr("pads")) {
     for (int64_t pad : ctx.attrInts("pads", ArrayRef<int64_t>()))
       given.push_back(eff::constDim(ctx.context(), pad));
-  } else if (auto sizes = ctx.sizes(ctx.input(1))) {
-    given = *sizes;
   } else {
-    (void)ctx.unsupported("pads are computed from data");
-    return std::nullopt;
+    Value list = ctx.input(1);
+    bool axesKnown = !ctx.hasInput(3) || ctx.constants(ctx.input(3));
+    if (list && !axesKnown)
+      return padsAtRuntime(ctx, rank);
+    std::optional<eff::Dims> sizes =
+        ctx.sizes(ctx.hasInput(3) ? list : withLength(ctx, list, 2 * rank));
+    if (!sizes) {
+      if (!ctx.hasFailed())
+        (void)ctx.error("pads is not a list of integers");
+      return std::nullopt;
+    }
+    given = *sizes;
   }
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
   if (ctx.hasInput(3)) {
@@ -56,18 +83,12 @@ static Value cropNegative(NodeContext &ctx, Value x,
   size_t rank = dims.size();
   AffineExpr zero = eff::constDim(ctx.context(), 0);
   for (size_t axis = 0; axis < rank; ++axis) {
-    int64_t begin =
-        std::min<int64_t>(0, eff::getConstant(pads[axis]).value_or(0));
-    int64_t end =
-        std::min<int64_t>(0, eff::getConstant(pads[rank + axis]).value_or(0));
-    if (!begin && !end)
-      continue;
-    x = sliceAxis(ctx, x, axis, eff::constDim(ctx.context(), -begin),
-                  eff::simplify(dims[axis] + (begin + end)));
-    if (begin)
-      pads[axis] = zero;
-    if (end)
-      pads[rank + axis] = zero;
+    AffineExpr begin = ctx.minSize(pads[axis], zero);
+    AffineExpr end = ctx.minSize(pads[rank + axis], zero);
+    x = sliceAxis(ctx, x, axis, eff::simplify(-begin),
+                  eff::simplify(dims[axis] + begin + end));
+    pads[axis] = ctx.maxSize(pads[axis], zero);
+    pads[rank + axis] = ctx.maxSize(pads[rank + axis], zero);
   }
   return x;
 }
@@ -84,11 +105,6 @@ LogicalResult importPad(NodeContext &ctx) {
   auto mode = eff::symbolizePadMode(name);
   if (!mode)
     return ctx.error("unknown mode '" + name + "'");
-  for (AffineExpr pad : *pads)
-    if (!eff::getConstant(pad) && ctx.bounds(pad).first < 0)
-      return ctx.unsupported("a pad of size " + eff::toString(pad) +
-                                 " may be negative",
-                             "fix input sizes with --dim");
   Value value;
   if (*mode == eff::PadMode::Constant) {
     value = ctx.input(2);
@@ -114,6 +130,7 @@ LogicalResult importPad(NodeContext &ctx) {
   }
   if (!changed)
     return ctx.setOutput(0, x);
+  dims = settle(ctx, 0, dims);
   return ctx.setOutput(0,
                        ctx.createTyped<eff::PadOp>(
                            eff::makeTensorType(elementTypeOf(x), dims), *mode,
@@ -125,20 +142,17 @@ LogicalResult importTile(NodeContext &ctx) {
     return failure();
   Value x = ctx.input(0);
   eff::Dims dims = eff::getDims(x.getType());
-  std::optional<eff::Dims> repeats = ctx.sizes(ctx.input(1));
-  if (!repeats) {
-    std::optional<eff::Dims> declared = ctx.declaredDims(0);
-    if (!declared || llvm::is_contained(*declared, AffineExpr()) ||
-        declared->size() != dims.size())
-      return ctx.unsupported("repeats are computed from data");
-    dims = *declared;
-  } else {
-    if (repeats->size() != dims.size())
-      return ctx.error("repeats has " + Twine(repeats->size()) +
-                       " entries for an operand of rank " + Twine(dims.size()));
-    for (auto [dim, repeat] : llvm::zip(dims, *repeats))
-      dim = eff::simplify(dim * repeat);
-  }
+  std::optional<eff::Dims> repeats =
+      ctx.sizes(withLength(ctx, ctx.input(1), dims.size()));
+  if (!repeats)
+    return ctx.hasFailed() ? failure()
+                           : ctx.error("repeats is not a list of integers");
+  if (repeats->size() != dims.size())
+    return ctx.error("repeats has " + Twine(repeats->size()) +
+                     " entries for an operand of rank " + Twine(dims.size()));
+  for (auto [dim, repeat] : llvm::zip(dims, *repeats))
+    dim = eff::simplify(dim * repeat);
+  dims = settle(ctx, 0, dims);
   RankedTensorType type = eff::makeTensorType(elementTypeOf(x), dims);
   if (type == x.getType())
     return ctx.setOutput(0, x);
@@ -203,8 +217,9 @@ LogicalResult importTrilu(NodeContext &ctx) {
   Value x = ctx.input(0);
   AffineExpr diagonal = eff::constDim(ctx.context(), 0);
   Value shift = ctx.input(1);
-  if (std::optional<AffineExpr> size = ctx.scalarSize(shift)) {
-    diagonal = *size;
+  if (std::optional<eff::Dims> known = ctx.knownSizes(shift);
+      known && known->size() == 1) {
+    diagonal = known->front();
     shift = {};
   }
   bool upper = ctx.attrBool("upper", true);
@@ -230,21 +245,22 @@ LogicalResult importOneHot(NodeContext &ctx) {
   if (failed(ctx.requireInputs(3)))
     return failure();
   Value indices = ctx.input(0), values = ctx.input(2);
-  std::optional<AffineExpr> depth = ctx.scalarSize(ctx.input(1));
-  if (!depth)
-    if (std::optional<double> number = ctx.scalar(ctx.input(1)))
-      depth = eff::constDim(ctx.context(), int64_t(*number));
+  std::optional<AffineExpr> depth;
+  if (std::optional<double> number = ctx.scalar(ctx.input(1)))
+    depth = eff::constDim(ctx.context(), int64_t(*number));
+  else if (eff::getConstant(eff::getNumElements(ctx.input(1).getType())) == 1)
+    depth = ctx.scalarSize(
+        convertTo(ctx, ctx.input(1), ctx.builder().getI64Type()));
   eff::Dims dims = eff::getDims(indices.getType());
   std::optional<int64_t> axis =
       normalizeAxis(ctx, ctx.attrInt("axis", -1), dims.size() + 1);
   if (!axis)
     return failure();
-  if (!depth) {
-    std::optional<eff::Dims> declared = ctx.declaredDims(0);
-    if (!declared || declared->size() != dims.size() + 1 || !(*declared)[*axis])
-      return ctx.unsupported("depth is computed from data");
-    depth = (*declared)[*axis];
-  }
+  if (!depth)
+    return ctx.error("depth is not a number");
+  eff::Dims all = dims;
+  all.insert(all.begin() + *axis, *depth);
+  depth = settle(ctx, 0, all)[*axis];
   Type i64 = ctx.builder().getI64Type();
   AffineExpr zero = eff::constDim(ctx.context(), 0);
   AffineExpr one = eff::constDim(ctx.context(), 1);
@@ -305,12 +321,12 @@ LogicalResult importConstant(NodeContext &ctx) {
 LogicalResult importConstantOfShape(NodeContext &ctx) {
   if (failed(ctx.requireInputs(1)))
     return failure();
-  std::optional<eff::Dims> dims = ctx.sizes(ctx.input(0));
+  std::optional<eff::Dims> dims =
+      ctx.sizes(withLength(ctx, ctx.input(0), declaredRank(ctx)));
   if (!dims)
-    dims = ctx.declaredDims(0);
-  if (!dims || llvm::is_contained(*dims, AffineExpr()))
-    return ctx.unsupported("the shape is computed from data",
-                           "fix input sizes with --dim");
+    return ctx.hasFailed() ? failure()
+                           : ctx.error("the shape is not a list of integers");
+  *dims = settle(ctx, 0, *dims);
   for (AffineExpr dim : *dims)
     if (eff::getConstant(dim).value_or(0) < 0)
       return ctx.error("the shape has a size of " + eff::toString(dim));
@@ -329,14 +345,43 @@ LogicalResult importConstantOfShape(NodeContext &ctx) {
   return ctx.setOutput(0, broadcastTo(ctx, scalar, *dims));
 }
 
+/// max(0, ceil((limit - start) / delta)) of operands that are data.
+static AffineExpr rangeLength(NodeContext &ctx) {
+  Emitter e(ctx);
+  AffineExpr one = e.constant(1);
+  Type i64 = ctx.builder().getI64Type(), f64 = ctx.builder().getF64Type();
+  bool isFloat = effc::isFloat(ctx.input(0));
+  auto number = [&](unsigned index) {
+    return e.convert(e.reshape(ctx.input(index), {one}), isFloat ? f64 : i64);
+  };
+  Value distance = e.sub(number(1), number(0)), delta = number(2);
+  Value length = e.div(distance, delta);
+  if (isFloat) {
+    length = e.convert(e.unary(eff::UnaryKind::Ceil, length), i64);
+  } else {
+    // The quotient was rounded towards zero.
+    Value rest = e.sub(distance, e.mul(length, delta));
+    Value cut = e.both(e.compare(eff::CompareKind::Ne, rest, 0.0),
+                       e.compare(eff::CompareKind::Eq,
+                                 e.compare(eff::CompareKind::Lt, rest, 0.0),
+                                 e.compare(eff::CompareKind::Lt, delta, 0.0)));
+    length = e.add(length, e.convert(cut, i64));
+  }
+  length = e.binary(eff::BinaryKind::Max, length, 0.0);
+  return ctx.defineSize(length, 0, 0, int64_t(1) << 47);
+}
+
 LogicalResult importRange(NodeContext &ctx) {
   if (failed(ctx.requireInputs(3)))
     return failure();
   ctx.ignoreAttr("stash_type");
   Type type = elementTypeOf(ctx.input(0));
-  std::optional<AffineExpr> start = ctx.scalarSize(ctx.input(0));
-  std::optional<AffineExpr> limit = ctx.scalarSize(ctx.input(1));
-  std::optional<AffineExpr> step = ctx.scalarSize(ctx.input(2));
+  auto known = [&](unsigned index) -> std::optional<AffineExpr> {
+    std::optional<eff::Dims> sizes = ctx.knownSizes(ctx.input(index));
+    return sizes && sizes->size() == 1 ? std::optional(sizes->front())
+                                       : std::nullopt;
+  };
+  std::optional<AffineExpr> start = known(0), limit = known(1), step = known(2);
   if (start && limit && step && eff::getConstant(*step)) {
     int64_t width = *eff::getConstant(*step);
     if (width == 0)
@@ -348,7 +393,7 @@ LogicalResult importRange(NodeContext &ctx) {
                           .ceilDiv(std::abs(width)));
     return ctx.setOutput(0, iota(ctx, {extent}, type, 0, *start, *step));
   }
-  // Bounds that are floats or data: the length must be known.
+  // Bounds that are floats or data.
   AffineExpr extent;
   std::optional<double> from = ctx.scalar(ctx.input(0)),
                         to = ctx.scalar(ctx.input(1)),
@@ -357,12 +402,10 @@ LogicalResult importRange(NodeContext &ctx) {
     extent = eff::constDim(
         ctx.context(),
         std::max<int64_t>(0, int64_t(std::ceil((*to - *from) / *by))));
-  else if (auto declared = ctx.declaredDims(0);
-           declared && declared->size() == 1)
-    extent = declared->front();
-  if (!extent)
-    return ctx.unsupported("the length is computed from data",
-                           "fix input sizes with --dim");
+  else
+    extent = settle(ctx, 0, {rangeLength(ctx)}).front();
+  if (ctx.hasFailed())
+    return failure();
   AffineExpr zero = eff::constDim(ctx.context(), 0);
   AffineExpr one = eff::constDim(ctx.context(), 1);
   Value index = iota(ctx, {extent}, type, 0, zero, one);
@@ -376,72 +419,66 @@ LogicalResult importRange(NodeContext &ctx) {
 // The rest
 // ----------------------------------------------------------------------------
 
-/// Without a number that sizes decide, both branches are computed and their
-/// results selected from, which needs equal shapes.
-static LogicalResult importBothBranches(NodeContext &ctx,
-                                        const onnx::GraphProto &thenBranch,
-                                        const onnx::GraphProto &elseBranch) {
-  SmallVector<Value> taken, other;
-  if (failed(ctx.inlineGraph(thenBranch, taken)) ||
-      failed(ctx.inlineGraph(elseBranch, other)))
-    return failure();
-  if (taken.size() != ctx.numOutputs() || other.size() != ctx.numOutputs())
-    return ctx.error("the branches differ in the number of outputs");
-  Value condition = reshapeTo(ctx, ctx.input(0), {});
-  for (auto [index, a, b] : llvm::enumerate(taken, other)) {
-    if (a.getType() != b.getType())
-      return ctx.unsupported(
-          "the condition is not decided by sizes and the branches differ in "
-          "shape",
-          "fix input sizes with --dim or --input-shape, or the input that "
-          "decides with --input-value");
-    if (failed(ctx.setOutput(index, select(ctx, condition, a, b))))
-      return failure();
-  }
-  return success();
+static Value toBool(Emitter &e, Value x) {
+  return elementTypeOf(x).isInteger(1)
+             ? x
+             : e.compare(eff::CompareKind::Ne, x, 0.0);
 }
 
-LogicalResult importIf(NodeContext &ctx) {
-  const onnx::GraphProto *thenBranch = ctx.attrGraph("then_branch");
-  const onnx::GraphProto *elseBranch = ctx.attrGraph("else_branch");
-  if (failed(ctx.requireInputs(1)))
-    return failure();
-  if (!thenBranch || !elseBranch)
-    return ctx.hasFailed() ? failure() : ctx.error("a branch is missing");
-  if (eff::getConstant(eff::getNumElements(ctx.input(0).getType())) != 1)
-    return ctx.error("the condition is not a scalar");
-  std::optional<double> condition = ctx.scalar(ctx.input(0));
-  if (!condition)
-    return importBothBranches(ctx, *thenBranch, *elseBranch);
-  SmallVector<Value> results;
-  if (failed(ctx.inlineGraph(*condition != 0 ? *thenBranch : *elseBranch,
-                             results)))
-    return failure();
-  if (results.size() != ctx.numOutputs())
-    return ctx.error("the branch has " + Twine(results.size()) + " outputs");
-  for (auto [index, value] : llvm::enumerate(results))
-    if (failed(ctx.setOutput(index, value)))
-      return failure();
-  return success();
+/// i64[rank, number of true elements]; the number is counted first.
+static Value indicesOfTrue(Emitter &e, Value mask) {
+  Type i64 = e.ctx.builder().getI64Type();
+  AffineExpr elements = eff::getNumElements(mask.getType());
+  Value flat = e.reshape(e.convert(mask, i64), {elements});
+  Value count = e.reduce(eff::ReduceKind::Sum, flat, {0}, /*keepdims=*/true);
+  AffineExpr size =
+      e.ctx.defineSize(count, 0, 0, e.ctx.bounds(elements).second);
+  size = settle(e.ctx, 0, {e.constant(rankOf(mask)), size}).back();
+  return e.ctx.createTyped<eff::NonZeroOp>(
+      eff::makeTensorType(i64, {e.constant(rankOf(mask)), size}), mask);
 }
 
-/// Only of tensors without zeros, where the result counts up: the way to write
-/// a range before opset 11.
 LogicalResult importNonZero(NodeContext &ctx) {
   if (failed(ctx.requireInputs(1)))
     return failure();
+  Emitter e(ctx);
   Value x = ctx.input(0);
+  // Of ones the result counts up: the way to write a range before opset 11.
   auto repeated = x.getDefiningOp<eff::BroadcastOp>();
   std::optional<double> value =
       repeated ? ctx.scalar(repeated.getX()) : std::nullopt;
-  if (rankOf(x) != 1 || !value || *value == 0)
-    return ctx.unsupported("the number of elements that are not zero depends "
-                           "on data");
-  eff::Dims dims = {eff::constDim(ctx.context(), 1),
-                    eff::getDim(x.getType(), 0)};
-  return ctx.setOutput(0, iota(ctx, dims, ctx.builder().getI64Type(), 1,
-                               eff::constDim(ctx.context(), 0),
-                               eff::constDim(ctx.context(), 1)));
+  if (rankOf(x) == 1 && value && *value != 0)
+    return ctx.setOutput(0, e.iota(ctx.builder().getI64Type(),
+                                   {e.constant(1), e.dim(x, 0)}, 1,
+                                   e.constant(0)));
+  // ONNX Runtime and numpy take a scalar for a vector of one element.
+  if (rankOf(x) == 0)
+    x = e.reshape(x, {e.constant(1)});
+  return ctx.setOutput(0, indicesOfTrue(e, toBool(e, x)));
+}
+
+LogicalResult importCompress(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2)))
+    return failure();
+  Emitter e(ctx);
+  Value x = ctx.input(0), condition = ctx.input(1);
+  int64_t axis = 0;
+  if (std::optional<int64_t> given = ctx.attrInt("axis")) {
+    std::optional<int64_t> normal = normalizeAxis(ctx, *given, rankOf(x));
+    if (!normal)
+      return failure();
+    axis = *normal;
+  } else {
+    x = e.reshape(x, {eff::getNumElements(x.getType())});
+  }
+  if (rankOf(condition) != 1 || !elementTypeOf(condition).isInteger(1))
+    return ctx.error("the condition is not a vector of bool");
+  // A shorter condition leaves the rest out; a longer one fails in the gather.
+  Value found = indicesOfTrue(e, condition);
+  if (!found)
+    return failure();
+  return ctx.setOutput(0,
+                       e.gather(x, e.reshape(found, {e.dim(found, 1)}), axis));
 }
 
 } // namespace effc

@@ -1,5 +1,5 @@
 // Reductions, running sums and selections along axes.
-#include "Emitter.h"
+#include "RuntimeShape.h"
 
 using namespace mlir;
 using namespace effc::eff;
@@ -36,73 +36,83 @@ static Value reduceNothing(Emitter &e, ReduceKind kind, Value x) {
   }
 }
 
-/// Whether reducing these axes (a bit each) of x gives y, as far as is known.
-static bool givesResult(ArrayRef<AffineExpr> x, ArrayRef<AffineExpr> y,
-                        unsigned axes, bool keepdims) {
-  size_t next = 0;
-  for (auto [i, size] : llvm::enumerate(x)) {
-    bool reduced = axes >> i & 1;
-    if (reduced && !keepdims)
-      continue;
-    if (next == y.size() || !y[next])
-      return false;
-    if (reduced ? getConstant(y[next]) != 1 : y[next] != size)
-      return false;
-    ++next;
+/// A reduction over several axes as one over each: what is done to the elements
+/// first, the step, and what is done to the result.
+static Value reduceOneByOne(Emitter &e, ReduceKind kind, Value x,
+                            function_ref<Value(ReduceKind, Value)> step) {
+  switch (kind) {
+  case ReduceKind::L1:
+    return step(ReduceKind::Sum, e.unary(UnaryKind::Abs, x));
+  case ReduceKind::L2:
+    return e.unary(UnaryKind::Sqrt, step(ReduceKind::Sum, e.mul(x, x)));
+  case ReduceKind::SumSquare:
+    return step(ReduceKind::Sum, e.mul(x, x));
+  case ReduceKind::LogSum:
+    return e.unary(UnaryKind::Log, step(ReduceKind::Sum, x));
+  default:
+    return step(kind, x);
   }
-  return next == y.size();
 }
 
-/// Every set of axes that makes the declared result of x, as bits; `count` is
-/// how many axes the operand has.
-static SmallVector<unsigned> possibleAxes(NodeContext &ctx, Value x,
-                                          int64_t count, bool keepdims) {
-  std::optional<Dims> declared = ctx.declaredDims(0);
-  Dims dims = getDims(x.getType());
-  SmallVector<unsigned> sets;
-  if (!declared || dims.size() > 8 || count == 0)
-    return sets;
-  for (unsigned axes = 1; axes < 1u << dims.size(); ++axes) {
-    bool fits = count < 0 || llvm::popcount(axes) == count;
-    if (fits && givesResult(dims, *declared, axes, keepdims))
-      sets.push_back(axes);
-  }
-  return sets;
-}
-
-/// Axes that are known only at run time: what the declared result allows is
-/// computed, and the operand selects. Most often only one set is possible.
+/// Axes that are known only at run time: a flag for each axis decides whether
+/// the operand or its reduction goes on, and a late size how much of it.
 static LogicalResult reduceRuntimeAxes(NodeContext &ctx, ReduceKind kind,
-                                       bool keepdims) {
-  constexpr size_t maxSets = 6;
+                                       bool keepdims, bool noop) {
   Emitter e(ctx);
   Value x = ctx.input(0), operand = ctx.input(1);
   int64_t rank = rankOf(x);
-  int64_t count = getConstant(e.dim(operand, 0)).value_or(-1);
-  SmallVector<unsigned> sets = possibleAxes(ctx, x, count, keepdims);
-  if (sets.empty() || sets.size() > maxSets)
-    return ctx.unsupported("the axes (input 1) are not constant and the "
-                           "declared result does not tell them",
-                           "make input 1 an initializer");
-  auto reduceSet = [&](unsigned set) {
-    SmallVector<int64_t> axes;
-    for (int64_t i = 0; i < rank; ++i)
-      if (set >> i & 1)
-        axes.push_back(i);
-    return e.reduce(kind, x, axes, keepdims);
-  };
-  Value y = reduceSet(sets.back());
-  if (sets.size() == 1)
+  if (rankOf(operand) != 1)
+    return ctx.error("the axes (input 1) are not a vector");
+  Type i64 = ctx.builder().getI64Type(), type = elementTypeOf(x);
+  Value flags = axisFlags(e, operand, rank);
+  // No axes at all are all axes.
+  if (!noop && rank > 0)
+    flags = e.binary(BinaryKind::Max, flags,
+                     e.convert(e.compare(CompareKind::Eq,
+                                         e.reduce(ReduceKind::Sum, flags, {0},
+                                                  /*keepdims=*/true),
+                                         0.0),
+                               i64));
+  Dims source = e.dims(x), sizes;
+  for (int64_t axis = 0; axis < rank; ++axis)
+    sizes.push_back(ctx.defineSize(flags, axis, 0, 1));
+  for (auto [size, dim] : llvm::zip(sizes, source))
+    size = simplify(dim - size * (dim - 1));
+  bool viaFloat =
+      !isFloat(x) && (kind == ReduceKind::L2 || kind == ReduceKind::LogSum ||
+                      kind == ReduceKind::LogSumExp);
+  if (viaFloat)
+    x = e.convert(x, ctx.builder().getF64Type());
+  Value y = reduceOneByOne(e, kind, x, [&](ReduceKind step, Value v) {
+    for (int64_t axis = 0; axis < rank && v; ++axis) {
+      Value flag =
+          e.reshape(e.slice(flags, 0, e.constant(axis), e.constant(1)), {});
+      Value chosen = e.select(e.compare(CompareKind::Ne, flag, 0.0),
+                              e.reduce(step, v, {axis}, /*keepdims=*/true), v);
+      v = e.slice(chosen, axis, e.constant(0), sizes[axis]);
+    }
+    return v;
+  });
+  if (viaFloat)
+    y = e.convert(y, type);
+  if (!y || keepdims)
     return ctx.setOutput(0, y);
-  // The set as a number with a bit for each axis.
-  Value axes = e.select(e.compare(CompareKind::Lt, operand, 0.0),
-                        e.add(operand, double(rank)), operand);
-  Value bits = e.binary(BinaryKind::Pow, scalarLike(ctx, axes, 2.0), axes);
-  Value code = e.reduce(ReduceKind::Sum, bits, {0}, /*keepdims=*/false);
-  for (unsigned set : ArrayRef(sets).drop_back())
-    y = e.select(e.compare(CompareKind::Eq, code, double(set)), reduceSet(set),
-                 y);
-  return ctx.setOutput(0, y);
+  // The sizes that are left, in order.
+  std::optional<int64_t> left = declaredRank(ctx);
+  if (tensorType(operand).hasStaticShape())
+    left = rank - tensorType(operand).getNumElements();
+  if (!left || *left < 0)
+    return ctx.unsupported("the rank of the result is computed from data",
+                           "make input 1 an initializer");
+  Value kept = pickFlagged(e, ctx.dimValues(source, i64, {rank}),
+                           e.sub(e.scalar(i64, 1), flags), *left);
+  Dims dims = settle(ctx, 0, defineSizes(e, kept));
+  if (ctx.hasFailed() ||
+      failed(ctx.requireEqual(getNumElements(y.getType()),
+                              eff::product(ctx.context(), dims),
+                              "an axis is given twice")))
+    return failure();
+  return ctx.setOutput(0, e.reshape(y, dims));
 }
 
 LogicalResult importReduce(NodeContext &ctx) {
@@ -120,7 +130,7 @@ LogicalResult importReduce(NodeContext &ctx) {
     bool isEmpty = tensorType(operand).getShape() == ArrayRef<int64_t>{0};
     axes = ctx.constants(operand);
     if (!axes && !isEmpty)
-      return reduceRuntimeAxes(ctx, kind, keepdims);
+      return reduceRuntimeAxes(ctx, kind, keepdims, noop);
   }
   bool none = !axes || axes->empty();
   if (none && noop)
@@ -191,20 +201,20 @@ LogicalResult importScan(NodeContext &ctx) {
   return axis ? ctx.setOutput(0, scan(*axis)) : failure();
 }
 
-/// k: an attribute before opset 10, then an operand; the declared result may
-/// tell it where that is only known at run time.
+/// k: an attribute before opset 10, then an operand.
 static AffineExpr readK(NodeContext &ctx, int64_t axis) {
   if (ctx.opset() < 10) {
     std::optional<int64_t> k = ctx.attrInt("k");
     return k ? constDim(ctx.context(), *k) : AffineExpr();
   }
-  if (std::optional<Dims> k = ctx.sizes(ctx.input(1)); k && k->size() == 1)
-    return k->front();
+  std::optional<AffineExpr> k = ctx.scalarSize(ctx.input(1));
+  if (!k)
+    return {};
+  Dims dims = getDims(ctx.input(0).getType());
+  dims[axis] = *k;
   for (unsigned output : {0u, 1u})
-    if (std::optional<Dims> declared = ctx.declaredDims(output))
-      if (axis < int64_t(declared->size()) && (*declared)[axis])
-        return (*declared)[axis];
-  return {};
+    dims = settle(ctx, output, dims);
+  return dims[axis];
 }
 
 LogicalResult importTopK(NodeContext &ctx) {

@@ -1,33 +1,24 @@
 // Handlers of operators that change shapes and join or cut tensors. Shape
-// operands are read as expressions over symbols; what is only known at run time
-// is taken from the declared result type, if there is one.
-#include "Utils.h"
+// operands are read as expressions over symbols, late ones for what only a run
+// knows; declared sizes are preferred to these and checked.
+#include "RuntimeShape.h"
 
 using namespace mlir;
 
 namespace effc {
-
-/// The sizes that operand `index` holds, or those declared for the result.
-static std::optional<eff::Dims> targetDims(NodeContext &ctx, unsigned index) {
-  if (std::optional<eff::Dims> dims = ctx.sizes(ctx.input(index)))
-    return dims;
-  std::optional<eff::Dims> declared = ctx.declaredDims(0);
-  if (declared && !llvm::is_contained(*declared, AffineExpr()))
-    return declared;
-  (void)ctx.unsupported("the shape is computed from data",
-                        "declare the result's shape in value_info, or fix "
-                        "input sizes with --dim");
-  return std::nullopt;
-}
 
 LogicalResult importReshape(NodeContext &ctx) {
   if (failed(ctx.requireInputs(2)))
     return failure();
   Value x = ctx.input(0);
   bool allowZero = ctx.attrBool("allowzero", false);
-  std::optional<eff::Dims> dims = targetDims(ctx, 1);
-  if (!dims)
-    return failure();
+  std::optional<eff::Dims> dims = ctx.knownSizes(ctx.input(1));
+  // A size of run time may be one that is copied or inferred.
+  bool open = !dims || llvm::any_of(*dims, [&](AffineExpr size) {
+    return ctx.isLate(size) && ctx.bounds(size).first < 0;
+  });
+  if (open)
+    return ctx.setOutput(0, reshapeToRuntime(ctx, x, ctx.input(1), allowZero));
   eff::Dims source = eff::getDims(x.getType());
   AffineExpr known = eff::constDim(ctx.context(), 1);
   AffineExpr *inferred = nullptr;
@@ -84,33 +75,55 @@ LogicalResult importFlatten(NodeContext &ctx) {
                     eff::product(ctx.context(), all.drop_front(*axis))}));
 }
 
-/// For axes that only a run knows: the declared sizes, when they are complete.
-static std::optional<eff::Dims> declaredSizes(NodeContext &ctx,
-                                              unsigned index) {
-  std::optional<eff::Dims> dims = ctx.declaredDims(index);
-  if (dims && llvm::is_contained(*dims, AffineExpr()))
+/// Squeeze and Unsqueeze by axes that are data: sizes move to places that only
+/// a run knows.
+static std::optional<LogicalResult> importRuntimeAxes(NodeContext &ctx,
+                                                      bool squeeze) {
+  Emitter e(ctx);
+  Value axes = ctx.input(1), x = ctx.input(0);
+  if (!axes || ctx.hasAttr("axes") || ctx.constants(axes))
     return std::nullopt;
-  return dims;
-}
-
-/// Squeeze and Unsqueeze by axes that are data: only their result is known.
-static std::optional<LogicalResult> importRuntimeAxes(NodeContext &ctx) {
-  Value axes = ctx.input(1);
-  std::optional<eff::Dims> dims = declaredSizes(ctx, 0);
-  if (!axes || ctx.constants(axes) || !dims)
-    return std::nullopt;
-  Value x = ctx.input(0);
-  if (failed(ctx.requireEqual(eff::getNumElements(x.getType()),
-                              eff::product(ctx.context(), *dims),
-                              "the declared sizes do not fit the operand")))
+  int64_t rank = rankOf(x);
+  std::optional<int64_t> declared = declaredRank(ctx);
+  if (declared)
+    declared = squeeze ? rank - *declared : *declared - rank;
+  axes = withLength(ctx, axes, declared);
+  if (!axes)
     return failure();
-  return ctx.setOutput(0, reshapeTo(ctx, x, *dims));
+  int64_t count = tensorType(axes).getNumElements();
+  int64_t result = squeeze ? rank - count : rank + count;
+  if (result < 0)
+    return ctx.error("more axes than dims");
+  Type i64 = ctx.builder().getI64Type();
+  eff::Dims source = e.dims(x);
+  Value flags = axisFlags(e, axes, squeeze ? rank : result), sizes;
+  if (squeeze) {
+    Value kept = e.sub(e.scalar(i64, 1), flags);
+    sizes = pickFlagged(e, ctx.dimValues(source, i64, {rank}), kept, result);
+  } else {
+    // The next size of the operand, or 1 where there is an axis.
+    source.push_back(e.constant(1));
+    Value old = ctx.create<eff::ScanOp>(
+        eff::ReduceKind::Sum, e.sub(e.scalar(i64, 1), flags), uint64_t(0),
+        /*exclusive=*/true, /*reverse=*/false);
+    sizes =
+        e.select(e.compare(eff::CompareKind::Ne, flags, 0.0), e.scalar(i64, 1),
+                 e.gather(ctx.dimValues(source, i64, {rank + 1}), old, 0));
+  }
+  if (!sizes)
+    return failure();
+  eff::Dims dims = settle(ctx, 0, defineSizes(e, sizes));
+  if (failed(ctx.requireEqual(eff::getNumElements(x.getType()),
+                              eff::product(ctx.context(), dims),
+                              "a dim that is not 1 is squeezed")))
+    return failure();
+  return ctx.setOutput(0, reshapeTo(ctx, x, dims));
 }
 
 LogicalResult importSqueeze(NodeContext &ctx) {
   if (failed(ctx.requireInputs(1, 2)))
     return failure();
-  if (auto done = importRuntimeAxes(ctx))
+  if (auto done = importRuntimeAxes(ctx, /*squeeze=*/true))
     return *done;
   Value x = ctx.input(0);
   eff::Dims dims = eff::getDims(x.getType()), kept;
@@ -140,7 +153,7 @@ LogicalResult importSqueeze(NodeContext &ctx) {
 LogicalResult importUnsqueeze(NodeContext &ctx) {
   if (failed(ctx.requireInputs(1, 2)))
     return failure();
-  if (auto done = importRuntimeAxes(ctx))
+  if (auto done = importRuntimeAxes(ctx, /*squeeze=*/false))
     return *done;
   Value x = ctx.input(0);
   eff::Dims dims = eff::getDims(x.getType());
@@ -182,13 +195,28 @@ LogicalResult importExpand(NodeContext &ctx) {
   if (failed(ctx.requireInputs(2)))
     return failure();
   Value x = ctx.input(0);
-  std::optional<eff::Dims> target = targetDims(ctx, 1);
+  std::optional<eff::Dims> target =
+      ctx.sizes(withLength(ctx, ctx.input(1), declaredRank(ctx)));
   if (!target)
-    return failure();
-  std::optional<eff::Dims> dims =
-      eff::broadcastDims(eff::getDims(x.getType()), *target);
+    return ctx.hasFailed() ? failure()
+                           : ctx.error("the shape is not a list of integers");
+  eff::Dims source = eff::getDims(x.getType());
+  std::optional<eff::Dims> dims = eff::broadcastDims(source, *target);
   if (!dims)
     return ctx.error("the operand does not broadcast to the shape");
+  // A size of run time is that of the operand or 1 where the operand has one.
+  ArrayRef<AffineExpr> sizes = ArrayRef<AffineExpr>(*dims).take_back(
+      std::min(source.size(), target->size()));
+  ArrayRef<AffineExpr> given =
+      ArrayRef<AffineExpr>(*target).take_back(sizes.size());
+  AffineExpr zero = eff::constDim(ctx.context(), 0);
+  for (auto [size, wanted] : llvm::zip(sizes, given))
+    if (ctx.isLate(wanted) && size != wanted &&
+        failed(ctx.requireEqual(eff::simplify((wanted - 1) * (wanted - size)),
+                                zero,
+                                "the operand does not broadcast to the shape")))
+      return failure();
+  *dims = settle(ctx, 0, *dims);
   return ctx.setOutput(0, broadcastTo(ctx, x, *dims));
 }
 
@@ -220,16 +248,18 @@ LogicalResult importConcat(NodeContext &ctx) {
   return ctx.setOutput(0, concat(ctx, filled, *axis));
 }
 
-/// The extents of Split's results, when the operand with them is data.
-static std::optional<eff::Dims> declaredSplit(NodeContext &ctx, int64_t axis) {
-  eff::Dims sizes;
-  for (unsigned i = 0; i < ctx.numOutputs(); ++i) {
-    std::optional<eff::Dims> dims = declaredSizes(ctx, i);
-    if (!dims || int64_t(dims->size()) <= axis)
-      return std::nullopt;
-    sizes.push_back((*dims)[axis]);
+/// The extents of Split's results as they are declared, where they are data.
+static void settleSplit(NodeContext &ctx, eff::Dims &sizes, int64_t axis) {
+  for (unsigned i = 0; i < std::min<size_t>(ctx.numOutputs(), sizes.size());
+       ++i) {
+    std::optional<eff::Dims> dims = ctx.declaredDims(i);
+    if (!dims || int64_t(dims->size()) <= axis || !(*dims)[axis] ||
+        !ctx.isLate(sizes[i]) || ctx.isLate((*dims)[axis]))
+      continue;
+    if (succeeded(ctx.requireEqual(sizes[i], (*dims)[axis],
+                                   "a size is not as declared")))
+      sizes[i] = (*dims)[axis];
   }
-  return sizes;
 }
 
 /// The extents of Split's results.
@@ -244,9 +274,9 @@ static std::optional<eff::Dims> splitSizes(NodeContext &ctx, AffineExpr size,
   if (Value split = ctx.input(1)) {
     std::optional<eff::Dims> sizes = ctx.sizes(split);
     if (!sizes)
-      sizes = declaredSplit(ctx, axis);
-    if (!sizes)
-      (void)ctx.unsupported("split is computed from data");
+      (void)ctx.error("split is not a list of integers");
+    else
+      settleSplit(ctx, *sizes, axis);
     return sizes;
   }
   int64_t count = ctx.attrInt("num_outputs", ctx.numOutputs());
@@ -298,25 +328,6 @@ struct Range {
 };
 } // namespace
 
-/// A bound counted from the front: negative constants count from the end, and
-/// all is clamped to [low, high].
-static AffineExpr clampBound(NodeContext &ctx, AffineExpr bound,
-                             AffineExpr size, int64_t low, AffineExpr high) {
-  AffineExpr lowest = eff::constDim(ctx.context(), low);
-  if (std::optional<int64_t> constant = eff::getConstant(bound)) {
-    // Sentinels lie beyond any size.
-    if (*constant >= INT32_MAX)
-      return high;
-    if (*constant <= INT32_MIN)
-      return lowest;
-    if (*constant < 0)
-      bound = eff::simplify(bound + size);
-  } else if (ctx.bounds(bound).second < 0) {
-    bound = eff::simplify(bound + size);
-  }
-  return ctx.maxSize(ctx.minSize(bound, high), lowest);
-}
-
 static Range sliceRange(NodeContext &ctx, AffineExpr size, AffineExpr start,
                         AffineExpr end, int64_t step) {
   AffineExpr zero = eff::constDim(ctx.context(), 0);
@@ -344,15 +355,30 @@ static std::optional<eff::Dims> sliceOperand(NodeContext &ctx, StringRef name,
   }
   std::optional<eff::Dims> dims = ctx.sizes(ctx.input(index));
   if (!dims && ctx.hasInput(index))
-    (void)ctx.unsupported(name + " is computed from data",
-                          "fix input sizes with --dim");
+    (void)ctx.error(name + " is not a list of integers");
   return dims;
+}
+
+/// Axes and steps that are no constants.
+static bool isSlicedAtRuntime(NodeContext &ctx) {
+  if (ctx.hasInput(1) && !tensorType(ctx.input(1)).hasStaticShape())
+    return true;
+  for (unsigned index : {3u, 4u})
+    if (ctx.hasInput(index) && !ctx.constants(ctx.input(index)))
+      return true;
+  return false;
 }
 
 LogicalResult importSlice(NodeContext &ctx) {
   if (failed(ctx.requireInputs(1, 5)))
     return failure();
   Value x = ctx.input(0);
+  if (isSlicedAtRuntime(ctx)) {
+    if (failed(ctx.requireInputs(3, 5)))
+      return failure();
+    return ctx.setOutput(0, sliceAtRuntime(ctx, x, ctx.input(1), ctx.input(2),
+                                           ctx.input(3), ctx.input(4)));
+  }
   std::optional<eff::Dims> starts = sliceOperand(ctx, "starts", 1);
   std::optional<eff::Dims> ends = sliceOperand(ctx, "ends", 2);
   std::optional<eff::Dims> axes = sliceOperand(ctx, "axes", 3);
@@ -390,6 +416,7 @@ LogicalResult importSlice(NodeContext &ctx) {
     dims[*axis] = range.extent;
     strides[*axis] = *step;
   }
+  dims = settle(ctx, 0, dims);
   RankedTensorType type = eff::makeTensorType(elementTypeOf(x), dims);
   if (type == x.getType() &&
       llvm::all_of(strides, [](int64_t stride) { return stride == 1; }))

@@ -1,5 +1,6 @@
 // Object files of kernels, linked into this process by ORC.
 #include "effc/Target/CPU/JITKernels.h"
+#include "Effk/EffkOps.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ExecutionEngine/Orc/ExecutionUtils.h"
@@ -59,7 +60,9 @@ JITKernels::create(ModuleOp kernels, eff::TargetAttr target,
 }
 
 effrt_kernel_fn JITKernels::lookup(StringRef name) const {
-  auto symbol = jit->lookup(prefix + name.str());
+  // The runtime's kernels are functions of this process.
+  bool ofRuntime = name.starts_with(effk::kLibraryPrefix);
+  auto symbol = jit->lookup((ofRuntime ? "" : prefix) + name.str());
   if (!symbol) {
     llvm::consumeError(symbol.takeError());
     return nullptr;

@@ -64,18 +64,20 @@ struct ConvertFloat : impl::ConvertFloatBase<ConvertFloat> {
     Block &body = getOperation().getBody().front();
     SmallVector<Operation *> original;
     DenseMap<Operation *, Type> bitcasts;
-    for (Operation &op : body) {
-      original.push_back(&op);
+    getOperation().walk([&](Operation *op) {
+      if (op == getOperation())
+        return;
+      original.push_back(op);
       if (auto bitcast = dyn_cast<BitcastOp>(op))
-        bitcasts[&op] = bitcast.getX().getType();
-    }
+        bitcasts[op] = bitcast.getX().getType();
+    });
     // Before all else: whoever needs the type as it was restores it below.
     OpBuilder atBegin = OpBuilder::atBlockBegin(&body);
     for (BlockArgument argument : body.getArguments())
       convertUses(argument, atBegin);
     for (Operation *op : original) {
       OpBuilder builder(op);
-      if (op->hasTrait<OpTrait::IsTerminator>()) {
+      if (op == body.getTerminator()) {
         convertOperandsBack(op, builder);
       } else if (isa<ConstantOp, BitcastOp>(op)) {
         if (Type type = bitcasts.lookup(op))
@@ -103,11 +105,16 @@ struct ConvertFloat : impl::ConvertFloatBase<ConvertFloat> {
   }
 
   void convertResults(Operation *op) {
-    for (Value result : op->getResults())
-      if (Type type = getConverted(result.getType())) {
-        result.setType(type);
+    auto convert = [&](Value value) {
+      if (Type type = getConverted(value.getType())) {
+        value.setType(type);
         ++numConverted;
       }
+    };
+    llvm::for_each(op->getResults(), convert);
+    // What a region carries has the type of what it yields.
+    for (Region &region : op->getRegions())
+      llvm::for_each(region.getArguments(), convert);
   }
 
   /// The function's own types stay.
@@ -120,13 +127,12 @@ struct ConvertFloat : impl::ConvertFloatBase<ConvertFloat> {
 
   /// Conversions between types that are now the same.
   static void removeIdle(Block &body) {
-    for (Operation &op : llvm::make_early_inc_range(body)) {
-      auto convert = dyn_cast<ConvertOp>(op);
-      if (!convert || convert.getX().getType() != convert.getType())
-        continue;
+    body.getParentOp()->walk([](ConvertOp convert) {
+      if (convert.getX().getType() != convert.getType())
+        return;
       convert.replaceAllUsesWith(convert.getX());
       convert.erase();
-    }
+    });
   }
 
   Type target;

@@ -112,15 +112,19 @@ struct PropagateLayout : impl::PropagateLayoutBase<PropagateLayout> {
   }
 
   void runOnOperation() override {
-    Block &body = getOperation().getBody().front();
-    if (llvm::any_of(body, [](Operation &op) { return isa<ConvOp>(op); })) {
-      rewriteBody(body);
-      // Transposes of units become reshapes, chains of either become one.
+    // Each block for itself: values go in and out of regions as they are.
+    SmallVector<Block *> blocks;
+    getOperation().walk([&](Block *block) { blocks.push_back(block); });
+    bool changed = false;
+    for (Block *block : blocks)
+      if (llvm::any_of(*block, [](Operation &op) { return isa<ConvOp>(op); })) {
+        rewriteBody(*block);
+        changed = true;
+      }
+    // Transposes of units become reshapes, chains of either become one.
+    if (changed)
       (void)applyPatternsGreedily(getOperation(), cleanup);
-    }
-    for (Operation &op : body)
-      if (isa<TransposeOp>(op))
-        ++numTransposes;
+    getOperation().walk([&](TransposeOp) { ++numTransposes; });
   }
 
   void rewriteBody(Block &body) {

@@ -67,12 +67,24 @@ DerivedSymbolAttr Sizes::getDerived(AffineExpr size) const {
   return dyn_cast<DerivedSymbolAttr>(symbols[symbol.getPosition()]);
 }
 
-/// A sum of symbols with positive factors; no symbol is negative.
+/// A sum of symbols with positive factors; only late symbols may be negative.
 bool Sizes::isNotNegative(AffineExpr size) const {
   if (auto constant = effc::eff::getConstant(size))
     return *constant >= 0;
-  if (isa<AffineSymbolExpr>(size))
-    return true;
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(size)) {
+    if (symbol.getPosition() >= symbols.size())
+      return false;
+    Attribute entry = symbols[symbol.getPosition()];
+    if (auto late = dyn_cast<LateSymbolAttr>(entry))
+      return late.getMin() >= 0;
+    auto derived = dyn_cast<DerivedSymbolAttr>(entry);
+    if (!derived)
+      return true;
+    auto isFine = [&](AffineExpr part) { return isNotNegative(part); };
+    return derived.getKind() == "max"
+               ? llvm::any_of(derived.getSizes().getExprs(), isFine)
+               : llvm::all_of(derived.getSizes().getExprs(), isFine);
+  }
   auto binary = dyn_cast<AffineBinaryOpExpr>(size);
   return binary &&
          (binary.getKind() == AffineExprKind::Add ||
