@@ -131,8 +131,6 @@ public:
   SmallVector<int64_t> axes, directions, outAxes, outDirections;
 
 private:
-  Value reverse(Value x);
-
   NodeContext &ctx;
   Emitter e;
   const onnx::GraphProto &body;
@@ -171,15 +169,6 @@ LogicalResult Scanner::readAxes() {
                  succeeded(read("scan_input_directions", directions)) &&
                  succeeded(read("scan_output_axes", outAxes)) &&
                  succeeded(read("scan_output_directions", outDirections)));
-}
-
-Value Scanner::reverse(Value x) {
-  eff::Dims dims = e.dims(x), offsets(dims.size(), e.constant(0));
-  offsets[0] = eff::simplify(dims[0] - 1);
-  SmallVector<int64_t> strides(dims.size(), 1);
-  strides[0] = -1;
-  return ctx.createTyped<eff::SliceOp>(
-      x.getType(), x, eff::DimsAttr::get(ctx.context(), offsets), strides);
 }
 
 LogicalResult Scanner::run(ArrayRef<Value> states, ArrayRef<Value> scanned,
@@ -224,7 +213,7 @@ LogicalResult Scanner::run(ArrayRef<Value> states, ArrayRef<Value> scanned,
   for (size_t i = 0; i < numCollected; ++i) {
     Value &y = results[numStates + i];
     if (outDirections[i])
-      y = reverse(y);
+      y = e.reverse(y);
     if (!y)
       return failure();
     std::optional<int64_t> axis = normalizeAxis(ctx, outAxes[i], rankOf(y));

@@ -43,6 +43,17 @@ Value Emitter::sliceBy(Value x, int64_t axis, int64_t offset, AffineExpr size,
                                   strides);
 }
 
+Value Emitter::reverse(Value x) {
+  Dims all = dims(x), offsets(all.size(), constant(0));
+  if (!x)
+    return {};
+  offsets[0] = eff::simplify(all[0] - 1);
+  SmallVector<int64_t> strides(all.size(), 1);
+  strides[0] = -1;
+  return ctx.createTyped<eff::SliceOp>(
+      x.getType(), x, eff::DimsAttr::get(ctx.context(), offsets), strides);
+}
+
 SmallVector<Value> Emitter::split(Value x, int64_t axis, int64_t count) {
   SmallVector<Value> parts(count);
   AffineExpr size = exactDiv(dim(x, axis), constant(count));

@@ -98,6 +98,8 @@ public:
   /// `size` elements of one axis, every `stride`-th from `offset` on.
   mlir::Value sliceBy(mlir::Value x, int64_t axis, int64_t offset,
                       mlir::AffineExpr size, int64_t stride);
+  /// The first axis from its end to its start.
+  mlir::Value reverse(mlir::Value x);
   /// `count` equal parts of one axis.
   llvm::SmallVector<mlir::Value> split(mlir::Value x, int64_t axis,
                                        int64_t count);

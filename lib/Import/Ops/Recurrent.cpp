@@ -1,6 +1,7 @@
-// LSTM, GRU and RNN over sequences of a fixed length: the steps are written
-// out. The products with the inputs are one for all steps; what remains in a
-// step is the product with the state (ONNX LSTM-22, GRU-22, RNN-22).
+// LSTM, GRU and RNN: the steps of short sequences of a fixed length are written
+// out, others are a loop. The products with the inputs are one for all steps;
+// what remains in a step is the product with the state (ONNX LSTM-22, GRU-22,
+// RNN-22).
 #include "Emitter.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 
@@ -8,7 +9,7 @@ using namespace mlir;
 
 namespace effc {
 
-/// Longer sequences would make the program too long.
+/// Longer sequences written out would make the program too long.
 static constexpr int64_t maxSteps = 256;
 
 namespace {
@@ -52,17 +53,19 @@ private:
   /// a + b * matrix^T, of which either summand may be null (zero).
   Value accumulate(Value a, Value b, Value matrix);
   Value sum(Value a, Value b) { return a && b ? e.add(a, b) : (a ? a : b); }
-  void run(Direction &direction, SmallVectorImpl<Value> &steps);
-  /// After step t, samples whose sequence has ended keep their state.
-  void keepEnded(Direction &d, int64_t t, Value oldHidden, Value oldCell);
+  Value project(const Direction &d);
+  void step(Direction &d, Value x);
+  /// One direction: all hidden states, [T, 1, N, H].
+  Value runUnrolled(Direction &d);
+  Value runLoop(Direction &d);
   void stepLSTM(Direction &d, Value x);
   void stepGRU(Direction &d, Value x);
   void stepRNN(Direction &d, Value x);
 
   NodeContext &ctx;
   Emitter e;
-  int64_t gates, hiddenSize = 0, steps = 0, numDirections = 1;
-  AffineExpr batch;
+  int64_t gates, hiddenSize = 0, numDirections = 1;
+  AffineExpr length, batch;
   Value x;
   /// Lengths of the sequences, [N, 1]; null when all are the whole one.
   Value lengths;
@@ -202,19 +205,13 @@ LogicalResult Recurrence::readOperands() {
     x = transpose(ctx, x, {1, 0, 2});
   if (!x)
     return failure();
-  std::optional<int64_t> length = eff::getConstant(eff::getDim(x.getType(), 0));
+  length = eff::getDim(x.getType(), 0);
   std::optional<int64_t> width =
       eff::getConstant(eff::getDim(ctx.input(2).getType(), 2));
   batch = eff::getDim(x.getType(), 1);
-  if (!length || *length > maxSteps || *length < 1)
-    return ctx.unsupported("the sequence has a length of " +
-                               eff::toString(eff::getDim(x.getType(), 0)) +
-                               "; 1 to " + Twine(maxSteps) + " is supported",
-                           "fix the length with --dim or --input-shape");
   if (!width || tensorType(ctx.input(1)).getDimSize(0) != numDirections ||
       tensorType(ctx.input(1)).getDimSize(1) != gates * *width)
     return ctx.error("the shapes of W and R do not fit");
-  steps = *length;
   hiddenSize = ctx.attrInt("hidden_size", *width);
   if (hiddenSize != *width)
     return ctx.error("hidden_size is " + Twine(hiddenSize) + ", R says " +
@@ -229,9 +226,11 @@ LogicalResult Recurrence::readLengths() {
   if (rankOf(given) != 1)
     return ctx.error("sequence_lens must have rank 1");
   auto values = ctx.constants(given);
-  if (values && llvm::all_of(*values, [&](int64_t v) { return v == steps; }))
+  if (values && llvm::all_of(*values, [&](int64_t v) {
+        return eff::getConstant(length) == v;
+      }))
     return success();
-  lengths = e.unsqueeze(given, {1});
+  lengths = e.reshape(given, {batch, e.constant(1)});
   return success(bool(lengths));
 }
 
@@ -313,44 +312,87 @@ void Recurrence::stepRNN(Direction &d, Value x) {
   d.hidden = activate(d.activations[0], accumulate(x, d.hidden, d.recurrence));
 }
 
-void Recurrence::keepEnded(Direction &d, int64_t t, Value oldHidden,
-                           Value oldCell) {
-  Value running = e.compare(eff::CompareKind::Gt, lengths, double(t));
-  auto keep = [&](Value next, Value old) {
-    if (!next)
-      return next;
-    return e.select(running, next, old ? old : scalarLike(ctx, next, 0));
-  };
-  d.hidden = keep(d.hidden, oldHidden);
-  d.cell = keep(d.cell, oldCell);
-}
-
-void Recurrence::run(Direction &d, SmallVectorImpl<Value> &results) {
+Value Recurrence::project(const Direction &d) {
   Value projected = ctx.create<eff::MatmulOp>(x, d.weights, false, true);
   projected = sum(projected, d.inputBias);
   // Only GRU with linear_before_reset keeps the state's bias apart.
-  if (!linearBeforeReset)
-    projected = sum(projected, d.stateBias);
-  results.assign(steps, Value());
+  return linearBeforeReset ? projected : sum(projected, d.stateBias);
+}
+
+void Recurrence::step(Direction &d, Value x) {
+  if (gates == 4)
+    stepLSTM(d, x);
+  else if (gates == 3)
+    stepGRU(d, x);
+  else
+    stepRNN(d, x);
+}
+
+Value Recurrence::runUnrolled(Direction &d) {
+  Value projected = project(d);
+  int64_t steps = *eff::getConstant(length);
+  SmallVector<Value> results(steps);
   for (int64_t i = 0; i < steps && !ctx.hasFailed(); ++i) {
     int64_t t = d.reverse ? steps - 1 - i : i;
-    Value step = entry(projected, t);
-    Value oldHidden = d.hidden, oldCell = d.cell;
-    if (gates == 4)
-      stepLSTM(d, step);
-    else if (gates == 3)
-      stepGRU(d, step);
-    else
-      stepRNN(d, step);
-    results[t] = d.hidden;
-    if (!lengths)
-      continue;
-    // What comes after a sequence's end is zero. In reverse the padding comes
-    // first, and the state starts at the last element.
-    keepEnded(d, t, oldHidden, oldCell);
-    Value running = e.compare(eff::CompareKind::Gt, lengths, double(t));
-    results[t] = e.select(running, d.hidden, scalarLike(ctx, d.hidden, 0));
+    step(d, entry(projected, t));
+    results[t] = e.reshape(
+        d.hidden,
+        {e.constant(1), e.constant(1), batch, e.constant(hiddenSize)});
   }
+  return ctx.hasFailed() ? Value() : concat(ctx, results, 0);
+}
+
+/// States of a sequence that is over stay, and its results are zero.
+Value Recurrence::runLoop(Direction &d) {
+  Value projected = project(d);
+  if (!projected)
+    return {};
+  AffineExpr one = e.constant(1), width = e.constant(hiddenSize);
+  eff::Dims shape = {batch, width};
+  Value zeros = e.splat(elementTypeOf(x), shape, 0);
+  NodeContext::LoopSpec spec;
+  spec.trip = length;
+  spec.inits.push_back(d.hidden ? d.hidden : zeros);
+  if (gates == 4)
+    spec.inits.push_back(d.cell ? d.cell : zeros);
+  spec.body = [&](AffineExpr iteration, ValueRange carried,
+                  NodeContext::LoopValues &values) -> LogicalResult {
+    AffineExpr t =
+        d.reverse ? eff::simplify(length - 1 - iteration) : iteration;
+    Value part = e.squeeze(e.slice(projected, 0, t, one), {0});
+    Direction now = d;
+    now.hidden = carried[0];
+    now.cell = gates == 4 ? Value(carried[1]) : Value();
+    step(now, part);
+    Value result = now.hidden;
+    if (lengths) {
+      Value runs =
+          e.compare(eff::CompareKind::Lt,
+                    ctx.dimValues({t}, elementTypeOf(lengths), {}), lengths);
+      result = e.select(runs, now.hidden, e.scalar(elementTypeOf(x), 0));
+      now.hidden = e.select(runs, now.hidden, carried[0]);
+      if (gates == 4)
+        now.cell = e.select(runs, now.cell, carried[1]);
+    }
+    if (!result || ctx.hasFailed())
+      return failure();
+    values.carried.push_back(now.hidden);
+    if (gates == 4)
+      values.carried.push_back(now.cell);
+    if (ctx.outputUsed(0))
+      values.collected.push_back(result);
+    return success();
+  };
+  SmallVector<Value> results;
+  if (failed(ctx.createLoop(spec, results)))
+    return {};
+  d.hidden = results[0];
+  if (gates == 4)
+    d.cell = results[1];
+  if (!ctx.outputUsed(0))
+    return d.hidden;
+  Value all = d.reverse ? e.reverse(results.back()) : results.back();
+  return e.reshape(all, {length, one, batch, width});
 }
 
 LogicalResult Recurrence::import() {
@@ -366,15 +408,11 @@ LogicalResult Recurrence::import() {
   SmallVector<Value> sequences, lastHidden, lastCell;
   for (int64_t index = 0; index < numDirections; ++index) {
     Direction d = makeDirection(index);
-    SmallVector<Value> results;
-    run(d, results);
+    std::optional<int64_t> steps = eff::getConstant(length);
+    bool unroll = !lengths && steps && *steps >= 1 && *steps <= maxSteps;
+    sequences.push_back(unroll ? runUnrolled(d) : runLoop(d));
     if (ctx.hasFailed())
       return failure();
-    if (ctx.outputUsed(0)) {
-      for (Value &value : results)
-        value = reshapeTo(ctx, value, {one, one, batch, width});
-      sequences.push_back(concat(ctx, results, 0));
-    }
     lastHidden.push_back(reshapeTo(ctx, d.hidden, {one, batch, width}));
     if (d.cell)
       lastCell.push_back(reshapeTo(ctx, d.cell, {one, batch, width}));
