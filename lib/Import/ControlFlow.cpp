@@ -109,8 +109,12 @@ void Importer::eraseRegionOp(Operation *op) {
   op->walk([&](Block *block) {
     for (BlockArgument argument : block->getArguments())
       knownContents.erase(argument);
-    checksInBlocks.remove_if(
-        [&](const auto &entry) { return entry.first == block; });
+    SmallVector<std::pair<Block *, Attribute>> gone;
+    for (const auto &entry : checksInBlocks)
+      if (entry.first == block)
+        gone.push_back(entry);
+    for (const auto &entry : gone)
+      checksInBlocks.erase(entry);
     for (auto &entry : lateBlocks)
       if (entry.second == block)
         entry.second = nullptr;

@@ -485,8 +485,8 @@ Operation *NodeContext::insert(OperationState &state, bool infer) {
   // A size of data may be anything.
   for (Type type : state.types)
     for (AffineExpr size : eff::getDims(type))
-      if (size && importer.symbols.bounds(size).first < 0 &&
-          importer.symbols.isLate(size))
+      if (size && importer.symbols.isLate(size) &&
+          importer.symbols.bounds(size).first < 0)
         importer.addCheck(maxSize(size, eff::constDim(context(), 0)), size,
                           getNodeName(location) + ": a size is negative");
   Operation *op = b.create(state);

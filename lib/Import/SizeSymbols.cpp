@@ -71,6 +71,8 @@ AffineExpr SizeSymbols::declareLate(StringRef name, int64_t min, int64_t max) {
 
 bool SizeSymbols::isLate(AffineExpr size) const {
   bool late = false;
+  if (lateNames.empty())
+    return false;
   size.walk([&](AffineExpr expr) {
     auto symbol = dyn_cast<AffineSymbolExpr>(expr);
     if (!symbol || symbol.getPosition() >= entries.size())

@@ -21,6 +21,10 @@ effrt_status effrt_typed_create(const effrt_model_desc *desc,
                                 const effrt_typed_options *options,
                                 effrt_session **out);
 
+/* After a run with status `status`: data and shape of an output of late size. */
+effrt_status effrt_typed_output(effrt_session *session, effrt_status status,
+                                uint32_t output, void **data, int64_t *shape);
+
 static effrt_status create(const effrt_model_desc *desc,
                            const effrt_typed_options *options,
                            effrt_session **out, effrt_message *message) {
@@ -58,4 +62,19 @@ effrt_status effrt_typed_create(const effrt_model_desc *desc,
   if (known.message && known.message_size)
     (void)snprintf(known.message, known.message_size, "%s", message.text);
   return status;
+}
+
+effrt_status effrt_typed_output(effrt_session *session, effrt_status status,
+                                uint32_t output, void **data, int64_t *shape) {
+  if (status)
+    return status;
+  effrt_tensor tensor;
+  status = effrt_session_output(session, output, &tensor);
+  if (status)
+    return status;
+  if (data)
+    *data = tensor.data;
+  for (uint32_t axis = 0; shape && axis < tensor.rank; ++axis)
+    shape[axis] = tensor.shape[axis];
+  return EFFRT_STATUS_OK;
 }

@@ -182,18 +182,30 @@ bool Run::execute(std::map<std::string, NpyArray> &inputs) {
   for (effrt_tensor &output : outputs)
     buffers.emplace_back(output.bytes);
   for (size_t i = 0; i < outputs.size(); ++i) {
-    outputs[i].data = buffers[i].data();
+    // The session keeps what has a size that follows from data.
+    outputs[i].data = program.outputs[i].late ? nullptr : buffers[i].data();
     NpyArray &result = results[program.outputs[i].name];
     result.dtype = outputs[i].dtype;
     result.shape.assign(outputs[i].shape, outputs[i].shape + outputs[i].rank);
     // The session's own shapes are valid until its next call only.
-    outputs[i].shape = result.shape.data();
+    outputs[i].shape = program.outputs[i].late ? nullptr : result.shape.data();
   }
   if (effrt_status status =
           effrt_session_run(session.get(), EFFRT_PROGRAM_ANY, arguments.data(),
                             arguments.size(), outputs.data(), outputs.size()))
     return report(status);
   for (size_t i = 0; i < outputs.size(); ++i) {
+    if (program.outputs[i].late) {
+      effrt_tensor late;
+      if (effrt_status status =
+              effrt_session_output(session.get(), i, &late))
+        return report(status);
+      NpyArray &result = results[program.outputs[i].name];
+      result.shape.assign(late.shape, late.shape + late.rank);
+      auto *bytes = static_cast<const uint8_t *>(late.data);
+      result.data.assign(bytes, bytes + late.bytes);
+      continue;
+    }
     if (!buffers[i].isIntact())
       return fail(verdict, Status::Fault,
                   std::string("writes behind output '") +

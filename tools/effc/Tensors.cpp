@@ -1,6 +1,7 @@
 // Opens libraries, gathers inputs from files or at random, runs.
 #include "Tensors.h"
 #include "effc/Support/SmallFloats.h"
+#include "llvm/ADT/STLExtras.h"
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -373,7 +374,25 @@ bool Bindings::bind(Library &library, NpzArrays &arrays,
     // The shapes belong to the session and go with its next call.
     outputs[i].shape = nullptr;
     outputs[i].dtype = 0;
-    outputs[i].data = results.back().second.data.data();
+    // The session keeps what has a size that follows from data.
+    bool isLate = llvm::is_contained(results.back().second.shape, -1);
+    outputs[i].data = isLate ? nullptr : results.back().second.data.data();
+  }
+  return true;
+}
+
+/// Copies the results whose sizes only the run knew.
+static bool fetchLate(Library &library, NpzArrays &results) {
+  for (auto [i, entry] : llvm::enumerate(results)) {
+    NpyArray &array = entry.second;
+    if (!llvm::is_contained(array.shape, -1))
+      continue;
+    effrt_tensor late;
+    if (effrt_session_output(library.session, i, &late))
+      return false;
+    auto *bytes = static_cast<const uint8_t *>(late.data);
+    array.shape.assign(late.shape, late.shape + late.rank);
+    array.data.assign(bytes, bytes + late.bytes);
   }
   return true;
 }
@@ -383,7 +402,7 @@ std::optional<NpzArrays> runOnce(Library &library, NpzArrays &inputs,
   Bindings bindings;
   if (!bindings.bind(library, inputs, console))
     return std::nullopt;
-  if (bindings.run(library)) {
+  if (bindings.run(library) || !fetchLate(library, bindings.results)) {
     console.fail(effrt_session_error(library.session), "",
                  DiagnosticCode::RunFailed);
     return std::nullopt;

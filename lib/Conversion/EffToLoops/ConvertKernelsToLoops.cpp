@@ -49,6 +49,18 @@ struct ConvertKernelsToLoops
     : effc::impl::ConvertKernelsToLoopsBase<ConvertKernelsToLoops> {
   using Base::Base;
 
+  /// What a kernel of the runtime gets for the type of an operand: the kind
+  /// (signed, unsigned, float, bfloat) times 256 plus the bits in memory.
+  AffineExpr getElementCode(Type tensor) {
+    Type type = cast<RankedTensorType>(tensor).getElementType();
+    int64_t kind = type.isBF16()          ? 3
+                   : isa<FloatType>(type) ? 2
+                   : isUnsignedType(type) ? 1
+                                          : 0;
+    int64_t bits = getStorageType(type).getIntOrFloatBitWidth();
+    return eff::constDim(&getContext(), kind * 256 + bits);
+  }
+
   /// A kernel that the runtime has: only declared here.
   void callLibrary(effk::KernelOp kernel, eff::LibraryOp op) {
     ModuleOp module = getOperation();
@@ -79,8 +91,12 @@ struct ConvertKernelsToLoops
     for (Value operand : op.getInputs())
       inputs.push_back(
           kernel.getInputs()[cast<BlockArgument>(operand).getArgNumber()]);
+    SmallVector<AffineExpr> dims(op.getDims().getExprs());
+    for (Value operand : op.getInputs())
+      dims.push_back(getElementCode(operand.getType()));
     auto launch = effk::LaunchOp::create(
-        b, kernel.getLoc(), kernel.getResultTypes(), name, inputs, op.getDims(),
+        b, kernel.getLoc(), kernel.getResultTypes(), name, inputs,
+        eff::DimsAttr::get(&getContext(), dims),
         eff::DimsAttr::get(&getContext(), {work[0], work[1], work[2], bytes,
                                            eff::simplify(work[2] + bytes)}),
         llvm::join(names, ","));
