@@ -51,18 +51,33 @@ class Worker:
                 stream.close()
         self.process = None
 
-    def answer(self):
-        """One line, None when the worker has died, "" when the time is up."""
-        while b"\n" not in self.buffer:
+    def fill(self, enough):
+        """Reads until enough(buffer); True when the time is up, None when the worker has died."""
+        while not enough(self.buffer):
             ready, _, _ = select.select([self.process.stdout], [], [], self.limit_s)
             if not ready:
-                return ""
+                return True
             piece = os.read(self.process.stdout.fileno(), 1 << 16)
             if not piece:
                 return None
             self.buffer += piece
+        return False
+
+    def take(self, size):
+        self.fill(lambda buffer: len(buffer) >= size)
+        piece, self.buffer = self.buffer[:size], self.buffer[size:]
+        return piece
+
+    def answer(self):
+        """The verdict, None when the worker has died, {} when the time is up."""
+        late = self.fill(lambda buffer: b"\n" in buffer)
+        if late is not False:
+            return {} if late else None
         line, _, self.buffer = self.buffer.partition(b"\n")
-        return line.decode(errors="replace")
+        verdict = json.loads(line.decode(errors="replace"))
+        for result in verdict.get("results", ()):
+            result["data"] = self.take(result.pop("bytes"))
+        return verdict
 
     def why_dead(self):
         status = self.process.wait()
@@ -78,13 +93,13 @@ class Worker:
         try:
             self.process.stdin.write(json.dumps(request).encode() + b"\n" + b"".join(payload))
             self.process.stdin.flush()
-            line = self.answer()
+            answer = self.answer()
         except BrokenPipeError:
-            line = None
-        if line:
-            return json.loads(line)
+            answer = None
+        if answer:
+            return answer
         verdict = {"name": request.get("name", ""), "compile_ms": 0.0, "run_ms": 0.0, "error": 0.0, "relative": 0.0}
-        if line is None:
+        if answer is None:
             verdict.update(status="crash", message=self.why_dead())
         else:
             verdict.update(status="hang", message=f"no answer after {self.limit_s} s")

@@ -252,6 +252,11 @@ bool Executor::runSet(const TestCase &test, const DataSet &data,
   verdict.runMs += elapsedMs(start);
   if (!done)
     return false;
+  if (options.keepResults) {
+    for (const std::string &name : prepared.outputs)
+      verdict.results.emplace_back(name, std::move(run.results[name]));
+    return true;
+  }
   bool random = isRandom(prepared.operators, test.name);
   for (size_t i = 0; i < data.outputs.size() && i < prepared.outputs.size();
        ++i) {

@@ -25,6 +25,8 @@ struct Verdict {
   std::string message;
   Errors errors;
   double compileMs = 0, runMs = 0;
+  /// With `keepResults`, in the order of the model.
+  NpzArrays results;
 };
 
 struct ExecutorOptions {
@@ -33,6 +35,8 @@ struct ExecutorOptions {
   /// AddressSanitizer in the kernels.
   bool sanitize = false;
   int threads = 1;
+  /// Somebody else compares.
+  bool keepResults = false;
   Tolerance tolerance;
 };
 

@@ -17,6 +17,11 @@ std::string formatVerdict(const Verdict &verdict) {
   for (auto [key, value] : {std::pair("error", verdict.errors.absolute),
                             std::pair("relative", verdict.errors.relative)})
     json[key] = std::min(value, 1e300);
+  for (const auto &[name, array] : verdict.results)
+    json["results"].push_back({{"name", name},
+                               {"dtype", array.dtype},
+                               {"shape", array.shape},
+                               {"bytes", array.data.size()}});
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -68,7 +73,14 @@ int serve(Executor &executor, const ToleranceTable &tolerances,
         request.value("rtol", options.tolerance.relative);
     options.tolerance.absolute =
         request.value("atol", options.tolerance.absolute);
-    std::cout << formatVerdict(executor.run(*test, options)) << std::flush;
+    options.keepResults = request.value("results", false);
+    options.threads = request.value("threads", 1);
+    Verdict verdict = executor.run(*test, options);
+    std::cout << formatVerdict(verdict);
+    for (const auto &[name, array] : verdict.results)
+      std::cout.write(reinterpret_cast<const char *>(array.data.data()),
+                      array.data.size());
+    std::cout << std::flush;
   }
   return 0;
 }

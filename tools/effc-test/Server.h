@@ -16,7 +16,8 @@ std::string formatVerdict(const Verdict &verdict);
 ///   {"folder": F, "mode": M, "plain": B}
 ///   {"name": N, "mode": M, "plain": B, "rtol": R, "atol": A,
 ///    "model": bytes, "inputs": [bytes...], "outputs": [bytes...]}
-/// The bytes follow the line in this order.
+/// The bytes follow the line in this order. With "results": true nothing is
+/// compared: the answer describes the results, whose bytes follow it.
 int serve(Executor &executor, const ToleranceTable &tolerances,
           ExecutorOptions options);
 
