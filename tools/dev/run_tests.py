@@ -85,7 +85,7 @@ def run_ctest(build, jobs):
         return Counts(total - failed - skipped - disabled, failed, skipped + disabled).with_status(status)
 
 
-def run_script(path):
+def run_script(path, *arguments):
     """A Python test program that prints its own closing line; absent ones count as nothing."""
 
     def run(build, jobs):
@@ -93,10 +93,10 @@ def run_script(path):
         env = dict(os.environ, EFFC_BUILD_DIR=str(build), EFFC_TEST_JOBS=str(jobs))
         env["PATH"] = f"{build / 'bin'}{os.pathsep}{env['PATH']}"
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(build / "python"), env.get("PYTHONPATH")]))
-        status, counts = stream([sys.executable, ROOT / path], env)
+        status, counts = stream([sys.executable, ROOT / path, *arguments], env)
         return (counts or Counts(failed=1)).with_status(status)
 
-    run.__doc__ = path
+    run.__doc__ = " ".join([path, *arguments])
     return run
 
 
@@ -116,9 +116,10 @@ SUITES = {
     "unit": run_ctest,
     "models": run_script("test/Execute/models.py"),
     "nodes": run_script("test/Backend/run_node_tests.py"),
+    "graphs": run_script("test/Fuzz/fuzz.py", "--seconds", "60", "--out", "build/fuzz-findings"),
     "python": run_script("test/Python/backend_test.py"),
 }
-SCRIPTS = {"models": "test/Execute/models.py", "nodes": "test/Backend/run_node_tests.py",
+SCRIPTS = {"models": "test/Execute/models.py", "nodes": "test/Backend/run_node_tests.py", "graphs": "test/Fuzz/fuzz.py",
            "python": "test/Python/backend_test.py"}
 
 

@@ -50,7 +50,6 @@ Executor::compile(const TestCase &test, const std::string &bytes,
   compileOptions.modelBytes = bytes;
   compileOptions.name = "test";
   compileOptions.plain = options.plain;
-  compileOptions.sanitize = options.sanitize;
   compileOptions.compileThreads = 1;
   std::string message;
   compileOptions.onDiagnostic = [&](const Diagnostic &diagnostic) {
@@ -121,6 +120,7 @@ public:
 
 private:
   bool bind(std::map<std::string, NpyArray> &inputs);
+  bool takeOutput(uint32_t index, GuardedOutput &buffer);
   bool report(effrt_status status);
 
   const effrt_program &program;
@@ -182,36 +182,39 @@ bool Run::execute(std::map<std::string, NpyArray> &inputs) {
   for (effrt_tensor &output : outputs)
     buffers.emplace_back(output.bytes);
   for (size_t i = 0; i < outputs.size(); ++i) {
-    // The session keeps what has a size that follows from data.
+    // What follows from data is kept by the session.
     outputs[i].data = program.outputs[i].late ? nullptr : buffers[i].data();
-    NpyArray &result = results[program.outputs[i].name];
-    result.dtype = outputs[i].dtype;
-    result.shape.assign(outputs[i].shape, outputs[i].shape + outputs[i].rank);
     // The session's own shapes are valid until its next call only.
-    outputs[i].shape = program.outputs[i].late ? nullptr : result.shape.data();
+    outputs[i].shape = nullptr;
   }
   if (effrt_status status =
           effrt_session_run(session.get(), EFFRT_PROGRAM_ANY, arguments.data(),
                             arguments.size(), outputs.data(), outputs.size()))
     return report(status);
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    if (program.outputs[i].late) {
-      effrt_tensor late;
-      if (effrt_status status =
-              effrt_session_output(session.get(), i, &late))
-        return report(status);
-      NpyArray &result = results[program.outputs[i].name];
-      result.shape.assign(late.shape, late.shape + late.rank);
-      auto *bytes = static_cast<const uint8_t *>(late.data);
-      result.data.assign(bytes, bytes + late.bytes);
-      continue;
-    }
-    if (!buffers[i].isIntact())
-      return fail(verdict, Status::Fault,
-                  std::string("writes behind output '") +
-                      program.outputs[i].name + "'");
-    results[program.outputs[i].name].data = buffers[i].take();
+  for (uint32_t i = 0; i < outputs.size(); ++i)
+    if (!takeOutput(i, buffers[i]))
+      return false;
+  return true;
+}
+
+bool Run::takeOutput(uint32_t index, GuardedOutput &buffer) {
+  const effrt_tensor_desc &info = program.outputs[index];
+  if (!buffer.isIntact())
+    return fail(verdict, Status::Fault,
+                std::string("writes behind output '") + info.name + "'");
+  effrt_tensor output = {};
+  if (effrt_status status =
+          effrt_session_output(session.get(), index, &output))
+    return report(status);
+  NpyArray &result = results[info.name];
+  result.dtype = output.dtype;
+  result.shape.assign(output.shape, output.shape + output.rank);
+  if (!info.late) {
+    result.data = buffer.take();
+    return true;
   }
+  const uint8_t *data = static_cast<const uint8_t *>(output.data);
+  result.data.assign(data, data + output.bytes);
   return true;
 }
 
