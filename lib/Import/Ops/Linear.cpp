@@ -98,14 +98,10 @@ Value emitConv(Emitter &e, Value x, Value weight, Value bias) {
                     "; both must be equal and at least 3");
     return {};
   }
-  if (!tensorType(weight).hasStaticShape()) {
-    (void)ctx.unsupported("the weight's shape is not constant",
-                          "give the weight as an initializer");
-    return {};
-  }
   int64_t groups = ctx.attrInt("group", 1);
+  Dims kernel = e.dims(weight);
   std::optional<Windows> windows =
-      readWindows(ctx, e.dims(x), shape.drop_front(2));
+      readWindows(ctx, e.dims(x), ArrayRef(kernel).drop_front(2));
   if (!windows)
     return {};
   return ctx.create<ConvOp>(padWindows(e, x, *windows), weight, bias,
@@ -149,6 +145,11 @@ static LogicalResult resolveCrop(NodeContext &ctx, ArrayRef<AffineExpr> x,
   bool same = mode == "SAME_UPPER" || mode == "SAME_LOWER";
   if (!shape && !same)
     return success();
+  if (llvm::is_contained(windows.kernel, ShapedType::kDynamic))
+    return ctx.unsupported(
+        "output_shape of a kernel whose size only the run "
+        "knows",
+        "give kernel_shape, or the weight as an initializer");
   for (int64_t i = 0; i < rank; ++i) {
     int64_t stride = windows.strides[i];
     int64_t total = outputPadding[i] + windows.reach(i) - stride;
@@ -176,12 +177,10 @@ LogicalResult importConvTranspose(NodeContext &ctx) {
     return ctx.error("operand and weight have the ranks " + Twine(rankOf(x)) +
                      " and " + Twine(shape.size()) +
                      "; both must be equal and at least 3");
-  if (!tensorType(weight).hasStaticShape())
-    return ctx.unsupported("the weight's shape is not constant",
-                           "give the weight as an initializer");
   int64_t groups = ctx.attrInt("group", 1);
-  Dims dims = e.dims(x);
-  std::optional<Windows> windows = readWindows(ctx, dims, shape.drop_front(2));
+  Dims dims = e.dims(x), kernel = e.dims(weight);
+  std::optional<Windows> windows =
+      readWindows(ctx, dims, ArrayRef(kernel).drop_front(2));
   if (!windows)
     return failure();
   int64_t rank = windows->spatialRank();

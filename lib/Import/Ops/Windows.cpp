@@ -73,6 +73,11 @@ static bool readPads(NodeContext &ctx, ArrayRef<AffineExpr> x,
     windows.pads = none;
     return true;
   }
+  if (llvm::is_contained(windows.kernel, ShapedType::kDynamic)) {
+    (void)ctx.unsupported("auto_pad of a kernel whose size only the run knows",
+                          "give kernel_shape, or the weight as an initializer");
+    return false;
+  }
   if (mode != "SAME_UPPER" && mode != "SAME_LOWER") {
     (void)ctx.error("attribute auto_pad has the unknown value '" + mode + "'");
     return false;
@@ -81,8 +86,30 @@ static bool readPads(NodeContext &ctx, ArrayRef<AffineExpr> x,
   return true;
 }
 
+/// The kernel's extents: of the attribute kernel_shape or of the weight, whose
+/// symbolic sizes must be as the attribute says.
+static bool readKernel(NodeContext &ctx, int64_t rank,
+                       ArrayRef<AffineExpr> weight, Windows &windows) {
+  if (!ctx.hasAttr("kernel_shape")) {
+    if (weight.empty())
+      (void)ctx.error("attribute kernel_shape is missing");
+    for (AffineExpr size : weight)
+      windows.kernel.push_back(
+          getConstant(size).value_or(ShapedType::kDynamic));
+    return !weight.empty();
+  }
+  if (!readPerDim(ctx, "kernel_shape", rank, windows.kernel))
+    return false;
+  for (auto [size, extent] : llvm::zip(weight, windows.kernel))
+    if (failed(ctx.requireEqual(
+            size, constDim(ctx.context(), extent),
+            "attribute kernel_shape contradicts the weight's shape")))
+      return false;
+  return true;
+}
+
 std::optional<Windows> readWindows(NodeContext &ctx, ArrayRef<AffineExpr> x,
-                                   ArrayRef<int64_t> kernel) {
+                                   ArrayRef<AffineExpr> kernel) {
   Windows windows;
   if (x.size() < 3) {
     (void)ctx.error("the operand has rank " + Twine(x.size()) +
@@ -90,21 +117,8 @@ std::optional<Windows> readWindows(NodeContext &ctx, ArrayRef<AffineExpr> x,
     return std::nullopt;
   }
   int64_t rank = x.size() - 2;
-  if (kernel.empty()) {
-    if (!ctx.hasAttr("kernel_shape")) {
-      (void)ctx.error("attribute kernel_shape is missing");
-      return std::nullopt;
-    }
-  } else if (ctx.hasAttr("kernel_shape")) {
-    if (ctx.attrInts("kernel_shape", {}) != SmallVector<int64_t>(kernel)) {
-      (void)ctx.error("attribute kernel_shape contradicts the weight's shape");
-      return std::nullopt;
-    }
-  }
-  windows.kernel.assign(kernel.begin(), kernel.end());
-  if (kernel.empty() && !readPerDim(ctx, "kernel_shape", rank, windows.kernel))
-    return std::nullopt;
-  if (!readPerDim(ctx, "strides", rank, windows.strides) ||
+  if (!readKernel(ctx, rank, kernel, windows) ||
+      !readPerDim(ctx, "strides", rank, windows.strides) ||
       !readPerDim(ctx, "dilations", rank, windows.dilations) ||
       !readPads(ctx, x, windows))
     return std::nullopt;

@@ -8,7 +8,9 @@
 namespace effc {
 
 struct Windows {
-  llvm::SmallVector<int64_t> kernel, strides, dilations;
+  /// kDynamic where only the run knows the weight's size.
+  llvm::SmallVector<int64_t> kernel;
+  llvm::SmallVector<int64_t> strides, dilations;
   /// Begin of every spatial dim, then the ends.
   llvm::SmallVector<int64_t> pads;
   /// Set where auto_pad on symbolic sizes gives symbolic pads: begin of every
@@ -24,10 +26,11 @@ struct Windows {
 };
 
 /// Reads the attributes of a node whose operand has the sizes `x` ([N, C,
-/// spatial...]). `kernel` is the weight's; empty takes kernel_shape.
+/// spatial...]). `kernel` is the weight's, which kernel_shape must agree with;
+/// empty takes kernel_shape.
 std::optional<Windows> readWindows(NodeContext &ctx,
                                    llvm::ArrayRef<mlir::AffineExpr> x,
-                                   llvm::ArrayRef<int64_t> kernel);
+                                   llvm::ArrayRef<mlir::AffineExpr> kernel);
 
 /// Adds symbolic pads as an op of its own; `value` null pads with zeros.
 mlir::Value padWindows(Emitter &e, mlir::Value x, const Windows &windows,
