@@ -229,9 +229,11 @@ LogicalResult importCol2Im(NodeContext &ctx) {
   Dims whole{columns[0], columns[1]};
   whole.append(*image);
   std::optional<SmallVector<int64_t>> block = ctx.constants(ctx.input(2));
-  SmallVector<int64_t> unknown(rank, 1);
-  std::optional<Windows> windows =
-      readWindows(ctx, whole, block ? *block : unknown);
+  Dims kernel;
+  for (int64_t i = 0; i < rank; ++i)
+    kernel.push_back(
+        e.constant(block && i < int64_t(block->size()) ? (*block)[i] : 1));
+  std::optional<Windows> windows = readWindows(ctx, whole, kernel);
   if (!windows)
     return failure();
   if (!block)

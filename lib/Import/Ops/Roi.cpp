@@ -122,7 +122,7 @@ LogicalResult importDeformConv(NodeContext &ctx) {
                            "fix the size with --input-shape");
   if (*height < 1 || *width < 1)
     return ctx.error("the kernel is empty");
-  std::optional<Windows> windows = readWindows(ctx, dims, {*height, *width});
+  std::optional<Windows> windows = readWindows(ctx, dims, {w[2], w[3]});
   if (!windows || failed(checkDeform(e, dims, w, offset, mask, *windows, groups,
                                      offsetGroups)))
     return failure();
