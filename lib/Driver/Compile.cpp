@@ -230,7 +230,8 @@ bool Compilation::checkOptions() {
       {"--dim", !options.dims.empty()},
       {"--input-shape", !options.inputShapes.empty()},
       {"--input-value", !options.inputValues.empty()},
-      {"--output-names", !options.outputNames.empty()}};
+      {"--output-names", !options.outputNames.empty()},
+      {"--state", !options.states.empty()}};
   for (auto [option, given] : importOptions)
     if (startAt && given) {
       InFlightDiagnostic message = error(DiagnosticCode::BadOption);

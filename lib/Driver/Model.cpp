@@ -64,6 +64,7 @@ OwningOpRef<ModuleOp> Compilation::importModel(const EntryPoint &entry) {
   import.inputShapes = options.inputShapes;
   import.inputValues = options.inputValues;
   import.outputs = options.outputNames;
+  import.states = options.states;
   import.externalDataDir = options.externalDataDir;
   if (options.modelBytes)
     return importOnnxBytes(*options.modelBytes, getModelFile(),

@@ -149,6 +149,8 @@ std::vector<std::string> describeOptions(const CompileOptions &options) {
   }
   for (const std::string &output : options.outputNames)
     add(true, "--output-names=" + output);
+  for (const std::string &state : options.states)
+    add(true, "--state=" + state);
   add(options.plain, "--plain");
   add(options.sanitize, "--sanitize");
   add(options.computeF64, "--compute=f64");

@@ -58,20 +58,31 @@ static const char *getDTypeName(int32_t dtype) {
   }
 }
 
+static Json describeTensor(const TensorEntry &tensor) {
+  Json shape = Json::array();
+  for (auto [expr, text] : llvm::zip(tensor.exprs, tensor.texts)) {
+    if (auto constant = llvm::dyn_cast<mlir::AffineConstantExpr>(expr))
+      shape.push_back(constant.getValue());
+    else
+      shape.push_back(text);
+  }
+  return {{"name", tensor.name},
+          {"type", getDTypeName(tensor.dtype)},
+          {"shape", shape}};
+}
+
 static Json describeTensors(const std::vector<TensorEntry> &tensors) {
   Json list = Json::array();
-  for (const TensorEntry &tensor : tensors) {
-    Json shape = Json::array();
-    for (auto [expr, text] : llvm::zip(tensor.exprs, tensor.texts)) {
-      if (auto constant = llvm::dyn_cast<mlir::AffineConstantExpr>(expr))
-        shape.push_back(constant.getValue());
-      else
-        shape.push_back(text);
-    }
-    list.push_back({{"name", tensor.name},
-                    {"type", getDTypeName(tensor.dtype)},
-                    {"shape", shape}});
-  }
+  for (const TensorEntry &tensor : tensors)
+    list.push_back(describeTensor(tensor));
+  return list;
+}
+
+static Json describeStates(const std::vector<StateEntry> &states) {
+  Json list = Json::array();
+  for (const StateEntry &state : states)
+    list.push_back({{"before", describeTensor(state.before)},
+                    {"after", describeTensor(state.after)}});
   return list;
 }
 
@@ -118,6 +129,7 @@ static Json describePrograms(const ModelTable &table) {
                     {"checks", checks},
                     {"inputs", describeTensors(program.inputs)},
                     {"outputs", describeTensors(program.outputs)},
+                    {"states", describeStates(program.states)},
                     {"arena_bytes", arena ? Json(*arena) : Json(nullptr)},
                     {"launches", launches}});
   }

@@ -71,10 +71,12 @@ size_t ProgramTable::getNumFreeSymbols() const {
 }
 
 uint32_t ProgramTable::getRow(unsigned symbol) const {
-  bool late = symbols[symbol].late;
-  uint32_t row = late ? getNumFreeSymbols() : 0;
-  for (unsigned i = 0; i < symbol; ++i)
-    row += late ? symbols[i].late : symbols[i].isFree();
+  uint32_t row = 0;
+  effrt_symbol_source source = symbols[symbol].getSource();
+  for (auto [index, other] : llvm::enumerate(symbols))
+    row +=
+        !other.isDerived() && (other.getSource() < source ||
+                               (other.getSource() == source && index < symbol));
   return row;
 }
 

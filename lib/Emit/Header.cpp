@@ -121,6 +121,8 @@ public:
     writeTypes();
     for (size_t i = 0; i < table.programs.size(); ++i)
       writeRun(i);
+    if (table.hasStates())
+      writeStateFunctions();
     writeSizes(table.programs.back());
     os << "#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
   }
@@ -129,6 +131,8 @@ private:
   void writeOpening();
   void writeTypes();
   void writeRun(size_t index);
+  void writeStates(const ProgramTable &program);
+  void writeStateFunctions();
   void writeTensors(ArrayRef<TensorEntry> tensors, ArrayRef<std::string> names);
   void writeSizeHelpers(StringRef bodies);
   void writeSizes(const ProgramTable &program);
@@ -197,14 +201,18 @@ const char *{0}_last_error(const {0}_session *session);
                 name);
 }
 
+static std::string describeShape(const TensorEntry &tensor) {
+  SmallVector<std::string> texts;
+  for (const std::string &text : tensor.texts)
+    texts.push_back(inComment(text));
+  return "[" + llvm::join(texts, ", ") + "]";
+}
+
 void HeaderWriter::writeTensors(ArrayRef<TensorEntry> tensors,
                                 ArrayRef<std::string> names) {
   for (auto [tensor, parameter] : llvm::zip(tensors, names)) {
-    SmallVector<std::string> texts;
-    for (const std::string &text : tensor.texts)
-      texts.push_back(inComment(text));
-    os << " *   " << parameter << ": " << getCType(tensor.dtype).note << "["
-       << llvm::join(texts, ", ") << "]";
+    os << " *   " << parameter << ": " << getCType(tensor.dtype).note
+       << describeShape(tensor);
     if (parameter != tensor.name)
       os << " (ONNX name '" << inComment(tensor.name) << "')";
     if (tensor.late)
@@ -218,6 +226,31 @@ static void declareLateOutput(raw_ostream &os, const TensorEntry &tensor,
                               StringRef parameter) {
   os << ",\n    const " << getCType(tensor.dtype).name << " **" << parameter
      << ", int64_t *" << parameter << "_shape";
+void HeaderWriter::writeStates(const ProgramTable &program) {
+  if (program.states.empty())
+    return;
+  os << " * State, kept in the session and moved on by each run that "
+        "succeeds:\n";
+  for (const StateEntry &state : program.states)
+    os << " *   " << inComment(state.before.name) << ": "
+       << getCType(state.before.dtype).note << describeShape(state.before)
+       << " becomes " << inComment(state.after.name) << ": "
+       << describeShape(state.after) << "\n";
+}
+
+void HeaderWriter::writeStateFunctions() {
+  os << formatv(
+      R"(/* Back to the beginning: states are zeros, empty where they grow. */
+{0}_status {0}_reset({0}_session *session);
+
+/* A new session with a copy of the states. */
+{0}_status {0}_fork({0}_session *session, {0}_session **copy);
+
+/* Keeps the first `length` along the size of states that is called `size`. */
+{0}_status {0}_truncate({0}_session *session, const char *size, int64_t length);
+
+)",
+      name);
 }
 
 void HeaderWriter::writeRun(size_t index) {
@@ -245,6 +278,7 @@ void HeaderWriter::writeRun(size_t index) {
           "valid until its\n"
        << " * next call; the sizes are written to the array of the same name "
           "with _shape.\n";
+  writeStates(program);
   for (const CheckEntry &check : program.checks)
     os << " * Checked: " << inComment(check.message) << "\n";
   os << " */\n"
@@ -281,6 +315,20 @@ void HeaderWriter::writeSizeHelpers(StringRef bodies) {
   }
 }
 
+static bool dependsOnState(AffineExpr size, const ProgramTable &program) {
+  bool depends = false;
+  size.walk([&](AffineExpr expr) {
+    auto position = dyn_cast<AffineSymbolExpr>(expr);
+    if (!position)
+      return;
+    const SymbolEntry &symbol = program.symbols[position.getPosition()];
+    depends |= symbol.state;
+    for (AffineExpr part : symbol.sizes)
+      depends |= dependsOnState(part, program);
+  });
+  return depends;
+}
+
 void HeaderWriter::writeSizes(const ProgramTable &program) {
   Parameters parameters(program);
   UniqueNames functions;
@@ -290,7 +338,11 @@ void HeaderWriter::writeSizes(const ProgramTable &program) {
   llvm::raw_string_ostream body(bodies);
   for (auto [tensor, parameter] :
        llvm::zip(program.outputs, parameters.outputs)) {
-    if (tensor.late)
+    // Only the session knows how long its state is, and only a run what data
+    // decides.
+    if (tensor.late || llvm::any_of(tensor.exprs, [&](AffineExpr size) {
+          return dependsOnState(size, program);
+        }))
       continue;
     SmallVector<std::string> factors;
     for (AffineExpr size : tensor.exprs)

@@ -71,6 +71,9 @@ std::vector<std::string> getTypedFunctions(const ModelTable &table) {
   std::vector<std::string> names = {table.name + "_create"};
   for (size_t i = 0; i < table.programs.size(); ++i)
     names.push_back(getRunFunction(table, i));
+  if (table.hasStates())
+    for (StringRef suffix : {"_reset", "_fork", "_truncate"})
+      names.push_back(table.name + suffix.str());
   for (StringRef suffix : {"_destroy", "_status_string", "_last_error"})
     names.push_back(table.name + suffix.str());
   return names;

@@ -15,6 +15,9 @@ Value getRoot(Value value) {
 
 LogicalResult ProgramBuilder::build() {
   program.name = function.getName().str();
+  if (auto pairs = function->getAttrOfType<DenseI64ArrayAttr>("eff.states"))
+    states = pairs.asArrayRef();
+  program.states.resize(states.size() / 2);
   if (failed(addSymbols()) || failed(addInputs()) || failed(addOutputs()) ||
       failed(addChecks()) || failed(addBlock(function.getBody().front())))
     return failure();
@@ -29,6 +32,27 @@ LogicalResult ProgramBuilder::addBlock(Block &block) {
   return success();
 }
 
+std::optional<unsigned> ProgramBuilder::stateOfArgument(unsigned index) const {
+  for (unsigned i = 0; i < states.size(); i += 2)
+    if (states[i] == index)
+      return i / 2;
+  return std::nullopt;
+}
+
+std::optional<unsigned> ProgramBuilder::stateOfResult(unsigned index) const {
+  for (unsigned i = 0; i < states.size(); i += 2)
+    if (states[i + 1] == index)
+      return i / 2;
+  return std::nullopt;
+}
+
+unsigned ProgramBuilder::inputOfArgument(unsigned index) const {
+  unsigned input = 0;
+  for (unsigned i = 0; i < index; ++i)
+    input += !stateOfArgument(i);
+  return input;
+}
+
 LogicalResult ProgramBuilder::addSymbols() {
   auto symbols = function->getAttrOfType<ArrayAttr>("eff.symbols");
   if (!symbols)
@@ -37,7 +61,10 @@ LogicalResult ProgramBuilder::addSymbols() {
     SymbolEntry entry;
     if (auto symbol = dyn_cast<eff::SymbolAttr>(attr)) {
       entry.name = symbol.getName().str();
-      entry.input = symbol.getInput();
+      unsigned argument = symbol.getInput();
+      std::optional<unsigned> state = stateOfArgument(argument);
+      entry.state = state.has_value();
+      entry.input = state ? *state : inputOfArgument(argument);
       entry.axis = symbol.getAxis();
       entry.min = symbol.getMin();
       entry.max = symbol.getMax();
@@ -162,6 +189,13 @@ FailureOr<uint32_t> ProgramBuilder::addBuffer(Value value,
   return index;
 }
 
+bool ProgramBuilder::givesSize(const SymbolEntry &symbol) const {
+  if (symbol.state)
+    return symbol.axis < program.states[symbol.input].before.dims.size();
+  return symbol.input < program.inputs.size() &&
+         symbol.axis < program.inputs[symbol.input].dims.size();
+}
+
 LogicalResult ProgramBuilder::addInputs() {
   for (BlockArgument argument : function.getArguments()) {
     unsigned index = argument.getArgNumber();
@@ -169,14 +203,19 @@ LogicalResult ProgramBuilder::addInputs() {
         argument.getType(), function.getArgAttrDict(index), "input", index);
     if (failed(entry))
       return failure();
-    program.inputs.push_back(std::move(*entry));
-    if (failed(addBuffer(argument, EFFRT_BUFFER_INPUT, index)))
+    FailureOr<uint32_t> buffer = failure();
+    if (std::optional<unsigned> state = stateOfArgument(index)) {
+      program.states[*state].before = std::move(*entry);
+      buffer = addBuffer(argument, EFFRT_BUFFER_STATE_BEFORE, *state);
+    } else {
+      buffer = addBuffer(argument, EFFRT_BUFFER_INPUT, program.inputs.size());
+      program.inputs.push_back(std::move(*entry));
+    }
+    if (failed(buffer))
       return failure();
   }
   for (const SymbolEntry &symbol : program.symbols)
-    if (symbol.isFree() &&
-        (symbol.input >= program.inputs.size() ||
-         symbol.axis >= program.inputs[symbol.input].dims.size()))
+    if (!symbol.isDerived() && !symbol.late && !givesSize(symbol))
       return fault(function.getLoc())
              << "symbol '" << symbol.name << "' names no dim of an input";
   return success();
@@ -189,18 +228,23 @@ LogicalResult ProgramBuilder::addOutputs() {
         value.getType(), function.getResultAttrDict(index), "output", index);
     if (failed(entry))
       return failure();
-    program.outputs.push_back(std::move(*entry));
+    std::string name = entry->name;
+    Target target = {EFFRT_BUFFER_OUTPUT, unsigned(program.outputs.size())};
+    if (std::optional<unsigned> state = stateOfResult(index)) {
+      target = {EFFRT_BUFFER_STATE_AFTER, *state};
+      program.states[*state].after = std::move(*entry);
+    } else {
+      program.outputs.push_back(std::move(*entry));
+    }
     // Outputs are written where the caller wants them, so each needs a kernel
     // that writes it and nothing else may share its memory.
     Value root = getRoot(value);
     if (!root.getDefiningOp<effk::LaunchOp>())
       return fault(function.getLoc())
-             << "output '" << program.outputs.back().name
-             << "' is not computed by a launch";
-    if (!outputs.try_emplace(root, index).second)
+             << "output '" << name << "' is not computed by a launch";
+    if (!outputs.try_emplace(root, target).second)
       return fault(function.getLoc())
-             << "output '" << program.outputs.back().name
-             << "' shares its memory with another output";
+             << "output '" << name << "' shares its memory with another output";
   }
   return success();
 }
@@ -250,7 +294,7 @@ LogicalResult ProgramBuilder::addLaunch(effk::LaunchOp launch) {
                         isLate(result.getType()) ? EFFRT_BUFFER_DYNAMIC
                                                  : EFFRT_BUFFER_ARENA,
                         0)
-            : addBuffer(result, EFFRT_BUFFER_OUTPUT, output->second);
+            : addBuffer(result, output->second.kind, output->second.index);
     if (failed(buffer))
       return failure();
     if (output == outputs.end())

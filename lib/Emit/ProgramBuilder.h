@@ -129,6 +129,12 @@ private:
   mlir::LogicalResult addOutputs();
   mlir::LogicalResult addBlock(mlir::Block &block);
   mlir::LogicalResult addOp(mlir::Operation *op);
+  std::optional<unsigned> stateOfArgument(unsigned index) const;
+  std::optional<unsigned> stateOfResult(unsigned index) const;
+  /// The input that an argument is; states are none.
+  unsigned inputOfArgument(unsigned index) const;
+  /// Whether there is a dim that the symbol names.
+  bool givesSize(const SymbolEntry &symbol) const;
   mlir::LogicalResult addLaunch(effk::LaunchOp launch);
   mlir::FailureOr<TensorEntry> makeTensor(mlir::Type type,
                                           mlir::DictionaryAttr attrs,
@@ -177,7 +183,14 @@ private:
   WeightStore &weights;
   KernelStore &kernels;
   llvm::DenseMap<mlir::Value, uint32_t> buffers;
-  llvm::DenseMap<mlir::Value, unsigned> outputs;
+  /// What a value is for the caller or the session.
+  struct Target {
+    effrt_buffer_kind kind;
+    unsigned index;
+  };
+  llvm::DenseMap<mlir::Value, Target> outputs;
+  /// Pairs of argument and result.
+  llvm::ArrayRef<int64_t> states;
 };
 
 /// The value whose memory `value` is a view of.

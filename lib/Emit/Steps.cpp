@@ -285,6 +285,8 @@ void ProgramBuilder::finishSteps() {
   };
   for (TensorEntry &output : program.outputs)
     output.late = llvm::any_of(output.dims, isLateDim);
+  for (StateEntry &state : program.states)
+    state.after.late = llvm::any_of(state.after.dims, isLateDim);
   for (LaunchEntry &launch : program.launches)
     launch.late = llvm::any_of(launch.dims, isLateDim) ||
                   llvm::any_of(launch.buffers, grows) ||

@@ -73,8 +73,9 @@ private:
                       /*mergeable=*/true);
   }
 
+  Constant *emitTensor(const TensorEntry &tensor);
   Constant *emitTensors(ArrayRef<TensorEntry> tensors);
-  Constant *emitSymbols(const ProgramTable &program);
+  Constant *emitSymbols(const ProgramTable &program, size_t &numSymbols);
   Constant *emitLaunches(const ProgramTable &program);
   Constant *emitProgram(const ProgramTable &program);
   Constant *emitKernels();
@@ -99,32 +100,33 @@ private:
 
 } // namespace
 
+Constant *TableEmitter::emitTensor(const TensorEntry &tensor) {
+  SmallVector<Constant *> texts;
+  for (const std::string &text : tensor.texts)
+    texts.push_back(string(text));
+  return structure({string(tensor.name), u32(tensor.dtype),
+                    u32(tensor.dims.size()), array(tensor.dims), array(texts),
+                    u32(tensor.late), u32(0)});
+}
+
 Constant *TableEmitter::emitTensors(ArrayRef<TensorEntry> tensors) {
   SmallVector<Constant *> rows;
-  for (const TensorEntry &tensor : tensors) {
-    SmallVector<Constant *> texts;
-    for (const std::string &text : tensor.texts)
-      texts.push_back(string(text));
-    rows.push_back(structure({string(tensor.name), u32(tensor.dtype),
-                              u32(tensor.dims.size()), array(tensor.dims),
-                              array(texts), u32(tensor.late), u32(0)}));
-  }
+  for (const TensorEntry &tensor : tensors)
+    rows.push_back(emitTensor(tensor));
   return array(rows);
 }
 
-Constant *TableEmitter::emitSymbols(const ProgramTable &program) {
-  SmallVector<Constant *> rows;
-  for (const SymbolEntry &symbol : program.symbols)
-    if (symbol.isFree())
-      rows.push_back(structure({string(symbol.name), u32(EFFRT_SYMBOL_INPUT),
-                                u32(symbol.input), u32(symbol.axis), u32(0),
-                                null, u64(symbol.min), u64(symbol.max)}));
-  for (const SymbolEntry &symbol : program.symbols)
-    if (symbol.late)
-      rows.push_back(structure({string(symbol.name), u32(EFFRT_SYMBOL_STEP),
-                                u32(0), u32(0), u32(symbol.dependents.size()),
-                                array(symbol.dependents), u64(symbol.min),
-                                u64(symbol.max)}));
+Constant *TableEmitter::emitSymbols(const ProgramTable &program,
+                                    size_t &numSymbols) {
+  SmallVector<Constant *> rows(llvm::count_if(
+      program.symbols, [](const SymbolEntry &s) { return !s.isDerived(); }));
+  for (auto [index, symbol] : llvm::enumerate(program.symbols))
+    if (!symbol.isDerived())
+      rows[program.getRow(index)] = structure(
+          {string(symbol.name), u32(symbol.getSource()), u32(symbol.input),
+           u32(symbol.axis), u32(symbol.dependents.size()),
+           array(symbol.dependents), u64(symbol.min), u64(symbol.max)});
+  numSymbols = rows.size();
   return array(rows);
 }
 
@@ -155,8 +157,14 @@ Constant *TableEmitter::emitProgram(const ProgramTable &program) {
   for (const effrt_step &step : program.steps)
     steps.push_back(
         structure({u32(step.kind), u32(step.a), u32(step.b), u32(step.c)}));
+  SmallVector<Constant *> states;
+  for (const StateEntry &state : program.states)
+    states.push_back(
+        structure({emitTensor(state.before), emitTensor(state.after)}));
+  size_t numSymbols = 0;
+  Constant *symbols = emitSymbols(program, numSymbols);
   return structure({string(program.name),
-                    emitSymbols(program),
+                    symbols,
                     array(dims),
                     array(checks),
                     emitTensors(program.inputs),
@@ -165,10 +173,8 @@ Constant *TableEmitter::emitProgram(const ProgramTable &program) {
                     emitLaunches(program),
                     array(steps),
                     null,
-                    u32(llvm::count_if(program.symbols,
-                                       [](const SymbolEntry &symbol) {
-                                         return !symbol.isDerived();
-                                       })),
+                    array(states),
+                    u32(numSymbols),
                     u32(dims.size()),
                     u32(checks.size()),
                     u32(program.inputs.size()),
@@ -176,7 +182,7 @@ Constant *TableEmitter::emitProgram(const ProgramTable &program) {
                     u32(buffers.size()),
                     u32(program.launches.size()),
                     u32(steps.size()),
-                    u32(0),
+                    u32(states.size()),
                     u32(0)});
 }
 
@@ -328,6 +334,12 @@ void TableEmitter::emitTypedFunctions(llvm::GlobalVariable *desc) {
   emitForward("_create", "effrt_typed_create", i32, {ptr, ptr}, desc);
   for (size_t i = 0; i < table.programs.size(); ++i)
     emitRun(i);
+  if (table.hasStates()) {
+    emitForward("_reset", "effrt_session_reset", i32, {ptr}, nullptr);
+    emitForward("_fork", "effrt_session_fork", i32, {ptr, ptr}, nullptr);
+    emitForward("_truncate", "effrt_session_truncate", i32, {ptr, ptr, i64},
+                nullptr);
+  }
   emitForward("_destroy", "effrt_session_destroy",
               llvm::Type::getVoidTy(context), {ptr}, nullptr);
   emitForward("_status_string", "effrt_status_string", ptr, {i32}, nullptr);

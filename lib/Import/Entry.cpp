@@ -72,7 +72,11 @@ LogicalResult Importer::selectOutputs() {
   if (options.outputs.empty())
     for (const onnx::ValueInfoProto &output : graph.output())
       outputs.push_back(&output);
-  for (const std::string &name : options.outputs) {
+  std::vector<std::string> wanted = options.outputs;
+  for (const auto &[input, output] : states)
+    if (!wanted.empty() && !llvm::is_contained(wanted, output))
+      wanted.push_back(output);
+  for (const std::string &name : wanted) {
     auto it = llvm::find_if(graph.output(), [&](const auto &output) {
       return output.name() == name;
     });
@@ -324,20 +328,26 @@ LogicalResult Importer::importArguments() {
     return failure();
   if (failed(applyShapeOptions()))
     return failure();
-  // Plain names first, so that "past + 1" finds "past" wherever it stands.
-  for (auto [index, input] : llvm::enumerate(inputs))
+  // A size that an input gives is never that of a state. Plain names first, so
+  // that "past + 1" finds "past" wherever it stands.
+  SmallVector<unsigned> order;
+  for (bool state : {false, true})
+    for (unsigned index = 0; index < inputs.size(); ++index)
+      if (isState(*inputs[index]) == state)
+        order.push_back(index);
+  for (unsigned index : order)
     for (auto [axis, dim] :
-         llvm::enumerate(input->type().tensor_type().shape().dim()))
+         llvm::enumerate(inputs[index]->type().tensor_type().shape().dim()))
       if (!dim.dim_param().empty() && isPlainName(dim.dim_param()) &&
           !symbols.lookup(dim.dim_param()) &&
-          !shapeOverrides.count({input->name(), int64_t(axis)}))
-        declareSymbol(dim.dim_param(), dim.dim_param(), input->name(), index,
-                      axis);
-  SmallVector<Type> types;
+          !shapeOverrides.count({inputs[index]->name(), int64_t(axis)}))
+        declareSymbol(dim.dim_param(), dim.dim_param(), inputs[index]->name(),
+                      index, axis);
+  SmallVector<Type> types(inputs.size());
   bool complete = true;
-  for (auto [index, input] : llvm::enumerate(inputs)) {
-    types.push_back(importArgument(*input, index));
-    complete &= bool(types.back());
+  for (unsigned index : order) {
+    types[index] = importArgument(*inputs[index], index);
+    complete &= bool(types[index]);
   }
   if (!complete)
     return failure();
@@ -431,7 +441,8 @@ LogicalResult Importer::finishFunction() {
         addCheck(a, b, getNodeName(op->getLoc()) + ": " + what);
       });
   unifySizes();
-  function->setAttr("eff.symbols", symbols.toAttr());
+  if (failed(declareStates()))
+    return failure();
   SmallVector<Attribute> checkList;
   for (auto &[sizes, check] : checks)
     checkList.push_back(check);
@@ -453,8 +464,8 @@ OwningOpRef<ModuleOp> Importer::run() {
   const onnx::GraphProto &graph = file->model().graph();
   addGraph(top, graph);
   top.opsets = &opsets;
-  if (failed(checkModel()) || failed(selectOutputs()) ||
-      failed(importArguments()))
+  if (failed(checkModel()) || failed(resolveStates()) ||
+      failed(selectOutputs()) || failed(importArguments()))
     return {};
   SmallVector<StringRef> names;
   for (const onnx::ValueInfoProto *output : outputs)

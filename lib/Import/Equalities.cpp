@@ -132,6 +132,7 @@ void Importer::unifySizes() {
     replacements.push_back(getAffineSymbolExpr(i, context));
   // Replaces nothing but, for a moment, one symbol.
   SmallVector<AffineExpr> step = replacements;
+  SmallVector<AffineExpr> stateSizes = replacements;
   bool changed = false;
   for (Attribute key : llvm::to_vector(llvm::make_first_range(checks))) {
     ArrayRef<AffineExpr> sizes = cast<eff::DimsAttr>(key).getExprs();
@@ -146,6 +147,9 @@ void Importer::unifySizes() {
       continue;
     changed = true;
     unsigned position = cast<AffineSymbolExpr>(conclusion.symbol).getPosition();
+    auto symbol = dyn_cast<eff::SymbolAttr>(symbols.toAttr()[position]);
+    if (symbol && isState(*inputs[symbol.getInput()]))
+      stateSizes[position] = conclusion.value;
     for (unsigned i = step.size(); i < symbols.size(); ++i)
       step.push_back(getAffineSymbolExpr(i, context));
     step[position] = conclusion.value;
@@ -156,7 +160,25 @@ void Importer::unifySizes() {
   }
   if (changed)
     replaceSizes(replacements);
+  replaceStateSizes(stateSizes);
   dropUnusedSizes();
+}
+
+/// A state has no size of its own before the first run, so a check cannot ask
+/// for it; sessions compare all states with the sizes that a run needs.
+void Importer::replaceStateSizes(ArrayRef<AffineExpr> replacements) {
+  for (unsigned i = 0; i < replacements.size(); ++i)
+    if (replacements[i] != getAffineSymbolExpr(i, context)) {
+      decltype(checks) old;
+      std::swap(old, checks);
+      for (auto &[key, check] : old) {
+        ArrayRef<AffineExpr> sizes = cast<eff::DimsAttr>(key).getExprs();
+        addCheck(eff::simplify(eff::replaceSymbols(sizes[0], replacements)),
+                 eff::simplify(eff::replaceSymbols(sizes[1], replacements)),
+                 cast<eff::CheckAttr>(check).getMessage().getValue());
+      }
+      return;
+    }
 }
 
 /// Sizes that were needed on the way only, or were found to be others.

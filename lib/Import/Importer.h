@@ -130,8 +130,18 @@ private:
                                  llvm::StringRef input, int64_t index,
                                  int64_t axis);
   mlir::LogicalResult finishFunction();
+  /// Finds the pairs of --state.
+  mlir::LogicalResult resolveStates();
+  bool isState(const onnx::ValueInfoProto &input) const;
+  mlir::LogicalResult checkState(unsigned argument, unsigned result,
+                                 llvm::ArrayRef<mlir::Attribute> entries);
+  mlir::LogicalResult
+  checkStateSymbols(llvm::SmallVectorImpl<mlir::Attribute> &entries);
+  /// Sets `eff.symbols` and `eff.states`.
+  mlir::LogicalResult declareStates();
   void unifySizes();
   void replaceSizes(llvm::ArrayRef<mlir::AffineExpr> replacements);
+  void replaceStateSizes(llvm::ArrayRef<mlir::AffineExpr> replacements);
   void dropUnusedSizes();
   mlir::LogicalResult checkDeclaredOutput(const onnx::ValueInfoProto &output,
                                           mlir::Value value);
@@ -168,6 +178,8 @@ private:
   llvm::StringMap<int64_t> opsets;
   llvm::StringMap<const onnx::FunctionProto *> functions;
   llvm::SmallVector<const onnx::ValueInfoProto *> inputs, outputs;
+  /// Inputs and outputs that sessions keep.
+  llvm::SmallVector<std::pair<std::string, std::string>> states;
   /// Inputs that options.inputValues makes constants.
   llvm::SmallVector<const onnx::ValueInfoProto *> fixedInputs;
   llvm::DenseMap<mlir::Value, std::unique_ptr<ShapeValue>> knownContents;

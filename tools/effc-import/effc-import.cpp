@@ -26,6 +26,8 @@ static cl::list<std::string> inputValues("input-value",
                                          cl::value_desc("name=1,2"));
 static cl::list<std::string> outputs("output", cl::desc("Keep this output"),
                                      cl::value_desc("name"));
+static cl::list<std::string> states("state", cl::desc("Keep an input as state"),
+                                    cl::value_desc("in:out"));
 static cl::opt<std::string>
     externalDataDir("external-data-dir",
                     cl::desc("Trusted folder of external data"),
@@ -84,6 +86,7 @@ static bool parseOptions(effc::ImportOptions &options) {
     options.inputValues.emplace_back(name.str(), std::move(values));
   }
   options.outputs.assign(outputs.begin(), outputs.end());
+  options.states.assign(states.begin(), states.end());
   options.externalDataDir = externalDataDir;
   return true;
 }

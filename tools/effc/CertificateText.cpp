@@ -42,8 +42,12 @@ static std::string describeEntryPoint(const Json &program) {
     lines += format("  size    %s: %s to %s\n", getText(symbol, "name").c_str(),
                     symbol.at("min").dump().c_str(),
                     symbol.at("max").dump().c_str());
-  return lines + describeTensors("input", program.at("inputs")) +
-         describeTensors("output", program.at("outputs"));
+  lines += describeTensors("input", program.at("inputs")) +
+           describeTensors("output", program.at("outputs"));
+  for (const Json &state : program.value("states", Json::array()))
+    lines += describeTensors("state", Json::array({state.at("before")})) +
+             describeTensors("becomes", Json::array({state.at("after")}));
+  return lines;
 }
 
 static std::string describeKernels(const Json &kernels, bool list) {

@@ -198,6 +198,10 @@ void addCompile(CLI::App &app, Console &console, Action &action) {
   verb->add_option("--output-names", options.outputNames,
                    "Only these outputs: a,b")
       ->delimiter(',');
+  verb->add_option("--state", options.states,
+                   "Keep an input in the session as the output of the run "
+                   "before: IN:OUT; auto: past_*/present_* by name")
+      ->take_all();
   verb->add_option("--external-data-dir", options.externalDataDir,
                    "Where external weights lie, instead of the model's folder "
                    "(trusted: links are followed)");

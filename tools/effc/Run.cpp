@@ -16,6 +16,7 @@ struct RunVerb {
   std::string allOutputs;
   std::vector<std::string> singleOutputs;
   int threads = 0;
+  int64_t steps = 0;
   bool profile = false;
   CompareOptions compare;
 
@@ -62,7 +63,12 @@ int RunVerb::run() {
     return ExitFault;
   if (profile)
     (void)effrt_session_set_profiling(opened->session, 1);
-  auto outputs = runOnce(*opened, *arrays, console);
+  if (compare.isOn() && (steps || opened->numStates))
+    return console.fail("--compare cannot feed the state of a session",
+                        "compare the model compiled without --state",
+                        DiagnosticCode::BadOption);
+  auto outputs = steps ? runSteps(*opened, *arrays, steps, console)
+                       : runOnce(*opened, *arrays, console);
   if (!outputs || !writeOutputs(*outputs))
     return ExitFault;
   if (allOutputs.empty() && singleOutputs.empty() && !compare.isOn())
@@ -86,6 +92,11 @@ void addRun(CLI::App &app, Console &console, Action &action) {
   verb->add_option("--threads", state->threads, "Threads; 0: one per core")
       ->envname("EFFC_THREADS")
       ->check(CLI::NonNegativeNumber);
+  verb->add_option("--steps", state->steps,
+                   "Run this often in one session, which keeps its state: an "
+                   "input with one more axis of this length in front gives a "
+                   "frame to each run, outputs get such an axis")
+      ->check(CLI::PositiveNumber);
   verb->add_flag("--profile", state->profile, "Print the time of each kernel");
   state->compare.addOptions(*verb);
   verb->footer("Example: effc run out/libmodel.so --input image=cat.npy "

@@ -2,6 +2,7 @@
 #include "Tensors.h"
 #include "effc/Support/SmallFloats.h"
 #include "llvm/ADT/STLExtras.h"
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -65,7 +66,15 @@ std::unique_ptr<Library> Library::open(const std::string &path, int threads,
       program.num_symbols, [&](uint32_t i, auto *out) {
         return effrt_model_symbol(model, general, i, out);
       });
+  library->numStates = program.num_states;
   return library;
+}
+
+bool Library::stateGrows() const {
+  return std::any_of(symbols.begin(), symbols.end(),
+                     [](const effrt_symbol_info &symbol) {
+                       return symbol.source == EFFRT_SYMBOL_STATE;
+                     });
 }
 
 Library::~Library() {
@@ -193,7 +202,8 @@ static std::map<std::string, int64_t> chooseSizes(const Library &library,
                                                   const InputOptions &options) {
   std::map<std::string, int64_t> sizes;
   for (const effrt_symbol_info &symbol : library.symbols)
-    sizes[symbol.name] = std::max<int64_t>(1, symbol.min);
+    if (symbol.source == EFFRT_SYMBOL_INPUT)
+      sizes[symbol.name] = std::max<int64_t>(1, symbol.min);
   for (const std::string &text : options.dims) {
     auto [name, value] = splitPair(text, "--dim");
     if (!sizes.count(name))
@@ -369,7 +379,7 @@ bool Bindings::bind(Library &library, NpzArrays &arrays,
     NpyArray array;
     array.dtype = outputs[i].dtype;
     array.shape.assign(outputs[i].shape, outputs[i].shape + outputs[i].rank);
-    array.data.resize(outputs[i].bytes);
+    array.data.resize(outputs[i].bytes); // none where only the run knows
     results.emplace_back(library.outputs[i].name, std::move(array));
     // The shapes belong to the session and go with its next call.
     outputs[i].shape = nullptr;
@@ -397,6 +407,24 @@ static bool fetchLate(Library &library, NpzArrays &results) {
   return true;
 }
 
+bool Bindings::fetchLate(Library &library, const Console &console) {
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (!library.outputs[i].late)
+      continue;
+    effrt_tensor tensor = {};
+    if (effrt_session_output(library.session, i, &tensor)) {
+      console.fail(effrt_session_error(library.session), "",
+                   DiagnosticCode::RunFailed);
+      return false;
+    }
+    NpyArray &array = results[i].second;
+    array.shape.assign(tensor.shape, tensor.shape + tensor.rank);
+    const auto *bytes = static_cast<const uint8_t *>(tensor.data);
+    array.data.assign(bytes, bytes + tensor.bytes);
+  }
+  return true;
+}
+
 std::optional<NpzArrays> runOnce(Library &library, NpzArrays &inputs,
                                  const Console &console) {
   Bindings bindings;
@@ -407,7 +435,57 @@ std::optional<NpzArrays> runOnce(Library &library, NpzArrays &inputs,
                  DiagnosticCode::RunFailed);
     return std::nullopt;
   }
+  if (!bindings.fetchLate(library, console))
+    return std::nullopt;
   return std::move(bindings.results);
+}
+
+/// The inputs of one step.
+static NpzArrays takeFrame(const Library &library, const NpzArrays &inputs,
+                           int64_t steps, int64_t step) {
+  NpzArrays frame = inputs;
+  for (size_t i = 0; i < frame.size(); ++i) {
+    NpyArray &array = frame[i].second;
+    if (array.shape.size() != library.inputs[i].rank + 1 ||
+        array.shape[0] != steps)
+      continue;
+    size_t bytes = array.data.size() / static_cast<size_t>(steps);
+    array.shape.erase(array.shape.begin());
+    auto first = inputs[i].second.data.begin() +
+                 static_cast<std::ptrdiff_t>(bytes) * step;
+    array.data.assign(first, first + static_cast<std::ptrdiff_t>(bytes));
+  }
+  return frame;
+}
+
+std::optional<NpzArrays> runSteps(Library &library, NpzArrays &inputs,
+                                  int64_t steps, const Console &console) {
+  NpzArrays all;
+  for (int64_t step = 0; step < steps; ++step) {
+    NpzArrays frame = takeFrame(library, inputs, steps, step);
+    auto results = runOnce(library, frame, console);
+    if (!results)
+      return std::nullopt;
+    for (size_t i = 0; i < results->size(); ++i) {
+      auto &[name, array] = (*results)[i];
+      if (step == 0) {
+        all.emplace_back(name, array);
+        all[i].second.shape.insert(all[i].second.shape.begin(), steps);
+        continue;
+      }
+      NpyArray &stack = all[i].second;
+      if (!std::equal(array.shape.begin(), array.shape.end(),
+                      stack.shape.begin() + 1, stack.shape.end())) {
+        console.fail("output '" + name + "' changes its shape at step " +
+                         std::to_string(step) + ", so steps cannot be stacked",
+                     "run fewer steps, or leave the output out of the library",
+                     DiagnosticCode::RunFailed);
+        return std::nullopt;
+      }
+      stack.data.insert(stack.data.end(), array.data.begin(), array.data.end());
+    }
+  }
+  return all;
 }
 
 } // namespace effc::tool

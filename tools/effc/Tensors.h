@@ -35,6 +35,9 @@ public:
   uint32_t general = 0;
   std::vector<effrt_tensor_info> inputs, outputs;
   std::vector<effrt_symbol_info> symbols;
+  uint32_t numStates = 0;
+  /// Whether a state has another size from run to run.
+  bool stateGrows() const;
   double openMs = 0;
 
 private:
@@ -64,6 +67,9 @@ public:
                              inputs.size(), outputs.data(), outputs.size());
   }
 
+  /// Copies outputs whose size only a run knows; false after a reported error.
+  bool fetchLate(Library &library, const Console &console);
+
   std::vector<effrt_tensor> inputs, outputs;
   NpzArrays results;
 };
@@ -71,6 +77,11 @@ public:
 /// Runs once; the outputs, or nothing after a reported error.
 std::optional<NpzArrays> runOnce(Library &library, NpzArrays &inputs,
                                  const Console &console);
+
+/// Runs `steps` times on one session. An input with one more axis in front, of
+/// length `steps`, gives a frame to each run; outputs get such an axis.
+std::optional<NpzArrays> runSteps(Library &library, NpzArrays &inputs,
+                                  int64_t steps, const Console &console);
 
 /// Any element as a number; 64-bit integers may lose their last bits.
 double getElement(const NpyArray &array, size_t index);

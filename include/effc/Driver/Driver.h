@@ -50,6 +50,8 @@ struct CompileOptions {
   /// Inputs that become constants.
   std::vector<std::pair<std::string, std::vector<double>>> inputValues;
   std::vector<std::string> outputNames;
+  /// Pairs that sessions keep: "IN:OUT" or "auto".
+  std::vector<std::string> states;
   std::string externalDataDir;
   /// 0: one per core. The bytes do not depend on it.
   unsigned compileThreads = 0;

@@ -12,10 +12,12 @@
 namespace effc {
 
 /// A free or late size of a program, or the smaller or larger of two sizes.
+/// Free ones are given by an input or by a state.
 struct SymbolEntry {
   std::string name;
-  /// Free sizes only.
+  /// Free sizes only: of input or state `input`.
   uint32_t input = 0, axis = 0;
+  bool state = false;
   int64_t min = 0, max = 0;
   /// Set by steps.
   bool late = false;
@@ -23,8 +25,15 @@ struct SymbolEntry {
   std::string derived;
   llvm::SmallVector<mlir::AffineExpr, 2> sizes;
 
-  bool isFree() const { return derived.empty() && !late; }
+  /// Given by the caller.
+  bool isFree() const { return derived.empty() && !late && !state; }
   bool isDerived() const { return !derived.empty(); }
+  /// Of one that is not derived.
+  effrt_symbol_source getSource() const {
+    if (late)
+      return EFFRT_SYMBOL_STEP;
+    return state ? EFFRT_SYMBOL_STATE : EFFRT_SYMBOL_INPUT;
+  }
   /// Late ones: the dims that depend on it.
   std::vector<uint32_t> dependents;
 };
@@ -44,6 +53,11 @@ struct TensorEntry {
   bool late = false;
 };
 
+/// What sessions keep from run to run.
+struct StateEntry {
+  TensorEntry before, after;
+};
+
 struct LaunchEntry {
   uint32_t kernel;
   llvm::SmallVector<uint32_t, 6> buffers;
@@ -59,6 +73,7 @@ struct ProgramTable {
   std::vector<effrt_dim_op> dims;
   std::vector<CheckEntry> checks;
   std::vector<TensorEntry> inputs, outputs;
+  std::vector<StateEntry> states;
   std::vector<effrt_buffer> buffers;
   std::vector<LaunchEntry> launches;
   /// None when the launches run in order.
@@ -69,8 +84,8 @@ struct ProgramTable {
   /// The value of every dim when no symbol is free, else nothing.
   std::optional<std::vector<int64_t>> evaluateStatic() const;
   size_t getNumFreeSymbols() const;
-  /// The row of a free or late symbol in the model's table: free ones come
-  /// first.
+  /// The row of a symbol that is not derived in the model's table: those of
+  /// inputs come first, then those of states, then late ones.
   uint32_t getRow(unsigned symbol) const;
   /// Fills `lateDims` and the dependents of late symbols.
   void findDependents();
@@ -100,6 +115,9 @@ struct ModelTable {
   std::vector<KernelEntry> kernels;
   std::vector<WeightEntry> weights;
   uint64_t weightsSize = 0;
+
+  /// All programs have the same.
+  bool hasStates() const { return !programs.back().states.empty(); }
 };
 
 /// Attribute of a kernel function that says how it was generated.

@@ -1,7 +1,8 @@
 // ONNX model files to modules of the `eff` dialect. The result is one function
 // `main` whose arguments and results carry their ONNX names in `eff.name`;
 // sizes that are free are declared in its attribute `eff.symbols`
-// (docs/architecture.md).
+// (docs/architecture.md), arguments and results that sessions keep are pairs in
+// `eff.states`.
 #ifndef EFFC_IMPORT_IMPORT_H
 #define EFFC_IMPORT_IMPORT_H
 
@@ -35,6 +36,9 @@ struct ImportOptions {
   /// The outputs to keep, in this order; all when empty. What only other
   /// outputs need is not imported.
   std::vector<std::string> outputs;
+  /// Inputs that a session keeps as outputs of the run before: "IN:OUT", or
+  /// "auto" for those called past and present.
+  std::vector<std::string> states;
   /// A trusted folder for external data; links below it are followed. Empty:
   /// the model's folder, and no link is followed.
   std::string externalDataDir;
