@@ -198,6 +198,8 @@ bool Call::readOptions(const effc_compile_options &given) {
   for (size_t i = 0; i < given.num_output_names; ++i)
     options.outputNames.push_back(given.output_names[i] ? given.output_names[i]
                                                         : "");
+  for (size_t i = 0; i < given.num_states; ++i)
+    options.states.push_back(given.states[i] ? given.states[i] : "");
   return !options.outputDir.empty() || !options.stopAfter.empty();
 }
 
