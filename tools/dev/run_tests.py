@@ -115,11 +115,13 @@ SUITES = {
     "lit": run_lit,
     "unit": run_ctest,
     "models": run_script("test/Execute/models.py"),
+    "streams": run_script("test/Execute/streams.py"),
     "nodes": run_script("test/Backend/run_node_tests.py"),
     "graphs": run_script("test/Fuzz/fuzz.py", "--seconds", "60", "--out", "build/fuzz-findings"),
     "python": run_script("test/Python/backend_test.py"),
 }
-SCRIPTS = {"models": "test/Execute/models.py", "nodes": "test/Backend/run_node_tests.py", "graphs": "test/Fuzz/fuzz.py",
+SCRIPTS = {"models": "test/Execute/models.py", "streams": "test/Execute/streams.py", "nodes": "test/Backend/run_node_tests.py",
+           "graphs": "test/Fuzz/fuzz.py",
            "python": "test/Python/backend_test.py"}
 
 
