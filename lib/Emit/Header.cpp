@@ -226,6 +226,8 @@ static void declareLateOutput(raw_ostream &os, const TensorEntry &tensor,
                               StringRef parameter) {
   os << ",\n    const " << getCType(tensor.dtype).name << " **" << parameter
      << ", int64_t *" << parameter << "_shape";
+}
+
 void HeaderWriter::writeStates(const ProgramTable &program) {
   if (program.states.empty())
     return;
