@@ -362,9 +362,10 @@ LogicalResult importGroupQueryAttention(NodeContext &ctx) {
   plan.mask = ctx.input(10);
   // Without causality the window would not be anchored.
   int64_t window = ctx.attrInt("local_window_size", -1);
-  if (window >= 0 && !plan.causal)
+  if (window > 0 && !plan.causal)
     return ctx.unsupported("local_window_size without causal");
-  plan.left = window;
+  // The window counts the position itself.
+  plan.left = window > 0 ? window - 1 : -1;
   plan.sink = ctx.input(11);
   if (ctx.attrInt("smooth_softmax", 0) > 0 && !plan.sink)
     plan.sink = e.splat(elementTypeOf(plan.q), {e.constant(*heads)}, 0.0);

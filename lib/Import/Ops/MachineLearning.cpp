@@ -468,7 +468,8 @@ LogicalResult importSVMRegressor(NodeContext &ctx) {
   } else {
     Value weights =
         numbers(ctx, type, *coefficients, {1, int64_t(coefficients->size())});
-    y = emitKernel(e, x, weights, kind, parameters);
+    // Without support vectors the model is linear, whatever the kernel.
+    y = emitKernel(e, x, weights, "LINEAR", parameters);
   }
   y = y ? e.add(y, rho->front()) : y;
   if (oneClass)

@@ -455,8 +455,6 @@ static Value emitBinaryScores(Forest &forest, Value score, Value &index,
   index = e.squeeze(
       e.convert(e.compare(CompareKind::Gt, score, positive ? 0.5 : 0.0), i64),
       {1});
-  if (transform == "PROBIT")
-    return postTransform(e, score, transform);
   Value other = positive ? e.sub(scalarLike(e.ctx, score, 1), score)
                          : e.unary(UnaryKind::Neg, score);
   Value both = e.concat({other, score}, 1);
@@ -483,11 +481,17 @@ LogicalResult importTreeEnsembleClassifier(NodeContext &ctx) {
                   llvm::all_of(forest.weights, [&](const Weight &weight) {
                     return weight.target == forest.weights.front().target;
                   });
-  if (oneClass) {
-    for (Weight &weight : forest.weights)
-      weight.target = 0;
+  // Elsewhere ONNX Runtime's rules for two classes follow no text.
+  bool anyNegative = llvm::any_of(
+      forest.weights, [](const Weight &weight) { return weight.value < 0; });
+  if (forest.targets == 2 &&
+      (!oneClass || forest.weights.empty() || forest.weights.front().target ||
+       transform == "PROBIT" || (transform == "LOGISTIC" && !anyNegative)))
+    return ctx.unsupported("two classes, unless all weights are those of the "
+                           "first, with post_transform " +
+                           transform);
+  if (oneClass)
     forest.targets = 1;
-  }
   Value scores = addBase(forest, emitScores(forest, Aggregate::Sum));
   if (!scores)
     return failure();
