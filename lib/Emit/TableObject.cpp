@@ -172,7 +172,6 @@ Constant *TableEmitter::emitProgram(const ProgramTable &program) {
                     array(buffers),
                     emitLaunches(program),
                     array(steps),
-                    null,
                     array(states),
                     u32(numSymbols),
                     u32(dims.size()),
