@@ -27,7 +27,7 @@ inline void setType(onnx::ValueInfoProto *value, const std::string &name,
   value->set_name(name);
   auto *tensor = value->mutable_type()->mutable_tensor_type();
   tensor->set_elem_type(onnx::TensorProto::FLOAT);
-  tensor->mutable_shape();
+  tensor->mutable_shape()->clear_dim();
   for (int64_t size : shape)
     tensor->mutable_shape()->add_dim()->set_dim_value(size);
 }

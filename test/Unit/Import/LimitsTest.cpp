@@ -174,12 +174,13 @@ TEST(Limits, TakesLongNamesAndRefusesLongerOnes) {
 
 /// A length-delimited field of the wire format.
 std::string field(int number, const std::string &bytes) {
-  std::string result(1, char(number << 3 | 2));
-  for (size_t size = bytes.size(); true; size >>= 7) {
-    result += char((size & 127) | (size > 127 ? 128 : 0));
-    if (size <= 127)
-      return result + bytes;
+  std::string result;
+  for (size_t value : {size_t(number) << 3 | 2, bytes.size()}) {
+    for (; value > 127; value >>= 7)
+      result += char((value & 127) | 128);
+    result += char(value);
   }
+  return result + bytes;
 }
 
 // Parsed, each of these two bytes would take hundreds.
