@@ -7,6 +7,9 @@ using namespace effc::eff;
 
 namespace effc {
 
+/// Larger numbers would overflow in products of them with sizes.
+static constexpr int64_t maxExtent = int64_t(1) << 31;
+
 /// An attribute with one positive number for each spatial dim.
 static bool readPerDim(NodeContext &ctx, StringRef name, int64_t count,
                        SmallVector<int64_t> &values) {
@@ -20,6 +23,10 @@ static bool readPerDim(NodeContext &ctx, StringRef name, int64_t count,
     if (value < 1) {
       (void)ctx.error("attribute " + name + " holds " + Twine(value) +
                       ", which is not positive");
+      return false;
+    } else if (value > maxExtent) {
+      (void)ctx.error("attribute " + name + " holds " + Twine(value) +
+                      ", beyond 2^31");
       return false;
     }
   return true;
@@ -66,6 +73,12 @@ static bool readPads(NodeContext &ctx, ArrayRef<AffineExpr> x,
                     " elements for " + Twine(rank) + " spatial dims");
     return false;
   }
+  for (int64_t pad : windows.pads)
+    if (pad < -maxExtent || pad > maxExtent) {
+      (void)ctx.error("attribute pads has the value " + Twine(pad) +
+                      ", beyond 2^31");
+      return false;
+    }
   if (mode == "NOTSET" || mode.empty())
     return true;
   windows.autoPad = true;

@@ -117,6 +117,7 @@ TEST(Limits, RefusesListsOfTheWrongLength) {
     expectRefused(type, "strides", {1});
     expectRefused(type, "strides", {0, 1});
     expectRefused(type, "strides", {-1, 1});
+    expectRefused(type, "dilations", {INT64_MAX, 1});
   }
 }
 
