@@ -97,8 +97,8 @@ LogicalResult Importer::checkStateSymbols(SmallVectorImpl<Attribute> &entries) {
       InFlightDiagnostic diagnostic =
           error(locationOfValue(name), DiagnosticCode::BadOption);
       diagnostic << "option --state: no input gives dim " << symbol.getAxis()
-                 << " ('" << symbol.getName() << "') of state '" << name
-                 << "', which is not empty at first";
+                 << " ('" << symbol.getName().getValue() << "') of state '"
+                 << name << "', which is not empty at first";
       diagnostic.attachNote() << "fix it with --input-shape or --dim";
       return diagnostic;
     }

@@ -67,7 +67,11 @@ int RunVerb::run() {
     return console.fail("--compare cannot feed the state of a session",
                         "compare the model compiled without --state",
                         DiagnosticCode::BadOption);
-  auto outputs = steps ? runSteps(*opened, *arrays, steps, console)
+  std::vector<std::string> wanted;
+  if (allOutputs.empty())
+    for (const std::string &text : singleOutputs)
+      wanted.push_back(splitPair(text, "--output").first);
+  auto outputs = steps ? runSteps(*opened, *arrays, steps, wanted, console)
                        : runOnce(*opened, *arrays, console);
   if (!outputs || !writeOutputs(*outputs))
     return ExitFault;

@@ -459,13 +459,18 @@ static NpzArrays takeFrame(const Library &library, const NpzArrays &inputs,
 }
 
 std::optional<NpzArrays> runSteps(Library &library, NpzArrays &inputs,
-                                  int64_t steps, const Console &console) {
+                                  int64_t steps,
+                                  const std::vector<std::string> &wanted,
+                                  const Console &console) {
   NpzArrays all;
   for (int64_t step = 0; step < steps; ++step) {
     NpzArrays frame = takeFrame(library, inputs, steps, step);
     auto results = runOnce(library, frame, console);
     if (!results)
       return std::nullopt;
+    llvm::erase_if(*results, [&](const auto &result) {
+      return !wanted.empty() && !llvm::is_contained(wanted, result.first);
+    });
     for (size_t i = 0; i < results->size(); ++i) {
       auto &[name, array] = (*results)[i];
       if (step == 0) {
@@ -478,7 +483,7 @@ std::optional<NpzArrays> runSteps(Library &library, NpzArrays &inputs,
                       stack.shape.begin() + 1, stack.shape.end())) {
         console.fail("output '" + name + "' changes its shape at step " +
                          std::to_string(step) + ", so steps cannot be stacked",
-                     "run fewer steps, or leave the output out of the library",
+                     "name the outputs that keep theirs with --output",
                      DiagnosticCode::RunFailed);
         return std::nullopt;
       }

@@ -79,9 +79,12 @@ std::optional<NpzArrays> runOnce(Library &library, NpzArrays &inputs,
                                  const Console &console);
 
 /// Runs `steps` times on one session. An input with one more axis in front, of
-/// length `steps`, gives a frame to each run; outputs get such an axis.
+/// length `steps`, gives a frame to each run; outputs get such an axis. Gives
+/// the outputs named in `wanted`, all for none.
 std::optional<NpzArrays> runSteps(Library &library, NpzArrays &inputs,
-                                  int64_t steps, const Console &console);
+                                  int64_t steps,
+                                  const std::vector<std::string> &wanted,
+                                  const Console &console);
 
 /// Any element as a number; 64-bit integers may lose their last bits.
 double getElement(const NpyArray &array, size_t index);
