@@ -129,7 +129,7 @@ def slices(g):
         if shape[axis] == 0 and not g.empty:
             raise Skip
         # ONNX clamps a start that Python would wrap once more; both agree inside of [-size, size].
-        if not -size <= start <= size or (end < -size and step > 0):
+        if not -size <= start <= size or (end < -size and step > 0) or (end >= size and step < 0):
             raise Skip
         starts.append(start)
         ends.append(end)

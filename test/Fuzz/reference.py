@@ -48,7 +48,7 @@ def perturb(array, rng):
     if array.dtype.kind != "f":
         return array
     noise = 1 + PERTURBATION[array.dtype.name] * rng.choice((-1.0, -0.5, 0.5, 1.0), array.shape)
-    return (array * noise).astype(array.dtype)
+    return np.asarray(array * noise).astype(array.dtype)
 
 
 class Reference:
@@ -105,3 +105,17 @@ def intermediate_values(model, feed):
     copy.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
     feed = {value.name: feed[value.name] for value in model.graph.input}
     return dict(zip(names, run_session(open_session(copy), feed)))
+
+
+# ONNX leaves open which of NaN and a number is larger.
+ORDERING = {"TopK", "MaxPool", "GlobalMaxPool", "Max", "Min", "ReduceMax", "ReduceMin", "ArgMax", "ArgMin", "Clip", "Relu", "Hardmax",
+            "Sign", "Softmax", "LogSoftmax", "Cast", "QuantizeLinear", "ThresholdedRelu", "Shrink", "LpNormalization", "LeakyRelu",
+            "Elu", "Celu", "Selu", "HardSigmoid", "HardSwish", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "ReduceLogSumExp"}
+
+
+def orders_nan(model, feed):
+    """Whether an operator that orders its elements reads a NaN."""
+    values = {**feed, **intermediate_values(model, feed)}
+    return any(node.op_type in ORDERING and
+               any(values[name].dtype.kind == "f" and np.isnan(values[name]).any() for name in node.input if name in values)
+               for node in model.graph.node)
