@@ -20,7 +20,8 @@ public:
   /// file is written: options of files and folders, and those that stop before
   /// code, are refused. Code and weights go with the last copy of the pointer,
   /// which may outlive the compiler; sessions on the model must be gone by
-  /// then.
+  /// then. Kernels that the runtime holds are looked for among the exports of
+  /// the process: a program that compiles into memory links libeffrt.so.
   std::shared_ptr<const effrt_model_desc> compile(const CompileOptions &options,
                                                   CompileResult &result);
 
