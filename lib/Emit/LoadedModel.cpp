@@ -4,6 +4,7 @@
 #include "effc/Emit/LoadedModel.h"
 #include "CertificateWriter.h"
 #include "Objects.h"
+#include "Ops/Ops.h"
 #include "effc/Emit/ModelTable.h"
 #include "effc/Support/Diagnostics.h"
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
@@ -137,7 +138,12 @@ llvm::Error LoadedModel::Impl::createLibrary() {
   if (!process)
     return process.takeError();
   library->addGenerator(std::move(*process));
-  return llvm::Error::success();
+  // The runtime's kernels are not among the symbols that the process exports.
+  orc::SymbolMap kernels;
+  for (const effrt_op_entry *entry = effrt_op_table; entry->name; ++entry)
+    kernels[linker->session.intern(entry->name)] = {
+        orc::ExecutorAddr::fromPtr(entry->fn), llvm::JITSymbolFlags::Exported};
+  return library->define(orc::absoluteSymbols(std::move(kernels)));
 }
 
 llvm::Error LoadedModel::Impl::defineWeights(StringRef name) {

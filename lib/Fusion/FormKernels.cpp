@@ -286,10 +286,20 @@ Value bufferOwner(Value value) {
 /// needed.
 void separateResults(func::FuncOp function) {
   auto ret = cast<func::ReturnOp>(function.getBody().front().getTerminator());
+  LateSizes sizes(function);
+  auto isLate = [&](Value value) {
+    return llvm::any_of(getDims(value.getType()), [&](AffineExpr size) {
+      return size && sizes.isLate(size);
+    });
+  };
   DenseSet<Value> taken;
   for (OpOperand &operand : ret->getOpOperands()) {
     Value owner = bufferOwner(operand.get());
-    if (owner.getDefiningOp<effk::KernelOp>() && taken.insert(owner).second)
+    // The caller's memory must not be written before a late size is known to
+    // fit it.
+    bool fits = isLate(operand.get()) || !isLate(owner);
+    if (fits && owner.getDefiningOp<effk::KernelOp>() &&
+        taken.insert(owner).second)
       continue;
     OpBuilder b(ret);
     Value value = operand.get();

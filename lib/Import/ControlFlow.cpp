@@ -160,7 +160,8 @@ Type NodeContext::joinTypes(Value a, Value c, SmallVectorImpl<int64_t> &symbols,
        y = cast<RankedTensorType>(c.getType());
   if (x.getElementType() != y.getElementType() || x.getRank() != y.getRank()) {
     (void)unsupported("the branches differ in element type or rank",
-                      "fix what decides with --dim or --input-value");
+                      "fix what decides with --dim, --input-shape or "
+                      "--input-value");
     return {};
   }
   eff::Dims dims = eff::getDims(x);
@@ -178,6 +179,41 @@ Type NodeContext::joinTypes(Value a, Value c, SmallVectorImpl<int64_t> &symbols,
     symbols.push_back(cast<AffineSymbolExpr>(dim).getPosition());
   }
   return eff::makeTensorType(x.getElementType(), dims);
+}
+
+/// The only branch whose results have the declared ranks, if the other's ranks
+/// differ from them: TorchScript guards a Squeeze this way.
+std::optional<int>
+NodeContext::findOnlyBranch(ArrayRef<SmallVector<Value>> values) {
+  bool fits[2] = {true, true};
+  for (unsigned i = 0; i < values[0].size() && i < values[1].size(); ++i) {
+    std::optional<eff::Dims> declared = declaredDims(i);
+    for (int branch = 0; declared && branch < 2; ++branch)
+      fits[branch] &=
+          cast<RankedTensorType>(values[branch][i].getType()).getRank() ==
+          int64_t(declared->size());
+  }
+  if (fits[0] == fits[1])
+    return std::nullopt;
+  return fits[0] ? 0 : 1;
+}
+
+/// The branch is taken, or the run is refused.
+LogicalResult NodeContext::takeOnlyBranch(Value condition, Operation *draft,
+                                          int branch) {
+  Type type = RankedTensorType::get({}, b.getI64Type());
+  AffineExpr taken =
+      defineSize(createTyped<eff::ConvertOp>(type, condition), 0, 0, 1);
+  if (mlir::failed(requireEqual(
+          taken, eff::constDim(context(), branch == 0),
+          "the branch that is taken gives another rank than is declared")))
+    return failure();
+  Block &block = draft->getRegion(branch).front();
+  importer.moveLateSizes(&block, draft->getBlock());
+  while (!block.empty())
+    block.front().moveBefore(draft);
+  importer.eraseRegionOp(draft);
+  return success(!failed);
 }
 
 LogicalResult NodeContext::createIf(Value condition, const RegionFn &thenFn,
@@ -203,6 +239,10 @@ LogicalResult NodeContext::createIf(Value condition, const RegionFn &thenFn,
     return error("the branches differ in the number of outputs");
   SmallVector<int64_t> symbols;
   SmallVector<AffineExpr> sizes[2];
+  if (std::optional<int> only = findOnlyBranch(values)) {
+    llvm::append_range(results, values[*only]);
+    return takeOnlyBranch(condition, draft, *only);
+  }
   if (canSelect(draft, values)) {
     for (Region *region : draft.getRegions())
       while (!region->front().empty())

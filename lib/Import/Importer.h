@@ -78,6 +78,12 @@ public:
                                int64_t min, int64_t max);
   /// All late symbols of a size have a value in `block`.
   bool isVisible(mlir::AffineExpr size, mlir::Block *block) const;
+  /// What was defined in one block is in another now.
+  void moveLateSizes(mlir::Block *from, mlir::Block *to) {
+    for (auto &entry : lateBlocks)
+      if (entry.second == from)
+        entry.second = to;
+  }
   /// A size is made of a symbol, also through derived ones.
   bool dependsOn(mlir::AffineExpr size, unsigned symbol) const;
   /// Late symbols of carried values take new values with each iteration.

@@ -243,6 +243,10 @@ private:
                                    llvm::StringRef typeName);
   mlir::Value finish(mlir::OperationState &state, bool infer);
 
+  std::optional<int>
+  findOnlyBranch(llvm::ArrayRef<llvm::SmallVector<mlir::Value>> values);
+  mlir::LogicalResult takeOnlyBranch(mlir::Value condition,
+                                     mlir::Operation *draft, int branch);
   struct LoopDraft;
   mlir::Type joinTypes(mlir::Value a, mlir::Value c,
                        llvm::SmallVectorImpl<int64_t> &symbols,

@@ -305,7 +305,7 @@ LogicalResult emitReduceKernel(KernelEmitter &e, Operation *anchor) {
         Indices operand(at.begin(), at.end() - 1);
         llvm::append_range(operand, inner);
         operand.push_back(e.add(begin, i));
-        Value old = memref::LoadOp::create(e.b, e.loc, acc, i);
+        Value old = e.loadFlat(acc, i, reducer.type);
         e.storeFlat(reducer.step(old, e.wideElement(op.getX(), operand)), acc,
                     i);
       });
@@ -313,7 +313,7 @@ LogicalResult emitReduceKernel(KernelEmitter &e, Operation *anchor) {
     e.loop(count, [&](Value i) {
       Type result = cast<RankedTensorType>(op.getType()).getElementType();
       e.bind(op.getResult(), [&, i](ArrayRef<Value>) {
-        Value sum = reducer.finish(memref::LoadOp::create(e.b, e.loc, acc, i));
+        Value sum = reducer.finish(e.loadFlat(acc, i, reducer.type));
         return convertScalar(e, sum, sum.getType(), result);
       });
       Indices out(at.begin(), at.end() - 1);

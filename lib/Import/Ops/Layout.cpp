@@ -425,15 +425,16 @@ static Value toBool(Emitter &e, Value x) {
              : e.compare(eff::CompareKind::Ne, x, 0.0);
 }
 
-/// i64[rank, number of true elements]; the number is counted first.
-static Value indicesOfTrue(Emitter &e, Value mask) {
+/// i64[rank, number of true elements]; the number is counted first. It is the
+/// size of axis `axis` of the node's result.
+static Value indicesOfTrue(Emitter &e, Value mask, int64_t axis) {
   Type i64 = e.ctx.builder().getI64Type();
   AffineExpr elements = eff::getNumElements(mask.getType());
   Value flat = e.reshape(e.convert(mask, i64), {elements});
   Value count = e.reduce(eff::ReduceKind::Sum, flat, {0}, /*keepdims=*/true);
   AffineExpr size =
       e.ctx.defineSize(count, 0, 0, e.ctx.bounds(elements).second);
-  size = settle(e.ctx, 0, {e.constant(rankOf(mask)), size}).back();
+  size = settleSize(e.ctx, 0, axis, size);
   return e.ctx.createTyped<eff::NonZeroOp>(
       eff::makeTensorType(i64, {e.constant(rankOf(mask)), size}), mask);
 }
@@ -454,7 +455,7 @@ LogicalResult importNonZero(NodeContext &ctx) {
   // ONNX Runtime and numpy take a scalar for a vector of one element.
   if (rankOf(x) == 0)
     x = e.reshape(x, {e.constant(1)});
-  return ctx.setOutput(0, indicesOfTrue(e, toBool(e, x)));
+  return ctx.setOutput(0, indicesOfTrue(e, toBool(e, x), 1));
 }
 
 LogicalResult importCompress(NodeContext &ctx) {
@@ -474,7 +475,7 @@ LogicalResult importCompress(NodeContext &ctx) {
   if (rankOf(condition) != 1 || !elementTypeOf(condition).isInteger(1))
     return ctx.error("the condition is not a vector of bool");
   // A shorter condition leaves the rest out; a longer one fails in the gather.
-  Value found = indicesOfTrue(e, condition);
+  Value found = indicesOfTrue(e, condition, axis);
   if (!found)
     return failure();
   return ctx.setOutput(0,

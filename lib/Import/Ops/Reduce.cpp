@@ -78,6 +78,10 @@ static LogicalResult reduceRuntimeAxes(NodeContext &ctx, ReduceKind kind,
     sizes.push_back(ctx.defineSize(flags, axis, 0, 1));
   for (auto [size, dim] : llvm::zip(sizes, source))
     size = simplify(dim - size * (dim - 1));
+  // Bools are reduced as numbers.
+  bool isBool = type.isInteger(1);
+  if (isBool)
+    x = e.convert(x, ctx.builder().getI32Type());
   bool viaFloat =
       !isFloat(x) && (kind == ReduceKind::L2 || kind == ReduceKind::LogSum ||
                       kind == ReduceKind::LogSumExp);
@@ -93,7 +97,9 @@ static LogicalResult reduceRuntimeAxes(NodeContext &ctx, ReduceKind kind,
     }
     return v;
   });
-  if (viaFloat)
+  if (isBool)
+    y = e.compare(CompareKind::Ne, y, 0.0);
+  else if (viaFloat)
     y = e.convert(y, type);
   if (!y || keepdims)
     return ctx.setOutput(0, y);

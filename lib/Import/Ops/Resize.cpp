@@ -1,6 +1,7 @@
 // Resize and its predecessor Upsample: sizes, scales and modes of all versions
 // in terms of eff.resize.
 #include "Resize.h"
+#include "RuntimeShape.h"
 
 #include <cmath>
 #include <limits>
@@ -274,10 +275,15 @@ LogicalResult importResize(NodeContext &ctx) {
   if (failed(readModes(ctx, plan)) || failed(readRoi(ctx, plan)))
     return failure();
   // Without meaning where scales decide.
-  (void)ctx.attrString("keep_aspect_ratio_policy", "stretch");
+  std::string policy = ctx.attrString("keep_aspect_ratio_policy", "stretch");
   LogicalResult status = success();
   if (Value operand = given(ctx, 3)) {
-    std::optional<Dims> sizes = ctx.sizes(operand);
+    std::optional<Dims> sizes = ctx.knownSizes(operand);
+    if (!sizes && policy == "stretch")
+      sizes = ctx.sizes(operand);
+    if (sizes && sizes->size() == plan.axes.size())
+      for (auto [size, axis] : llvm::zip(*sizes, plan.axes))
+        size = settleSize(ctx, 0, axis, size);
     status = sizes ? sizesFromSizes(ctx, dims, *sizes, /*exact=*/false, plan)
                    : sizesFromResult(ctx, dims, /*scales=*/{}, plan);
   } else if (Value operand = given(ctx, 2)) {

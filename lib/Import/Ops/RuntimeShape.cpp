@@ -74,18 +74,25 @@ Value pickFlagged(Emitter &e, Value list, Value flags, int64_t count) {
   return e.gather(list, e.reshape(at, {e.constant(count)}), 0);
 }
 
+AffineExpr settleSize(NodeContext &ctx, unsigned output, int64_t axis,
+                      AffineExpr size) {
+  std::optional<Dims> declared = ctx.declaredDims(output);
+  if (!declared || axis >= int64_t(declared->size()))
+    return size;
+  AffineExpr known = (*declared)[axis];
+  if (!known || !ctx.isLate(size) || ctx.isLate(known) ||
+      failed(ctx.requireEqual(size, known, "a size is not as declared")))
+    return size;
+  return known;
+}
+
 Dims settle(NodeContext &ctx, unsigned output, ArrayRef<AffineExpr> dims) {
   Dims result(dims);
   std::optional<Dims> declared = ctx.declaredDims(output);
   if (!declared || declared->size() != dims.size())
     return result;
-  for (auto [dim, known] : llvm::zip(result, *declared)) {
-    if (!known || !ctx.isLate(dim) || ctx.isLate(known))
-      continue;
-    if (failed(ctx.requireEqual(dim, known, "a size is not as declared")))
-      return result;
-    dim = known;
-  }
+  for (auto [axis, dim] : llvm::enumerate(result))
+    dim = settleSize(ctx, output, axis, dim);
   return result;
 }
 

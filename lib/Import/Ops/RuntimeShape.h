@@ -36,6 +36,10 @@ std::optional<int64_t> declaredRank(NodeContext &ctx);
 eff::Dims settle(NodeContext &ctx, unsigned output,
                  llvm::ArrayRef<mlir::AffineExpr> dims);
 
+/// The same for one size.
+mlir::AffineExpr settleSize(NodeContext &ctx, unsigned output, int64_t axis,
+                            mlir::AffineExpr size);
+
 /// A bound of a range of `size` elements counted from the front: it may count
 /// from the end and lie outside; clamped to [low, high].
 mlir::AffineExpr clampBound(NodeContext &ctx, mlir::AffineExpr bound,

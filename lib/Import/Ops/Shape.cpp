@@ -252,13 +252,7 @@ LogicalResult importConcat(NodeContext &ctx) {
 static void settleSplit(NodeContext &ctx, eff::Dims &sizes, int64_t axis) {
   for (unsigned i = 0; i < std::min<size_t>(ctx.numOutputs(), sizes.size());
        ++i) {
-    std::optional<eff::Dims> dims = ctx.declaredDims(i);
-    if (!dims || int64_t(dims->size()) <= axis || !(*dims)[axis] ||
-        !ctx.isLate(sizes[i]) || ctx.isLate((*dims)[axis]))
-      continue;
-    if (succeeded(ctx.requireEqual(sizes[i], (*dims)[axis],
-                                   "a size is not as declared")))
-      sizes[i] = (*dims)[axis];
+    sizes[i] = settleSize(ctx, i, axis, sizes[i]);
   }
 }
 

@@ -12,11 +12,8 @@
 
 #include "effrt/effrt_abi.h"
 
-/* Programs that load kernels into their own process find these by name. */
-#if defined(EFFRT_BUILD_SHARED)
-#define EFFRT_OP __attribute__((visibility("default")))
-#else
-#define EFFRT_OP
+#ifdef __cplusplus
+extern "C" {
 #endif
 
 /* Element codes: the kind times 256 plus the bits. Bools are unsigned of 8. */
@@ -37,15 +34,26 @@ void effrt_op_sort(int64_t *order, int64_t *work, int64_t count,
  * results: i64 [room, 3] (batch, class, box), i64 count
  * dims: B, C, N, most boxes of a class, 1 for boxes as center and size, room
  * scratch: 3 * N i64 */
-EFFRT_OP void effrt_op_nms(const effrt_kernel_args *args, int64_t lo,
-                           int64_t hi, void *scratch);
+void effrt_op_nms(const effrt_kernel_args *args, int64_t lo, int64_t hi,
+                  void *scratch);
 
 /* operands: rows [N, M]
  * results: distinct rows [N, M], i64 [N] each: the first row of each, which of
  *   them each row is, how often each comes; i64 count
  * dims: N, M, 1 for ascending order (else that of first occurrence)
  * scratch: 2 * N i64 */
-EFFRT_OP void effrt_op_unique(const effrt_kernel_args *args, int64_t lo,
-                              int64_t hi, void *scratch);
+void effrt_op_unique(const effrt_kernel_args *args, int64_t lo, int64_t hi,
+                     void *scratch);
+
+/* All kernels by name, for linkers inside a process; ends with a null name. */
+typedef struct effrt_op_entry {
+  const char *name;
+  effrt_kernel_fn fn;
+} effrt_op_entry;
+extern const effrt_op_entry effrt_op_table[];
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* EFFRT_OPS_OPS_H */
