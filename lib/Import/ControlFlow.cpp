@@ -201,6 +201,8 @@ NodeContext::findOnlyBranch(ArrayRef<SmallVector<Value>> values) {
 /// The branch is taken, or the run is refused.
 LogicalResult NodeContext::takeOnlyBranch(Value condition, Operation *draft,
                                           int branch) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(draft);
   Type type = RankedTensorType::get({}, b.getI64Type());
   AffineExpr taken =
       defineSize(createTyped<eff::ConvertOp>(type, condition), 0, 0, 1);

@@ -371,9 +371,24 @@ std::optional<double> NodeContext::scalar(Value value) const {
   return values->front();
 }
 
-std::optional<AffineExpr> NodeContext::scalarSize(Value value) const {
-  if (!value || eff::getConstant(eff::getNumElements(value.getType())) != 1)
+std::optional<AffineExpr> NodeContext::scalarSize(Value value) {
+  auto type =
+      value ? dyn_cast<RankedTensorType>(value.getType()) : RankedTensorType();
+  if (!type)
     return std::nullopt;
+  // A vector of unknown length has one element, which is checked.
+  AffineExpr one = eff::constDim(context(), 1);
+  if (type.getRank() == 1 && !type.hasStaticShape()) {
+    if (mlir::failed(requireEqual(eff::getDim(type, 0), one,
+                                  "a number is a vector of other length")))
+      return std::nullopt;
+    value = createTyped<eff::SliceOp>(
+        RankedTensorType::get({1}, type.getElementType()), value,
+        eff::DimsAttr::get(context(), {eff::constDim(context(), 0)}),
+        ArrayRef<int64_t>{1});
+  } else if (eff::getConstant(eff::getNumElements(type)) != 1) {
+    return std::nullopt;
+  }
   std::optional<eff::Dims> values = sizes(value);
   if (!values || values->size() != 1)
     return std::nullopt;

@@ -119,7 +119,7 @@ public:
   /// The only element of a constant tensor of one element.
   std::optional<double> scalar(mlir::Value value) const;
   /// The same for an int tensor whose element is an expression, see `sizes`.
-  std::optional<mlir::AffineExpr> scalarSize(mlir::Value value) const;
+  std::optional<mlir::AffineExpr> scalarSize(mlir::Value value);
   /// A late symbol for element `element` of an i64 tensor that this node makes,
   /// defined here.
   mlir::AffineExpr defineSize(mlir::Value value, int64_t element, int64_t min,

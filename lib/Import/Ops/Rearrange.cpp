@@ -1,6 +1,7 @@
 // Operators that place elements anew: CenterCropPad-18, EyeLike-22,
 // ReverseSequence-10, MaxUnpool-22, Col2Im-18, and refusals of operators that
 // ONNX withdrew before its first release.
+#include "RuntimeShape.h"
 #include "Windows.h"
 
 using namespace mlir;
@@ -8,12 +9,17 @@ using namespace effc::eff;
 
 namespace effc {
 
-/// Sizes that a shape operand holds, or all of the declared result's.
+/// Sizes that a shape operand holds, or all of the declared result's; those of
+/// the result's dims from `skip` on, or of `axes`.
 static std::optional<Dims> sizesOrDeclared(NodeContext &ctx, unsigned index,
-                                           size_t skip = 0) {
-  if (std::optional<Dims> sizes = ctx.sizes(ctx.input(index)))
-    return sizes;
+                                           size_t skip = 0,
+                                           ArrayRef<int64_t> axes = {}) {
   std::optional<Dims> declared = ctx.declaredDims(0);
+  if (std::optional<Dims> sizes = ctx.sizes(ctx.input(index))) {
+    for (auto [i, size] : llvm::enumerate(*sizes))
+      size = settleSize(ctx, 0, axes.empty() ? i + skip : axes[i], size);
+    return sizes;
+  }
   if (declared && declared->size() >= skip &&
       !llvm::is_contained(*declared, AffineExpr())) {
     declared->erase(declared->begin(), declared->begin() + skip);
@@ -33,7 +39,16 @@ LogicalResult importCenterCropPad(NodeContext &ctx) {
   SmallVector<int64_t> axes =
       ctx.attrInts("axes", llvm::to_vector(llvm::seq<int64_t>(0, rankOf(x))));
   bool isGiven = ctx.sizes(ctx.input(1)).has_value();
-  std::optional<Dims> sizes = sizesOrDeclared(ctx, 1);
+  std::optional<SmallVector<int64_t>> normal =
+      normalizeAxes(ctx, axes, rankOf(x));
+  if (!normal)
+    return failure();
+  for (int64_t &axis : axes)
+    axis += axis < 0 ? rankOf(x) : 0;
+  if (isGiven && ctx.sizes(ctx.input(1))->size() != axes.size())
+    return ctx.error("shape has " + Twine(ctx.sizes(ctx.input(1))->size()) +
+                     " elements for " + Twine(axes.size()) + " axes");
+  std::optional<Dims> sizes = sizesOrDeclared(ctx, 1, /*skip=*/0, axes);
   if (!sizes)
     return failure();
   if (sizes->size() != (isGiven ? axes.size() : size_t(rankOf(x))))

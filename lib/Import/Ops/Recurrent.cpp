@@ -335,9 +335,8 @@ Value Recurrence::runUnrolled(Direction &d) {
   for (int64_t i = 0; i < steps && !ctx.hasFailed(); ++i) {
     int64_t t = d.reverse ? steps - 1 - i : i;
     step(d, entry(projected, t));
-    results[t] = e.reshape(
-        d.hidden,
-        {e.constant(1), e.constant(1), batch, e.constant(hiddenSize)});
+    results[t] = e.reshape(d.hidden, {e.constant(1), e.constant(1), batch,
+                                      e.constant(hiddenSize)});
   }
   return ctx.hasFailed() ? Value() : concat(ctx, results, 0);
 }

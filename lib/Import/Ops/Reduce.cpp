@@ -78,6 +78,8 @@ static LogicalResult reduceRuntimeAxes(NodeContext &ctx, ReduceKind kind,
     sizes.push_back(ctx.defineSize(flags, axis, 0, 1));
   for (auto [size, dim] : llvm::zip(sizes, source))
     size = simplify(dim - size * (dim - 1));
+  if (keepdims)
+    sizes = settle(ctx, 0, sizes);
   // Bools are reduced as numbers.
   bool isBool = type.isInteger(1);
   if (isBool)
@@ -91,8 +93,15 @@ static LogicalResult reduceRuntimeAxes(NodeContext &ctx, ReduceKind kind,
     for (int64_t axis = 0; axis < rank && v; ++axis) {
       Value flag =
           e.reshape(e.slice(flags, 0, e.constant(axis), e.constant(1)), {});
-      Value chosen = e.select(e.compare(CompareKind::Ne, flag, 0.0),
-                              e.reduce(step, v, {axis}, /*keepdims=*/true), v);
+      Value reduced = e.reduce(step, v, {axis}, /*keepdims=*/true);
+      // A reduction over no elements has one.
+      Dims low(rank, e.constant(0)), high = low;
+      high[axis] =
+          simplify(ctx.maxSize(source[axis], e.constant(1)) - source[axis]);
+      if (getConstant(high[axis]) != 0)
+        v = e.pad(v, low, high);
+      Value chosen =
+          e.select(e.compare(CompareKind::Ne, flag, 0.0), reduced, v);
       v = e.slice(chosen, axis, e.constant(0), sizes[axis]);
     }
     return v;

@@ -159,6 +159,34 @@ static LogicalResult sizesFromSizes(NodeContext &ctx, ArrayRef<AffineExpr> x,
   return applyPolicy(ctx, x, exact, plan);
 }
 
+/// floor(size * scale), for scales that are data.
+static LogicalResult sizesAtRuntime(NodeContext &ctx, ArrayRef<AffineExpr> x,
+                                    Value scales, ResizePlan &plan) {
+  Emitter e(ctx);
+  Value given = withLength(ctx, scales, plan.axes.size());
+  if (!given)
+    return failure();
+  if (failed(checkCount(ctx, "scales", tensorType(given).getNumElements(),
+                        plan.axes.size())))
+    return failure();
+  SmallVector<AffineExpr> old;
+  for (int64_t axis : plan.axes)
+    old.push_back(x[axis]);
+  Type i64 = ctx.builder().getI64Type(), f32 = ctx.builder().getF32Type();
+  Value sizes = e.convert(ctx.dimValues(old, i64, {int64_t(old.size())}), f32);
+  sizes = e.convert(
+      e.unary(UnaryKind::Floor, e.mul(sizes, e.convert(given, f32))), i64);
+  for (auto [size, axis] : llvm::zip(defineSizes(e, sizes), plan.axes))
+    plan.sizes.push_back(settleSize(ctx, 0, axis, size));
+  if (ctx.hasFailed())
+    return failure();
+  for (auto [size, axis] : llvm::zip(plan.sizes, plan.axes))
+    plan.scales.push_back(quotient(size, x[axis]));
+  if (plan.coordinates != CoordinateMode::AlignCorners)
+    plan.runtimeScales = given;
+  return success();
+}
+
 /// Sizes of the declared result, where the operand (`scales`, or sizes when
 /// that is null) is only known at run time.
 static LogicalResult sizesFromResult(NodeContext &ctx, ArrayRef<AffineExpr> x,
@@ -166,6 +194,9 @@ static LogicalResult sizesFromResult(NodeContext &ctx, ArrayRef<AffineExpr> x,
   std::optional<Dims> declared = ctx.declaredDims(0);
   bool known = declared && declared->size() == x.size() &&
                llvm::all_of(*declared, [](AffineExpr e) { return bool(e); });
+  bool isCropped = plan.coordinates == CoordinateMode::TfCropAndResize;
+  if (!known && scales && !isCropped)
+    return sizesAtRuntime(ctx, x, scales, plan);
   if (!known)
     return ctx.unsupported(
         Twine(scales ? "scales" : "sizes") +
@@ -280,7 +311,9 @@ LogicalResult importResize(NodeContext &ctx) {
   if (Value operand = given(ctx, 3)) {
     std::optional<Dims> sizes = ctx.knownSizes(operand);
     if (!sizes && policy == "stretch")
-      sizes = ctx.sizes(operand);
+      sizes = ctx.sizes(withLength(ctx, operand, plan.axes.size()));
+    if (ctx.hasFailed())
+      return failure();
     if (sizes && sizes->size() == plan.axes.size())
       for (auto [size, axis] : llvm::zip(*sizes, plan.axes))
         size = settleSize(ctx, 0, axis, size);

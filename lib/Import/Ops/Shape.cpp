@@ -266,10 +266,11 @@ static std::optional<eff::Dims> splitSizes(NodeContext &ctx, AffineExpr size,
     return sizes;
   }
   if (Value split = ctx.input(1)) {
-    std::optional<eff::Dims> sizes = ctx.sizes(split);
-    if (!sizes)
+    std::optional<eff::Dims> sizes =
+        ctx.sizes(withLength(ctx, split, ctx.numOutputs()));
+    if (!sizes && !ctx.hasFailed())
       (void)ctx.error("split is not a list of integers");
-    else
+    if (sizes)
       settleSplit(ctx, *sizes, axis);
     return sizes;
   }

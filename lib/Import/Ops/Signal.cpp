@@ -1,6 +1,6 @@
 // Signal processing: DFT-20 and STFT-17 in terms of eff.dft, windows and
 // MelWeightMatrix-17 as elementwise formulas in f64, Det-22.
-#include "Emitter.h"
+#include "RuntimeShape.h"
 
 #include <cmath>
 
@@ -26,7 +26,7 @@ static Value emitSize(Emitter &e, AffineExpr size) {
 static AffineExpr sizeOrDeclared(NodeContext &ctx, unsigned index,
                                  size_t axis) {
   if (std::optional<AffineExpr> size = ctx.scalarSize(ctx.input(index)))
-    return *size;
+    return settleSize(ctx, 0, axis, *size);
   std::optional<Dims> declared = ctx.declaredDims(0);
   if (declared && axis < declared->size() && (*declared)[axis])
     return (*declared)[axis];
@@ -80,7 +80,7 @@ LogicalResult importMelWeightMatrix(NodeContext &ctx) {
     return failure();
   AffineExpr bins;
   if (std::optional<AffineExpr> length = ctx.scalarSize(ctx.input(1)))
-    bins = simplify(length->floorDiv(2) + 1);
+    bins = settleSize(ctx, 0, 0, simplify(length->floorDiv(2) + 1));
   else
     bins = sizeOrDeclared(ctx, 1, 0);
   if (!bins)
@@ -283,15 +283,20 @@ static std::optional<Frames> readFrames(Emitter &e, Value x, bool onesided) {
     (void)ctx.error("neither window nor frame_length is given");
     return std::nullopt;
   }
-  if (std::optional<AffineExpr> given =
-          ctx.hasInput(3) ? ctx.scalarSize(ctx.input(3)) : std::nullopt) {
+  // What is data may follow from the declared result.
+  auto known = [&](unsigned index) -> std::optional<AffineExpr> {
+    std::optional<Dims> sizes = ctx.knownSizes(ctx.input(index));
+    return sizes && sizes->size() == 1 ? std::optional(sizes->front())
+                                       : std::nullopt;
+  };
+  if (std::optional<AffineExpr> given = known(3)) {
     if (frames.length && failed(ctx.requireEqual(frames.length, *given,
                                                  "window and frame_length "
                                                  "differ")))
       return std::nullopt;
     frames.length = *given;
   }
-  std::optional<AffineExpr> step = ctx.scalarSize(ctx.input(1));
+  std::optional<AffineExpr> step = known(1);
   frames.step = step ? getConstant(*step).value_or(0) : 0;
   if (step && frames.step < 1) {
     (void)ctx.error("frame_step is " + toString(*step));
