@@ -335,6 +335,31 @@ NodeContext::widen(ArrayRef<Type> types, const LoopValues &values,
   return changed;
 }
 
+/// The types of block arguments: those of the inits, with late sizes where
+/// these vary.
+static SmallVector<Type> getCarriedTypes(ValueRange inits,
+                                         const Varying &varying) {
+  SmallVector<Type> types;
+  for (auto [i, init] : llvm::enumerate(inits)) {
+    auto type = cast<RankedTensorType>(init.getType());
+    eff::Dims dims = eff::getDims(type);
+    for (size_t axis = 0; axis < dims.size(); ++axis)
+      if (AffineExpr size = varying.lookup({i, axis}))
+        dims[axis] = size;
+    types.push_back(eff::makeTensorType(type.getElementType(), dims));
+  }
+  return types;
+}
+
+static void forEachSize(ValueRange values,
+                        llvm::function_ref<void(size_t, size_t)> visit) {
+  for (auto [i, value] : llvm::enumerate(values))
+    for (int64_t axis = 0,
+                 rank = cast<RankedTensorType>(value.getType()).getRank();
+         axis < rank; ++axis)
+      visit(i, axis);
+}
+
 LogicalResult NodeContext::createLoop(const LoopSpec &spec,
                                       SmallVectorImpl<Value> &results) {
   Block *outside = b.getInsertionBlock();
@@ -350,21 +375,9 @@ LogicalResult NodeContext::createLoop(const LoopSpec &spec,
     importer.markCarried(size);
     varying[{i, axis}] = size;
   };
-  auto getTypes = [&] {
-    SmallVector<Type> types;
-    for (auto [i, init] : llvm::enumerate(spec.inits)) {
-      auto type = cast<RankedTensorType>(init.getType());
-      eff::Dims dims = eff::getDims(type);
-      for (size_t axis = 0; axis < dims.size(); ++axis)
-        if (AffineExpr size = varying.lookup({i, axis}))
-          dims[axis] = size;
-      types.push_back(eff::makeTensorType(type.getElementType(), dims));
-    }
-    return types;
-  };
+  auto getTypes = [&] { return getCarriedTypes(spec.inits, varying); };
   size_t numSizes = 0;
-  for (Value init : spec.inits)
-    numSizes += cast<RankedTensorType>(init.getType()).getRank();
+  forEachSize(spec.inits, [&](size_t, size_t) { ++numSizes; });
   LoopDraft draft;
   while (true) {
     // Once all sizes may change there is nothing else to try.
@@ -382,12 +395,7 @@ LogicalResult NodeContext::createLoop(const LoopSpec &spec,
       if (again) {
         // A body that does not import may do so when less is taken for fixed.
         if (mlir::failed(changed))
-          for (auto [i, init] : llvm::enumerate(spec.inits))
-            for (int64_t
-                     axis = 0,
-                     rank = cast<RankedTensorType>(init.getType()).getRank();
-                 axis < rank; ++axis)
-              vary(i, axis);
+          forEachSize(spec.inits, vary);
         importer.eraseRegionOp(draft.op);
         trial.drop();
         failed = false;
@@ -420,6 +428,36 @@ NodeContext::fixCollected(AffineExpr size, AffineExpr iteration, Block *outside,
       eff::simplify((size - fixed) * started), eff::constDim(context(), 0),
       getNodeName(location) + ": iterations give results of different sizes");
   return fixed;
+}
+
+/// Ends the body and gives the op its results.
+void NodeContext::closeLoop(const LoopSpec &spec, LoopDraft &draft,
+                            ArrayRef<Type> resultTypes,
+                            ArrayRef<int64_t> symbols,
+                            ArrayRef<AffineExpr> initial,
+                            ArrayRef<AffineExpr> next,
+                            SmallVectorImpl<Value> &results) {
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(&draft.op.getBody().front());
+    SmallVector<Value> yielded;
+    if (spec.condition)
+      yielded.push_back(draft.values.condition);
+    llvm::append_range(yielded, draft.values.carried);
+    llvm::append_range(yielded, draft.values.collected);
+    eff::YieldOp::create(b, location, yielded,
+                         eff::DimsAttr::get(context(), next));
+  }
+  SmallVector<AffineExpr> trip;
+  if (spec.trip)
+    trip.push_back(spec.trip);
+  auto op =
+      eff::LoopOp::create(b, location, resultTypes, spec.condition, spec.inits,
+                          eff::DimsAttr::get(context(), trip), symbols,
+                          eff::DimsAttr::get(context(), initial));
+  op.getBody().takeBody(draft.op.getBody());
+  draft.op.erase();
+  llvm::append_range(results, op.getOutputs());
 }
 
 LogicalResult NodeContext::finishLoop(const LoopSpec &spec,
@@ -468,24 +506,8 @@ LogicalResult NodeContext::finishLoop(const LoopSpec &spec,
       resultTypes.push_back(eff::makeTensorType(
           cast<RankedTensorType>(value.getType()).getElementType(), dims));
     }
-    SmallVector<Value> yielded;
-    if (spec.condition)
-      yielded.push_back(draft.values.condition);
-    llvm::append_range(yielded, draft.values.carried);
-    llvm::append_range(yielded, draft.values.collected);
-    eff::YieldOp::create(b, location, yielded,
-                         eff::DimsAttr::get(context(), next));
   }
-  SmallVector<AffineExpr> trip;
-  if (spec.trip)
-    trip.push_back(spec.trip);
-  auto op =
-      eff::LoopOp::create(b, location, resultTypes, spec.condition, spec.inits,
-                          eff::DimsAttr::get(context(), trip), symbols,
-                          eff::DimsAttr::get(context(), initial));
-  op.getBody().takeBody(draft.op.getBody());
-  draft.op.erase();
-  llvm::append_range(results, op.getOutputs());
+  closeLoop(spec, draft, resultTypes, symbols, initial, next, results);
   return success();
 }
 

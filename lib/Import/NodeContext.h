@@ -263,6 +263,12 @@ private:
   fixCollected(mlir::AffineExpr size, mlir::AffineExpr iteration,
                mlir::Block *outside,
                llvm::function_ref<bool(mlir::AffineExpr)> isFixed);
+  void closeLoop(const LoopSpec &spec, LoopDraft &draft,
+                 llvm::ArrayRef<mlir::Type> resultTypes,
+                 llvm::ArrayRef<int64_t> symbols,
+                 llvm::ArrayRef<mlir::AffineExpr> initial,
+                 llvm::ArrayRef<mlir::AffineExpr> next,
+                 llvm::SmallVectorImpl<mlir::Value> &results);
   mlir::LogicalResult finishLoop(const LoopSpec &spec,
                                  mlir::AffineExpr iteration,
                                  llvm::ArrayRef<mlir::Type> types,

@@ -54,6 +54,41 @@ static Value reduceOneByOne(Emitter &e, ReduceKind kind, Value x,
   }
 }
 
+/// 1 for each axis that the operand names; no axes at all are all axes.
+static Value reducedFlags(Emitter &e, Value axes, int64_t rank, bool noop) {
+  Value flags = axisFlags(e, axes, rank);
+  if (noop || rank == 0)
+    return flags;
+  Value count = e.reduce(ReduceKind::Sum, flags, {0}, /*keepdims=*/true);
+  return e.binary(BinaryKind::Max, flags,
+                  e.convert(e.compare(CompareKind::Eq, count, 0.0),
+                            e.ctx.builder().getI64Type()));
+}
+
+/// The sizes that are left without the flagged axes, in order.
+static LogicalResult setWithoutAxes(Emitter &e, Value y, Value flags,
+                                    ArrayRef<AffineExpr> source) {
+  NodeContext &ctx = e.ctx;
+  Type i64 = ctx.builder().getI64Type();
+  Value operand = ctx.input(1);
+  int64_t rank = source.size();
+  std::optional<int64_t> left = declaredRank(ctx);
+  if (tensorType(operand).hasStaticShape())
+    left = rank - tensorType(operand).getNumElements();
+  if (!left || *left < 0)
+    return ctx.unsupported("the rank of the result is computed from data",
+                           "make input 1 an initializer");
+  Value kept = pickFlagged(e, ctx.dimValues(source, i64, {rank}),
+                           e.sub(e.scalar(i64, 1), flags), *left);
+  Dims dims = settle(ctx, 0, defineSizes(e, kept));
+  if (ctx.hasFailed() ||
+      failed(ctx.requireEqual(getNumElements(y.getType()),
+                              eff::product(ctx.context(), dims),
+                              "an axis is given twice")))
+    return failure();
+  return ctx.setOutput(0, e.reshape(y, dims));
+}
+
 /// Axes that are known only at run time: a flag for each axis decides whether
 /// the operand or its reduction goes on, and a late size how much of it.
 static LogicalResult reduceRuntimeAxes(NodeContext &ctx, ReduceKind kind,
@@ -63,16 +98,8 @@ static LogicalResult reduceRuntimeAxes(NodeContext &ctx, ReduceKind kind,
   int64_t rank = rankOf(x);
   if (rankOf(operand) != 1)
     return ctx.error("the axes (input 1) are not a vector");
-  Type i64 = ctx.builder().getI64Type(), type = elementTypeOf(x);
-  Value flags = axisFlags(e, operand, rank);
-  // No axes at all are all axes.
-  if (!noop && rank > 0)
-    flags = e.binary(BinaryKind::Max, flags,
-                     e.convert(e.compare(CompareKind::Eq,
-                                         e.reduce(ReduceKind::Sum, flags, {0},
-                                                  /*keepdims=*/true),
-                                         0.0),
-                               i64));
+  Type type = elementTypeOf(x);
+  Value flags = reducedFlags(e, operand, rank, noop);
   Dims source = e.dims(x), sizes;
   for (int64_t axis = 0; axis < rank; ++axis)
     sizes.push_back(ctx.defineSize(flags, axis, 0, 1));
@@ -112,22 +139,7 @@ static LogicalResult reduceRuntimeAxes(NodeContext &ctx, ReduceKind kind,
     y = e.convert(y, type);
   if (!y || keepdims)
     return ctx.setOutput(0, y);
-  // The sizes that are left, in order.
-  std::optional<int64_t> left = declaredRank(ctx);
-  if (tensorType(operand).hasStaticShape())
-    left = rank - tensorType(operand).getNumElements();
-  if (!left || *left < 0)
-    return ctx.unsupported("the rank of the result is computed from data",
-                           "make input 1 an initializer");
-  Value kept = pickFlagged(e, ctx.dimValues(source, i64, {rank}),
-                           e.sub(e.scalar(i64, 1), flags), *left);
-  Dims dims = settle(ctx, 0, defineSizes(e, kept));
-  if (ctx.hasFailed() ||
-      failed(ctx.requireEqual(getNumElements(y.getType()),
-                              eff::product(ctx.context(), dims),
-                              "an axis is given twice")))
-    return failure();
-  return ctx.setOutput(0, e.reshape(y, dims));
+  return setWithoutAxes(e, y, flags, source);
 }
 
 LogicalResult importReduce(NodeContext &ctx) {
