@@ -1,5 +1,7 @@
 // The headers that nearly every effc source needs, parsed once (see
 // AddEffc.cmake).
+#include "statistic.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

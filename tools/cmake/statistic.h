@@ -1,6 +1,6 @@
 // LLVM's counters have another layout where assertions are on, and Debian's
-// libraries were built with them off. Builds that look at every load
-// (CMakePresets.json: asan, fuzz) include this first.
+// libraries were built with them off: counters of passes would be read beyond
+// what the libraries' constructors set.
 #ifndef NDEBUG
 #define NDEBUG
 #include "llvm/ADT/Statistic.h"

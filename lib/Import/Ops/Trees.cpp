@@ -51,6 +51,8 @@ struct Forest {
   LogicalResult readNodes();
   LogicalResult readWeights(StringRef prefix);
   LogicalResult readForest();
+  LogicalResult addMembers(const TreeNode &node, int64_t place,
+                           ArrayRef<double> members, size_t &member);
   LogicalResult addTest(TreeNode &node, StringRef mode, double value);
   std::optional<int64_t> countLevels();
   template <typename Fn> Value table(Type elementType, Fn fn);
@@ -160,6 +162,30 @@ LogicalResult Forest::readWeights(StringRef prefix) {
   return success();
 }
 
+/// BRANCH_MEMBER: a chain of tests for equality, in place of the node. The sets
+/// of all such nodes stand in a row, each ended by a NaN.
+LogicalResult Forest::addMembers(const TreeNode &node, int64_t place,
+                                 ArrayRef<double> members, size_t &member) {
+  SmallVector<double> set;
+  while (member < members.size() && !std::isnan(members[member]))
+    set.push_back(members[member++]);
+  ++member;
+  if (set.empty())
+    return ctx.error("node " + Twine(place) + " has an empty set");
+  for (auto [position, value] : llvm::enumerate(set)) {
+    TreeNode test = node;
+    test.low = test.high = value;
+    bool isLast = position + 1 == set.size();
+    if (!isLast)
+      test.no = nodes.size();
+    nodes[place] = test;
+    place = nodes.size();
+    if (!isLast)
+      nodes.emplace_back();
+  }
+  return success();
+}
+
 /// TreeEnsemble-5: nodes are named by their position, leaves have lists of
 /// their own.
 LogicalResult Forest::readForest() {
@@ -215,24 +241,8 @@ LogicalResult Forest::readForest() {
     }
     if (modes[i] != 6)
       return ctx.error("node " + Twine(i) + " has an unknown mode");
-    // The sets of all such nodes stand in a row, each ended by a NaN.
-    int64_t place = i;
-    SmallVector<double> set;
-    while (member < members.size() && !std::isnan(members[member]))
-      set.push_back(members[member++]);
-    ++member;
-    if (set.empty())
-      return ctx.error("node " + Twine(i) + " has an empty set");
-    for (auto [position, value] : llvm::enumerate(set)) {
-      TreeNode test = node;
-      test.low = test.high = value;
-      if (position + 1 < set.size())
-        test.no = nodes.size();
-      nodes[place] = test;
-      place = nodes.size();
-      if (position + 1 < set.size())
-        nodes.emplace_back();
-    }
+    if (failed(addMembers(node, i, members, member)))
+      return failure();
   }
   return success();
 }
