@@ -3,6 +3,7 @@
 A worker that dies or does not answer in time is replaced by the next request, so one model never takes others with it.
 """
 import json
+import contextlib
 import os
 import pathlib
 import resource
@@ -48,7 +49,9 @@ class Worker:
             self.process.kill()
             self.process.wait()
             for stream in (self.process.stdin, self.process.stdout, self.errors):
-                stream.close()
+                # What was written to a dead worker cannot be flushed.
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
         self.process = None
 
     def fill(self, enough):

@@ -43,11 +43,16 @@ static bool fail(Verdict &verdict, Status status, std::string message) {
 //===----------------------------------------------------------------------===//
 
 std::shared_ptr<const effrt_model_desc>
-Executor::compile(const TestCase &test, const std::string &bytes,
+Executor::compile(const TestCase &test, const PreparedModel &prepared,
                   const ExecutorOptions &options, Verdict &verdict) {
   CompileOptions compileOptions;
   compileOptions.model = test.modelPath;
-  compileOptions.modelBytes = bytes;
+  compileOptions.modelBytes = prepared.bytes;
+  for (const std::string &name : prepared.emptySizes) {
+    DimOption &dim = compileOptions.dims.emplace_back();
+    dim.name = name;
+    dim.range = {0, INT32_MAX};
+  }
   compileOptions.name = "test";
   compileOptions.plain = options.plain;
   compileOptions.compileThreads = 1;
@@ -203,8 +208,7 @@ bool Run::takeOutput(uint32_t index, GuardedOutput &buffer) {
     return fail(verdict, Status::Fault,
                 std::string("writes behind output '") + info.name + "'");
   effrt_tensor output = {};
-  if (effrt_status status =
-          effrt_session_output(session.get(), index, &output))
+  if (effrt_status status = effrt_session_output(session.get(), index, &output))
     return report(status);
   NpyArray &result = results[info.name];
   result.dtype = output.dtype;
@@ -290,7 +294,7 @@ Verdict Executor::run(const TestCase &test, const ExecutorOptions &options) {
     }
     // Constants differ from set to set.
     if (!table || options.mode == Mode::Constant)
-      table = compile(test, prepared->bytes, options, verdict);
+      table = compile(test, *prepared, options, verdict);
     if (!table || !runSet(test, data, *prepared, table.get(), options, verdict))
       return verdict;
   }

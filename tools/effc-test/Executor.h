@@ -46,7 +46,7 @@ public:
 
 private:
   std::shared_ptr<const effrt_model_desc>
-  compile(const TestCase &test, const std::string &bytes,
+  compile(const TestCase &test, const PreparedModel &prepared,
           const ExecutorOptions &options, Verdict &verdict);
   bool runSet(const TestCase &test, const DataSet &data,
               const PreparedModel &prepared, const effrt_model_desc *table,

@@ -83,15 +83,23 @@ static std::string refuseType(const onnx::ValueInfoProto &value) {
   return "value of unknown type";
 }
 
-/// Ranks stay: a model without them is no model that anybody exports.
-static void eraseSizes(onnx::GraphProto &graph) {
+/// Ranks stay: a model without them is no model that anybody exports. Sizes of
+/// inputs that are 0 get a name, for --dim: a size that may be 0 must be told.
+static void eraseSizes(onnx::GraphProto &graph,
+                       std::vector<std::string> &emptySizes) {
   for (auto *values : {graph.mutable_input(), graph.mutable_output()})
     for (onnx::ValueInfoProto &value : *values) {
       auto *type = value.mutable_type()->mutable_tensor_type();
       if (!type->has_shape())
         continue;
-      for (auto &dim : *type->mutable_shape()->mutable_dim())
+      for (auto &dim : *type->mutable_shape()->mutable_dim()) {
+        bool isEmpty = dim.has_dim_value() && dim.dim_value() == 0;
         dim.Clear();
+        if (!isEmpty || values != graph.mutable_input())
+          continue;
+        emptySizes.push_back("empty" + std::to_string(emptySizes.size()));
+        dim.set_dim_param(emptySizes.back());
+      }
     }
   graph.clear_value_info();
 }
@@ -133,7 +141,7 @@ std::optional<PreparedModel> prepare(const TestCase &test, const DataSet &data,
   for (const onnx::NodeProto &node : graph.node())
     prepared.operators.push_back(node.op_type());
   if (mode == Mode::Dynamic)
-    eraseSizes(graph);
+    eraseSizes(graph, prepared.emptySizes);
   if (mode == Mode::Constant && !makeConstant(graph, data, reason))
     return std::nullopt;
   prepared.bytes =

@@ -42,6 +42,8 @@ std::optional<Mode> parseMode(const std::string &name);
 struct PreparedModel {
   std::string bytes;
   std::vector<std::string> inputs, outputs;
+  /// Sizes that the compiler must allow to be 0: dynamic mode.
+  std::vector<std::string> emptySizes;
   /// Operators of the main graph.
   std::vector<std::string> operators;
 };

@@ -55,14 +55,16 @@ Value repeatHeads(Emitter &e, Value x, AffineExpr heads) {
   return e.reshape(repeated, {dims[0], heads, dims[2], dims[3]});
 }
 
-std::optional<double> defaultScale(NodeContext &ctx, Value q) {
-  if (!q)
-    return std::nullopt;
-  if (std::optional<int64_t> width = getConstant(getDims(q.getType()).back()))
-    return 1.0 / std::sqrt(double(*width));
-  (void)ctx.unsupported("the head size is symbolic, so is the default scale",
-                        "fix the size with --input-shape");
-  return std::nullopt;
+double defaultScale(Emitter &e, Value &q) {
+  AffineExpr width = e.dims(q).empty() ? e.constant(1) : e.dims(q).back();
+  if (std::optional<int64_t> size = getConstant(width))
+    return 1.0 / std::sqrt(double(*size));
+  Type type = elementTypeOf(q), f64 = e.ctx.builder().getF64Type();
+  Value size = e.convert(
+      e.ctx.dimValues({width}, e.ctx.builder().getI64Type(), {}), f64);
+  Value scale = e.unary(UnaryKind::Reciprocal, e.unary(UnaryKind::Sqrt, size));
+  q = e.mul(q, e.convert(scale, type));
+  return 1.0;
 }
 
 Value emitKeep(Emitter &e, const Attend &plan, bool &causal) {

@@ -38,8 +38,9 @@ mlir::Value mergeHeads(Emitter &e, mlir::Value x);
 /// reads it: [batch, heads, tokens, width].
 mlir::Value repeatHeads(Emitter &e, mlir::Value x, mlir::AffineExpr heads);
 
-/// The number 1 / sqrt(width of q), or nothing and a diagnostic.
-std::optional<double> defaultScale(NodeContext &ctx, mlir::Value q);
+/// The factor 1 / sqrt(width of q). Where only the run knows the width, q is
+/// scaled by it and 1 is left.
+double defaultScale(Emitter &e, mlir::Value &q);
 
 /// Bool mask of what causality, windows and valid keys leave; null when all.
 /// Sets `causal` when eff.attention's own rule says the same.

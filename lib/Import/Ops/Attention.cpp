@@ -27,9 +27,11 @@ static LogicalResult readMask(NodeContext &ctx, Attend &plan) {
   AffineExpr keys = e.dim(plan.k, 2), given = e.dim(mask, rankOf(mask) - 1);
   AffineExpr missing = simplify(keys - given);
   if (given != keys && ctx.bounds(missing).second > 0) {
-    if (ctx.bounds(missing).first < 0)
-      return ctx.unsupported("the mask may have more or fewer keys than k",
-                             "fix the sizes with --input-shape");
+    // A mask of more keys than k is wrong.
+    if (ctx.bounds(missing).first < 0 &&
+        failed(ctx.requireEqual(ctx.maxSize(missing, e.constant(0)), missing,
+                                "the mask has more keys than k")))
+      return failure();
     Dims low(rankOf(mask), e.constant(0)), high = low;
     high.back() = missing;
     // Pads hold numbers; a bool mask becomes one first.
@@ -136,8 +138,8 @@ LogicalResult importAttention(NodeContext &ctx) {
   if (failed(readTensors(ctx, plan, merged)) || failed(readMask(ctx, plan)))
     return failure();
   std::optional<double> scale = ctx.attrFloat("scale");
-  if (!scale && !(scale = defaultScale(ctx, plan.q)))
-    return failure();
+  if (!scale)
+    scale = defaultScale(e, plan.q);
   plan.scale = *scale;
   Value scores;
   Value y = ctx.outputUsed(3) ? emitSteps(e, plan, mode, scores)
@@ -179,8 +181,8 @@ LogicalResult importFlexAttention(NodeContext &ctx) {
   if (rankOf(plan.q) != 4 || rankOf(plan.k) != 4 || rankOf(plan.v) != 4)
     return ctx.error("Q, K and V must have rank 4");
   std::optional<double> scale = ctx.attrFloat("scale");
-  if (!scale && !(scale = defaultScale(ctx, plan.q)))
-    return failure();
+  if (!scale)
+    scale = defaultScale(e, plan.q);
   Type given = elementTypeOf(plan.q);
   Type type = given.isF64() ? given : ctx.builder().getF32Type();
   if (std::optional<int64_t> precision = ctx.attrInt("softmax_precision"))

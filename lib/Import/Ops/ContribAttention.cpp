@@ -39,9 +39,9 @@ static std::optional<int64_t> readHeads(NodeContext &ctx, StringRef name) {
 }
 
 /// The attribute scale; 0 and absent mean the default.
-static std::optional<double> readScale(NodeContext &ctx, Value q) {
-  double scale = ctx.attrFloat("scale", 0.0);
-  return scale != 0.0 ? std::optional<double>(scale) : defaultScale(ctx, q);
+static double readScale(Emitter &e, Value &q) {
+  double scale = e.ctx.attrFloat("scale", 0.0);
+  return scale != 0.0 ? scale : defaultScale(e, q);
 }
 
 /// Padding as numbers to add: `filter` where a token does not count. The mask
@@ -154,10 +154,7 @@ LogicalResult emitPackedAttention(Emitter &e, Value product, Value mask,
     *tensor = splitHeads(e, e.slice(product, 2, begin, width), *heads);
     begin = simplify(begin + width);
   }
-  std::optional<double> scale = readScale(ctx, plan.q);
-  if (!scale)
-    return failure();
-  plan.scale = *scale;
+  plan.scale = readScale(e, plan.q);
   plan.causal = ctx.attrBool("unidirectional", false);
   SmallVector<Value> past(2);
   if (cache)
@@ -249,10 +246,9 @@ LogicalResult importMultiHeadAttention(NodeContext &ctx) {
     plan.k = packed ? unpack(e, operands[1], 0) : split(operands[1]);
     plan.v = packed ? unpack(e, operands[1], 1) : split(operands[2]);
   }
-  std::optional<double> scale = readScale(ctx, plan.q);
-  if (!scale || !plan.k || !plan.v)
+  if (!plan.k || !plan.v)
     return failure();
-  plan.scale = *scale;
+  plan.scale = readScale(e, plan.q);
   plan.causal = ctx.attrBool("unidirectional", false);
   prependCache(e, plan, ctx.input(6), ctx.input(7));
   if (failed(addMasks(e, plan, ctx.input(4), ctx.input(5))))
@@ -352,10 +348,7 @@ LogicalResult importGroupQueryAttention(NodeContext &ctx) {
   } else {
     ctx.ignoreAttr("rotary_interleaved");
   }
-  std::optional<double> scale = readScale(ctx, plan.q);
-  if (!scale)
-    return failure();
-  plan.scale = *scale;
+  plan.scale = readScale(e, plan.q);
   plan.softcap = ctx.attrFloat("softcap", 0.0);
   plan.causal = ctx.attrBool("causal", true);
   prependCache(e, plan, pastKey, pastValue);

@@ -157,13 +157,9 @@ LogicalResult importLinearAttention(NodeContext &ctx) {
       failed(layer.readTensors()) || failed(layer.readGates()))
     return failure();
   double scale = ctx.attrFloat("scale", 0.0);
-  if (scale == 0.0) {
-    std::optional<double> fallback = defaultScale(ctx, layer.q);
-    if (!fallback)
-      return failure();
-    scale = *fallback;
-  }
   Emitter &e = layer.e;
+  if (scale == 0.0)
+    scale = defaultScale(e, layer.q);
   SmallVector<Value> rows;
   for (int64_t t = 0; t < layer.tokens && !ctx.hasFailed(); ++t)
     rows.push_back(layer.step(t));

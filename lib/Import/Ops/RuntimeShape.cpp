@@ -40,8 +40,11 @@ Value axisFlags(Emitter &e, Value axes, int64_t rank) {
   Type i64 = e.ctx.builder().getI64Type();
   if (rank == 0 || isEmpty(axes))
     return e.splat(i64, {e.constant(rank)}, 0);
-  return e.reduce(ReduceKind::Max, toI64(e, matchAxes(e, axes, rank)), {1},
-                  /*keepdims=*/false);
+  // The largest of no numbers is the smallest there is: no axis is named.
+  return e.binary(BinaryKind::Max,
+                  e.reduce(ReduceKind::Max, toI64(e, matchAxes(e, axes, rank)),
+                           {1}, /*keepdims=*/false),
+                  0.0);
 }
 
 Value perAxis(Emitter &e, Value axes, Value values, int64_t rank,
