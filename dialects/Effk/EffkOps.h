@@ -17,7 +17,6 @@ namespace effc::effk {
 /// Names of the runtime's kernels (eff.library) begin with this.
 inline constexpr llvm::StringLiteral kLibraryPrefix = "effrt_op_";
 
-
 /// Where an input of a gemm's epilogue is read; values of GemmOp's `maps`.
 enum class EpilogueMap : int64_t {
   Scalar = 0,

@@ -136,7 +136,7 @@ typedef struct effc_compile_options {
   uint32_t reserved;
   effc_diagnostic_fn on_diagnostic;
   effc_stage_fn on_stage;
-  void *user; /* passed to both */
+  void *user;                /* passed to both */
   const char *const *states; /* pairs that sessions keep: "IN:OUT", or "auto" */
   size_t num_states;
 } effc_compile_options;

@@ -14,8 +14,8 @@ std::optional<uint64_t> planArena(const ProgramTable &program) {
     if (buffer.kind == EFFRT_BUFFER_ARENA)
       items.push_back({static_cast<uint64_t>((*values)[buffer.bytes]),
                        buffer.first, buffer.last});
-  uint32_t steps = program.steps.empty() ? program.launches.size()
-                                         : program.steps.size();
+  uint32_t steps =
+      program.steps.empty() ? program.launches.size() : program.steps.size();
   std::vector<uint64_t> offsets(items.size());
   std::vector<uint64_t> work(
       effrt_plan_work_bytes(items.size(), steps) / sizeof(uint64_t) + 1);

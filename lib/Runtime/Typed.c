@@ -21,7 +21,8 @@ effrt_status effrt_typed_create(const effrt_model_desc *desc,
                                 const effrt_typed_options *options,
                                 effrt_session **out);
 
-/* After a run with status `status`: data and shape of an output of late size. */
+/* After a run with status `status`: data and shape of an output of late size.
+ */
 effrt_status effrt_typed_output(effrt_session *session, effrt_status status,
                                 uint32_t output, void **data, int64_t *shape);
 
