@@ -28,7 +28,8 @@ class Model:
     file: str = ""
     variants: tuple = ("",)
     slow: tuple = ()  # variants whose scalar plain path takes minutes: only with --slow
-    options: tuple = ()  # of effc compile, on every path
+    fixed: tuple = ()  # inputs whose value decides ranks: given to the compiler
+    sized: bool = False  # sizes decide ranks: only with fixed ones
 
 
 MODELS = [
@@ -45,8 +46,8 @@ MODELS = [
     Model("gtcrn_stream", "pretrained"),
     Model("gtcrn_stream_simple", "pretrained"),
     Model("silero_v3_micro", "pretrained"),
-    Model("silero_vad", "pretrained"),
-    Model("silero_vad_16k_op15", "pretrained"),
+    Model("silero_vad", "pretrained", fixed=("sr",), sized=True),
+    Model("silero_vad_16k_op15", "pretrained", fixed=("sr",), sized=True),
     Model("silero_vad_op18_ifless", "pretrained"),
     Model("add_with_external_data", "graphs"),
     Model("all_dtypes", "graphs"),
@@ -131,6 +132,13 @@ class Graph:
         return found
 
 
+    def unnamed_shapes(self, feed):
+        """Options that fix the inputs of which some dim has neither value nor name."""
+        unnamed = [value.name for value in self.inputs
+                   if any(not dim.dim_param and dim.dim_value <= 0 for dim in value.type.tensor_type.shape.dim)]
+        return [f"--input-shape={name}={'x'.join(map(str, feed[name].shape))}" for name in unnamed if feed[name].size]
+
+
 def language_inputs(graph, variant):
     """`prefill128`: 128 tokens, no past. `decode1024`: one token behind 1,024 past ones."""
     rng, count = np.random.default_rng(0), int(variant.lstrip("prefilldecode"))
@@ -211,19 +219,25 @@ class Runner:
         for name, slow, number, feed, wanted in cases:
             for dims in self.args.dims:
                 symbols = graph.symbols(feed)
-                if dims == "static" and not symbols and "dynamic" in self.args.dims:
+                if dims == "dynamic" and model.sized:
+                    continue
+                if dims == "static" and not symbols and not model.sized and "dynamic" in self.args.dims:
                     continue  # fixed sizes only: the other mode is the same compile
                 label = f"{name}#{number}" if number else name
                 if slow and way != "fast":
                     self.tally.case("SKIP", label, way, "-", dims, why="minutes on the plain path; --slow runs it")
                     continue
                 options = [f"--dim={symbol}={value}" for symbol, value in symbols.items()] if dims == "static" else []
+                if dims == "static":
+                    options += graph.unnamed_shapes(feed)
+                options += [f"--input-value={name}={feed[name].item()}" for name in model.fixed]
+                given = {name: array for name, array in feed.items() if name not in model.fixed}
                 key = tuple(options)
                 if key not in libraries:
                     target = pathlib.Path(folder, str(len(libraries)))
                     libraries[key] = self.effc.compile(path, target, harness.safe_name(model.name), [*PATHS[way], *options])
                 for threads in self.args.threads:
-                    self.case((label, way, threads, dims), model, libraries[key], feed, wanted, folder)
+                    self.case((label, way, threads, dims), model, libraries[key], given, wanted, folder)
 
     def case(self, words, model, library, feed, wanted, folder):
         path, why = library
