@@ -136,6 +136,38 @@ bool areCompatibleTypes(TypeRange inferred, TypeRange actual) {
   return true;
 }
 
+bool isNotNegative(AffineExpr size, ArrayRef<Attribute> symbols) {
+  if (auto constant = getConstant(size))
+    return *constant >= 0;
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(size)) {
+    if (symbol.getPosition() >= symbols.size())
+      return false;
+    Attribute entry = symbols[symbol.getPosition()];
+    if (auto late = dyn_cast<LateSymbolAttr>(entry))
+      return late.getMin() >= 0;
+    auto derived = dyn_cast<DerivedSymbolAttr>(entry);
+    if (!derived)
+      return true;
+    auto isFine = [&](AffineExpr part) { return isNotNegative(part, symbols); };
+    return derived.getKind() == "max"
+               ? llvm::any_of(derived.getSizes().getExprs(), isFine)
+               : llvm::all_of(derived.getSizes().getExprs(), isFine);
+  }
+  auto binary = dyn_cast<AffineBinaryOpExpr>(size);
+  return binary &&
+         (binary.getKind() == AffineExprKind::Add ||
+          binary.getKind() == AffineExprKind::Mul) &&
+         isNotNegative(binary.getLHS(), symbols) &&
+         isNotNegative(binary.getRHS(), symbols);
+}
+
+bool isNotNegative(AffineExpr size, Operation *op) {
+  for (; op; op = op->getParentOp())
+    if (auto symbols = op->getAttrOfType<ArrayAttr>("eff.symbols"))
+      return isNotNegative(size, symbols.getValue());
+  return isNotNegative(size, ArrayRef<Attribute>());
+}
+
 AffineExpr replaceSymbols(AffineExpr dim, ArrayRef<AffineExpr> replacements) {
   return simplify(dim.replaceDimsAndSymbols({}, replacements));
 }

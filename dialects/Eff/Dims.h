@@ -6,6 +6,7 @@
 
 #include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Operation.h"
 #include <optional>
 
 namespace effc::eff {
@@ -63,6 +64,14 @@ std::optional<Dims> broadcastDims(llvm::ArrayRef<mlir::AffineExpr> a,
 
 /// Types agree in element type, rank and every dim that is constant in both.
 bool areCompatibleTypes(mlir::TypeRange inferred, mlir::TypeRange actual);
+
+/// Certainly at least 0, of symbols that a function declares in `eff.symbols`:
+/// a sum of symbols with positive factors. Only late symbols may be negative.
+bool isNotNegative(mlir::AffineExpr size,
+                   llvm::ArrayRef<mlir::Attribute> symbols);
+
+/// The same for a size in the function around `op`.
+bool isNotNegative(mlir::AffineExpr size, mlir::Operation *op);
 
 /// Rewrites every symbol of a size.
 mlir::AffineExpr replaceSymbols(mlir::AffineExpr dim,

@@ -284,19 +284,6 @@ static MaskTerm getConditionTerm(MaskTerm term) {
   return term;
 }
 
-/// A sum of symbols with positive factors; no symbol is negative.
-static bool isNotNegative(AffineExpr size) {
-  if (auto constant = effc::eff::getConstant(size))
-    return *constant >= 0;
-  if (isa<AffineSymbolExpr>(size))
-    return true;
-  auto binary = dyn_cast<AffineBinaryOpExpr>(size);
-  return binary &&
-         (binary.getKind() == AffineExprKind::Add ||
-          binary.getKind() == AffineExprKind::Mul) &&
-         isNotNegative(binary.getLHS()) && isNotNegative(binary.getRHS());
-}
-
 /// Whether one of `count` terms is `key <= query + (keys - queries)`.
 static bool isCausal(const MaskTerm &term, size_t count,
                      ArrayRef<AffineExpr> scores) {
@@ -309,7 +296,8 @@ static bool isCausal(const MaskTerm &term, size_t count,
     return false;
   AffineExpr expected = simplify(scores[3] - scores[2]);
   // With fewer keys than queries the first queries would see none.
-  return isNotNegative(expected) &&
+  return isNotNegative(expected,
+                       Value(term.value).getParentRegion()->getParentOp()) &&
          effc::eff::getConstant(simplify(diagonal->offset - expected)) == 0;
 }
 
