@@ -481,7 +481,8 @@ Value emitBinary(KernelEmitter &e, BinaryOp op, Value x, Value y) {
       Value power = emitFloatBinary(e, op.getKind(), wide, y);
       return power ? convertScalar(e, power, y.getType(), type) : power;
     }
-    if (op.getKind() == BinaryKind::Pow && isa<IntegerType>(from))
+    if (op.getKind() == BinaryKind::Pow && isa<IntegerType>(from) &&
+        isa<IntegerType>(x.getType()))
       return emitIntegerPow(e, x, y, isUnsignedType(type),
                             isUnsignedType(from));
     y = convertScalar(e, y, from, type);
