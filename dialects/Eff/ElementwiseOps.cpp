@@ -193,16 +193,19 @@ LogicalResult SelectOp::verify() {
   return success();
 }
 
-LogicalResult ConvertOp::verify() {
-  if (failed(verifyDims(*this)))
+/// Only the element type differs between operand and result.
+template <typename OpTy> static LogicalResult verifyKeepsShape(OpTy op) {
+  if (failed(verifyDims(op)))
     return failure();
-  // convert_c1: the shape stays.
-  if (contradict(getDims(getX().getType()), getDims(getType())))
-    return emitOpError("changes shape ")
-           << toString(getDims(getX().getType())) << " to "
-           << toString(getDims(getType()));
+  Dims from = getDims(op.getX().getType()), to = getDims(op.getType());
+  if (contradict(from, to))
+    return op.emitOpError("changes shape ")
+           << toString(from) << " to " << toString(to);
   return success();
 }
+
+// convert_c1: the shape stays.
+LogicalResult ConvertOp::verify() { return verifyKeepsShape(*this); }
 
 /// Bits of an element in memory.
 static unsigned getBits(Type type) {
@@ -210,13 +213,9 @@ static unsigned getBits(Type type) {
 }
 
 LogicalResult BitcastOp::verify() {
-  if (failed(verifyDims(*this)))
-    return failure();
   // bitcast_c1: the shape stays.
-  if (contradict(getDims(getX().getType()), getDims(getType())))
-    return emitOpError("changes shape ")
-           << toString(getDims(getX().getType())) << " to "
-           << toString(getDims(getType()));
+  if (failed(verifyKeepsShape(*this)))
+    return failure();
   // bitcast_c2: both element types have one width.
   Type from = getElementType(getX()), to = getElementType(getY());
   if (getBits(from) != getBits(to))
