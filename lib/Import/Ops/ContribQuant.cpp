@@ -125,19 +125,6 @@ LogicalResult importQLinearWhere(NodeContext &ctx) {
 
 // Pools and reductions --------------------------------------------------------
 
-/// Moves the channels behind (or back before) the spatial dims.
-static Value moveChannels(Emitter &e, Value x, bool toLast) {
-  if (!x)
-    return {};
-  SmallVector<int64_t> order =
-      llvm::to_vector(llvm::seq<int64_t>(0, rankOf(x)));
-  if (toLast)
-    std::rotate(order.begin() + 1, order.begin() + 2, order.end());
-  else
-    std::rotate(order.begin() + 1, order.end() - 1, order.end());
-  return e.transpose(x, order);
-}
-
 LogicalResult importQLinearAveragePool(NodeContext &ctx) {
   if (failed(requireOperands(ctx, {1, 3}, 5)))
     return failure();

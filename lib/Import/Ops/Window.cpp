@@ -69,22 +69,15 @@ LogicalResult importNhwcMaxPool(NodeContext &ctx) {
   if (rank < 3)
     return ctx.error("the operand has rank " + Twine(rank) +
                      ", at least 3 is needed");
-  SmallVector<int64_t> first{0, rank - 1}, last{0};
-  for (int64_t i = 1; i < rank - 1; ++i) {
-    first.push_back(i);
-    last.push_back(i + 1);
-  }
-  last.push_back(1);
-  Value x = e.transpose(ctx.input(0), first);
+  Value x = moveChannels(e, ctx.input(0), /*toLast=*/false);
   std::optional<Windows> windows = readPool(ctx, x);
   if (!windows)
     return failure();
   Dims dims = pooledDims(ctx, e.dims(x), *windows);
   Value padded = padWindows(e, x, *windows, lowestValue(e, elementTypeOf(x)));
-  return ctx.setOutput(
-      0, e.transpose(emitPool(e, PoolKind::Max, padded, *windows, dims,
-                              /*countPads=*/false),
-                     last));
+  Value y = emitPool(e, PoolKind::Max, padded, *windows, dims,
+                     /*countPads=*/false);
+  return ctx.setOutput(0, moveChannels(e, y, /*toLast=*/true));
 }
 
 Value emitAveragePool(Emitter &e, Value x) {

@@ -143,6 +143,18 @@ std::optional<Windows> readWindows(NodeContext &ctx, ArrayRef<AffineExpr> x,
   return windows;
 }
 
+Value moveChannels(Emitter &e, Value x, bool toLast) {
+  if (!x)
+    return {};
+  SmallVector<int64_t> order =
+      llvm::to_vector(llvm::seq<int64_t>(0, rankOf(x)));
+  if (toLast)
+    std::rotate(order.begin() + 1, order.begin() + 2, order.end());
+  else
+    std::rotate(order.begin() + 1, order.end() - 1, order.end());
+  return e.transpose(x, order);
+}
+
 Value padWindows(Emitter &e, Value x, const Windows &windows, Value value) {
   if (windows.symbolicPads.empty())
     return x;

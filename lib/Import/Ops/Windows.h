@@ -39,6 +39,10 @@ mlir::Value padWindows(Emitter &e, mlir::Value x, const Windows &windows,
 /// AveragePool with the node's attributes.
 mlir::Value emitAveragePool(Emitter &e, mlir::Value x);
 
+/// Moves the channels behind (or back before) the spatial dims of an operand of
+/// rank 3 at least.
+mlir::Value moveChannels(Emitter &e, mlir::Value x, bool toLast);
+
 /// Sizes of a pool's result.
 eff::Dims pooledDims(NodeContext &ctx, llvm::ArrayRef<mlir::AffineExpr> x,
                      const Windows &windows);
