@@ -48,13 +48,14 @@ class Checker:
         import reference
 
         self.generate, self.reference, self.args = generate, reference, args
+        self.opt_level = int(args.opt_levels[0])
         self.worker = worker.Worker(args.effc_test, args.timeout, args.memory)
 
     def run_effc(self, model, feed, path):
         """(status, message, arrays in the order of the outputs)"""
         payload = [model.SerializeToString()]
         payload += [onnx.numpy_helper.from_array(feed[value.name], value.name).SerializeToString() for value in model.graph.input]
-        verdict = self.worker.ask({"name": "fuzz", "plain": path == "plain", "results": True, "model": len(payload[0]),
+        verdict = self.worker.ask({"name": "fuzz", "plain": path == "plain", "opt_level": self.opt_level, "results": True, "model": len(payload[0]),
                                    "inputs": [len(part) for part in payload[1:]], "outputs": [], "threads": self.args.threads}, payload)
         arrays = [np.frombuffer(result["data"], onnx.helper.tensor_dtype_to_np_dtype(result["dtype"])).reshape(result["shape"])
                   for result in verdict.get("results", ())]
@@ -98,6 +99,7 @@ class Checker:
 
     def run(self, seed):
         outcome, start = Outcome(seed, "invalid"), time.monotonic()
+        self.opt_level = int(self.args.opt_levels[seed % len(self.args.opt_levels)])
         model, feed = self.generate.generate(seed)
         outcome.seconds["generate"] = time.monotonic() - start
         outcome.nodes = len(model.graph.node)
@@ -195,6 +197,7 @@ def arguments():
     parser.add_argument("--count", type=int, default=10**9, help="graphs (default: as many as the time allows)")
     parser.add_argument("--seconds", type=float, default=0, help="when to stop")
     parser.add_argument("--paths", default=",".join(PATHS), help="default: %(default)s")
+    parser.add_argument("--opt-levels", default="3", help="LLVM's levels, of which a seed takes one: 1113 is level 3 for every fourth (default: 3)")
     parser.add_argument("--threads", type=int, default=1, help="threads of a session (default: 1)")
     parser.add_argument("--jobs", type=int, default=int(os.environ.get("EFFC_TEST_JOBS", 2)), help="processes (default: 2)")
     parser.add_argument("--timeout", type=float, default=60, help="seconds for one compilation and run (default: 60)")
@@ -204,6 +207,8 @@ def arguments():
     args = parser.parse_args()
     if not args.seconds and args.count == 10**9:
         parser.error("say how long: --seconds or --count")
+    if not re.fullmatch("[0-3]+", args.opt_levels):
+        parser.error("--opt-levels wants digits from 0 to 3")
     return args
 
 

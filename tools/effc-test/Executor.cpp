@@ -55,6 +55,8 @@ Executor::compile(const TestCase &test, const PreparedModel &prepared,
   }
   compileOptions.name = "test";
   compileOptions.plain = options.plain;
+  compileOptions.optLevel = options.optLevel;
+  compileOptions.sanitize = options.sanitize;
   compileOptions.compileThreads = 1;
   std::string message;
   compileOptions.onDiagnostic = [&](const Diagnostic &diagnostic) {
@@ -72,6 +74,11 @@ Executor::compile(const TestCase &test, const PreparedModel &prepared,
   if (!table)
     fail(verdict, result.exitCode == 1 ? Status::Refused : Status::Fault,
          message);
+  // Without them nothing would be checked, and every test would pass.
+  if (table && options.sanitize && !(table->poison && table->unpoison)) {
+    fail(verdict, Status::Fault, "the table has no hooks of AddressSanitizer");
+    return nullptr;
+  }
   return table;
 }
 

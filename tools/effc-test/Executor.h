@@ -32,6 +32,8 @@ struct Verdict {
 struct ExecutorOptions {
   Mode mode = Mode::Static;
   bool plain = false;
+  /// Of LLVM, 0 to 3.
+  unsigned optLevel = 3;
   /// AddressSanitizer in the kernels.
   bool sanitize = false;
   int threads = 1;

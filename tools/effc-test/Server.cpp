@@ -62,6 +62,7 @@ int serve(Executor &executor, const ToleranceTable &tolerances,
     }
     options.mode = *mode;
     options.plain = request.value("plain", options.plain);
+    options.optLevel = std::min(request.value("opt_level", 3u), 3u);
     auto test = isFolder ? readTestCase(request["folder"], error)
                          : readInlineTest(request);
     if (!test) {

@@ -13,8 +13,8 @@ std::string formatVerdict(const Verdict &verdict);
 /// Serves until standard input ends; the exit code.
 ///
 /// A request names a folder, or brings model and data along:
-///   {"folder": F, "mode": M, "plain": B}
-///   {"name": N, "mode": M, "plain": B, "rtol": R, "atol": A,
+///   {"folder": F, "mode": M, "plain": B, "opt_level": O}
+///   {"name": N, "mode": M, "plain": B, "opt_level": O, "rtol": R, "atol": A,
 ///    "model": bytes, "inputs": [bytes...], "outputs": [bytes...]}
 /// The bytes follow the line in this order. With "results": true nothing is
 /// compared: the answer describes the results, whose bytes follow it.

@@ -76,6 +76,8 @@ int main(int argc, char **argv) {
                  "(inputs are initializers)")
       ->check(CLI::IsMember({"static", "dynamic", "constant"}));
   app.add_flag("--plain", arguments.options.plain, "The plain path");
+  app.add_option("-O", arguments.options.optLevel, "0 (quick) to 3")
+      ->check(CLI::Range(0, 3));
   app.add_flag("--sanitize", arguments.options.sanitize,
                "AddressSanitizer in the kernels; preload its runtime");
   app.add_option("--filter", arguments.filter, "Only names that contain this");
