@@ -117,11 +117,12 @@ SUITES = {
     "models": run_script("test/Execute/models.py"),
     "streams": run_script("test/Execute/streams.py"),
     "nodes": run_script("test/Backend/run_node_tests.py"),
+    "finds": run_script("test/Fuzz/finds.py"),
     "graphs": run_script("test/Fuzz/fuzz.py", "--seconds", "60", "--out", "build/fuzz-findings"),
     "python": run_script("test/Python/backend_test.py"),
 }
 SCRIPTS = {"models": "test/Execute/models.py", "streams": "test/Execute/streams.py", "nodes": "test/Backend/run_node_tests.py",
-           "graphs": "test/Fuzz/fuzz.py",
+           "finds": "test/Fuzz/finds.py", "graphs": "test/Fuzz/fuzz.py",
            "python": "test/Python/backend_test.py"}
 
 

@@ -85,16 +85,19 @@ struct Axis {
     }
     case CoordinateMode::AlignCorners: {
       Value many = e.compare(arith::CmpIPredicate::sgt, outSize, e.index(1));
-      Value ratio = div(sub(toFloat(inSize), one), sub(toFloat(outSize), one));
-      return arith::SelectOp::create(b, loc, many, mul(x, ratio), zero);
+      // In this order the last element, and all that meet one, meet it exactly.
+      Value moved = div(mul(x, sub(toFloat(inSize), one)),
+                        sub(toFloat(outSize), one));
+      return arith::SelectOp::create(b, loc, many, moved, zero);
     }
     case CoordinateMode::TfCropAndResize: {
       Value start = real(op.getRoi()[number]),
             end = real(op.getRoi()[number + op.getAxes().size()]);
       Value span = sub(toFloat(inSize), one),
             many = e.compare(arith::CmpIPredicate::sgt, outSize, e.index(1));
-      Value step = div(mul(sub(end, start), span), sub(toFloat(outSize), one));
-      Value spread = add(mul(start, span), mul(x, step));
+      Value way =
+          div(mul(mul(x, sub(end, start)), span), sub(toFloat(outSize), one));
+      Value spread = add(mul(start, span), way);
       Value middle = mul(half, mul(add(start, end), span));
       return arith::SelectOp::create(b, loc, many, spread, middle);
     }
