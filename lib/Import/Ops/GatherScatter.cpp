@@ -1,5 +1,5 @@
 // Selection and update by index.
-#include "Emitter.h"
+#include "RuntimeShape.h"
 
 using namespace mlir;
 using namespace effc::eff;
@@ -32,6 +32,18 @@ LogicalResult importGatherElements(NodeContext &ctx) {
                               ctx.input(0), ctx.input(1), uint64_t(*axis)));
 }
 
+/// Index tuples whose length a run knows: `length` follows from the ranks of
+/// the other tensors. What the operator takes is for its verifier to say.
+static Value withTuples(NodeContext &ctx, Value indices,
+                        std::optional<int64_t> length) {
+  int64_t rank = rankOf(indices);
+  if (rank == 0 || !length || *length < 1 ||
+      getConstant(getDim(indices.getType(), rank - 1)))
+    return indices;
+  return withSize(ctx, indices, rank - 1, *length,
+                  "the length of index tuples does not fit the ranks");
+}
+
 LogicalResult importGatherND(NodeContext &ctx) {
   if (failed(ctx.requireInputs(2)))
     return failure();
@@ -40,8 +52,13 @@ LogicalResult importGatherND(NodeContext &ctx) {
   if (batchDims < 0 || batchDims >= limit)
     return ctx.error("attribute batch_dims is " + Twine(batchDims) +
                      ", it must be in [0, " + Twine(limit) + ")");
-  return ctx.setOutput(0, ctx.create<GatherNDOp>(ctx.input(0), ctx.input(1),
-                                                 uint64_t(batchDims)));
+  std::optional<int64_t> length = declaredRank(ctx);
+  if (length)
+    length =
+        rankOf(ctx.input(0)) + rankOf(ctx.input(1)) - 1 - batchDims - *length;
+  Value indices = withTuples(ctx, ctx.input(1), length);
+  return ctx.setOutput(
+      0, ctx.create<GatherNDOp>(ctx.input(0), indices, uint64_t(batchDims)));
 }
 
 static std::optional<ScatterKind> readReduction(NodeContext &ctx) {
@@ -76,8 +93,10 @@ LogicalResult importScatterND(NodeContext &ctx) {
   std::optional<ScatterKind> kind = readReduction(ctx);
   if (!kind)
     return failure();
-  return ctx.setOutput(0, ctx.create<ScatterNDOp>(*kind, ctx.input(0),
-                                                  ctx.input(1), ctx.input(2)));
+  Value x = ctx.input(0), updates = ctx.input(2);
+  int64_t length = rankOf(x) + rankOf(ctx.input(1)) - 1 - rankOf(updates);
+  Value indices = withTuples(ctx, ctx.input(1), length);
+  return ctx.setOutput(0, ctx.create<ScatterNDOp>(*kind, x, indices, updates));
 }
 
 } // namespace effc

@@ -9,26 +9,34 @@ using namespace effc::eff;
 
 namespace effc {
 
-/// Sizes that a shape operand holds, or all of the declared result's; those of
-/// the result's dims from `skip` on, or of `axes`.
-static std::optional<Dims> sizesOrDeclared(NodeContext &ctx, unsigned index,
-                                           size_t skip = 0,
-                                           ArrayRef<int64_t> axes = {}) {
-  std::optional<Dims> declared = ctx.declaredDims(0);
-  if (std::optional<Dims> sizes = ctx.sizes(ctx.input(index))) {
-    for (auto [i, size] : llvm::enumerate(*sizes))
-      size = settleSize(ctx, 0, axes.empty() ? i + skip : axes[i], size);
-    return sizes;
+/// The elements of a shape operand of this length; late sizes where they are
+/// data that the declared result does not tell. `axes`: of which dims.
+static std::optional<Dims> readSizes(NodeContext &ctx, unsigned index,
+                                     StringRef name, ArrayRef<int64_t> axes) {
+  Value shape = ctx.input(index);
+  if (rankOf(shape) == 1)
+    shape = withLength(ctx, shape, axes.size());
+  if (!shape)
+    return std::nullopt;
+  std::optional<Dims> sizes = ctx.sizes(shape);
+  if (!sizes || sizes->size() != axes.size()) {
+    (void)ctx.error(name + " (input " + Twine(index) + ") is not a list of " +
+                    Twine(axes.size()) + " integers");
+    return std::nullopt;
   }
-  if (declared && declared->size() >= skip &&
-      !llvm::is_contained(*declared, AffineExpr())) {
-    declared->erase(declared->begin(), declared->begin() + skip);
-    return declared;
+  for (auto [axis, size] : llvm::zip(axes, *sizes)) {
+    size = settleSize(ctx, 0, axis, size);
+    if (getConstant(size).value_or(0) < 0) {
+      (void)ctx.error(name + " (input " + Twine(index) + ") holds " +
+                      toString(size));
+      return std::nullopt;
+    }
   }
-  (void)ctx.unsupported("the shape (input " + Twine(index) +
-                            ") is computed from data",
-                        "declare the result's shape in value_info");
-  return std::nullopt;
+  return sizes;
+}
+
+static SmallVector<int64_t> axesUpTo(int64_t rank) {
+  return llvm::to_vector(llvm::seq<int64_t>(0, rank));
 }
 
 LogicalResult importCenterCropPad(NodeContext &ctx) {
@@ -36,41 +44,28 @@ LogicalResult importCenterCropPad(NodeContext &ctx) {
     return failure();
   Emitter e(ctx);
   Value x = ctx.input(0);
-  SmallVector<int64_t> axes =
-      ctx.attrInts("axes", llvm::to_vector(llvm::seq<int64_t>(0, rankOf(x))));
-  bool isGiven = ctx.sizes(ctx.input(1)).has_value();
-  std::optional<SmallVector<int64_t>> normal =
-      normalizeAxes(ctx, axes, rankOf(x));
-  if (!normal)
-    return failure();
-  for (int64_t &axis : axes)
-    axis += axis < 0 ? rankOf(x) : 0;
-  if (isGiven && ctx.sizes(ctx.input(1))->size() != axes.size())
-    return ctx.error("shape has " + Twine(ctx.sizes(ctx.input(1))->size()) +
-                     " elements for " + Twine(axes.size()) + " axes");
-  std::optional<Dims> sizes = sizesOrDeclared(ctx, 1, /*skip=*/0, axes);
+  SmallVector<int64_t> axes = ctx.attrInts("axes", axesUpTo(rankOf(x)));
+  for (int64_t &axis : axes) {
+    std::optional<int64_t> normal = normalizeAxis(ctx, axis, rankOf(x));
+    if (!normal)
+      return failure();
+    axis = *normal;
+  }
+  std::optional<Dims> sizes = readSizes(ctx, 1, "shape", axes);
   if (!sizes)
     return failure();
-  if (sizes->size() != (isGiven ? axes.size() : size_t(rankOf(x))))
-    return ctx.error("shape has " + Twine(sizes->size()) + " elements for " +
-                     Twine(axes.size()) + " axes");
   AffineExpr zero = e.constant(0);
   Dims low(rankOf(x), zero), result = e.dims(x);
   bool pads = false;
-  for (auto [i, given] : llvm::enumerate(axes)) {
-    std::optional<int64_t> axis = normalizeAxis(ctx, given, rankOf(x));
-    if (!axis)
-      return failure();
-    AffineExpr from = e.dim(x, *axis), to = (*sizes)[isGiven ? i : *axis];
-    if (getConstant(to).value_or(0) < 0)
-      return ctx.error("shape holds " + toString(to));
+  for (auto [axis, to] : llvm::zip(axes, *sizes)) {
+    AffineExpr from = e.dim(x, axis);
     // Both halves round down at the front.
     AffineExpr surplus = ctx.maxSize(simplify(from - to), zero);
-    x = e.slice(x, *axis, simplify(surplus.floorDiv(2)),
+    x = e.slice(x, axis, simplify(surplus.floorDiv(2)),
                 simplify(from - surplus));
     AffineExpr missing = ctx.maxSize(simplify(to - from), zero);
-    low[*axis] = simplify(missing.floorDiv(2));
-    result[*axis] = to;
+    low[axis] = simplify(missing.floorDiv(2));
+    result[axis] = to;
     pads |= getConstant(missing) != 0;
   }
   if (!x || !pads)
@@ -168,64 +163,57 @@ LogicalResult importMaxUnpool(NodeContext &ctx) {
                       dims);
   if (!ctx.hasInput(2))
     return ctx.setOutput(0, y);
-  std::optional<Dims> target = sizesOrDeclared(ctx, 2);
+  std::optional<Dims> target =
+      readSizes(ctx, 2, "output_shape", axesUpTo(dims.size()));
   if (!target)
     return failure();
-  if (target->size() != dims.size())
-    return ctx.error("output_shape has " + Twine(target->size()) +
-                     " elements for rank " + Twine(dims.size()));
   Dims low(dims.size(), e.constant(0)), high;
   for (auto [to, size] : llvm::zip(*target, dims)) {
     AffineExpr more = simplify(to - size);
-    if (ctx.bounds(more).first < 0)
-      return ctx.unsupported("an output_shape that may be smaller than the "
-                             "unpooled shape");
+    if (failed(ctx.requireEqual(ctx.maxSize(more, e.constant(0)), more,
+                                "output_shape is smaller than the unpooled "
+                                "shape")))
+      return failure();
     high.push_back(more);
   }
   return ctx.setOutput(0, e.pad(y, low, high));
 }
 
-/// The number of windows along one dim.
+/// The number of windows along one dim, of a block with `size` taps in it.
 static AffineExpr countWindows(const Windows &windows, AffineExpr size,
-                               int64_t i, int64_t rank) {
-  AffineExpr span =
-      size + windows.pads[i] + windows.pads[i + rank] - windows.reach(i);
+                               AffineExpr taps, int64_t i, int64_t rank) {
+  AffineExpr span = size + windows.pads[i] + windows.pads[i + rank] - 1 -
+                    (taps - 1) * windows.dilations[i];
   return simplify(span.floorDiv(windows.strides[i]) + 1);
 }
 
-/// For a block shape that is data: the only one that gives the columns' shape,
-/// given the sizes of the declared result.
-static std::optional<SmallVector<int64_t>>
-solveBlock(NodeContext &ctx, const Windows &windows, ArrayRef<AffineExpr> image,
-           ArrayRef<AffineExpr> columns) {
-  std::optional<Dims> declared = ctx.declaredDims(0);
-  int64_t rank = image.size();
-  std::optional<int64_t> count = getConstant(columns[2]), taps;
-  if (declared && declared->size() >= 2 && (*declared)[1])
-    taps = getConstant(exactDiv(columns[1], (*declared)[1]));
-  if (!taps || !count || *taps < 1 || *taps > 4096)
+/// The sizes of the block (input 2), which are positive.
+static std::optional<Dims> readBlock(NodeContext &ctx, int64_t rank) {
+  // Data settles by no dim of the result.
+  Value shape = ctx.input(2);
+  if (rankOf(shape) == 1)
+    shape = withLength(ctx, shape, rank);
+  std::optional<Dims> block = ctx.sizes(shape);
+  if (!block || int64_t(block->size()) != rank) {
+    if (shape)
+      (void)ctx.error("block_shape (input 2) is not a list of " + Twine(rank) +
+                      " integers");
     return std::nullopt;
-  SmallVector<SmallVector<int64_t>> fits;
-  Windows candidate = windows;
-  std::function<void(int64_t, int64_t, int64_t)> visit =
-      [&](int64_t i, int64_t left, int64_t found) {
-        if (i == rank) {
-          if (left == 1 && found == *count)
-            fits.push_back(candidate.kernel);
-          return;
-        }
-        for (int64_t size = 1; size <= left; ++size) {
-          if (left % size)
-            continue;
-          candidate.kernel[i] = size;
-          std::optional<int64_t> here =
-              getConstant(countWindows(candidate, image[i], i, rank));
-          if (here && *here > 0)
-            visit(i + 1, left / size, found * *here);
-        }
-      };
-  visit(0, *taps, 1);
-  return fits.size() == 1 ? std::optional(fits.front()) : std::nullopt;
+  }
+  for (AffineExpr size : *block)
+    if (failed(requireWithin(ctx, size, 1, INT32_MAX,
+                             "a size of block_shape is not positive")))
+      return std::nullopt;
+  return block;
+}
+
+/// A list of sizes whose length only the declared result may tell.
+static std::optional<int64_t> spatialRank(NodeContext &ctx, Value list) {
+  if (rankOf(list) == 1)
+    if (std::optional<int64_t> length = getConstant(getDim(list.getType(), 0)))
+      return length;
+  std::optional<int64_t> rank = declaredRank(ctx);
+  return rank ? std::optional<int64_t>(*rank - 2) : std::nullopt;
 }
 
 LogicalResult importCol2Im(NodeContext &ctx) {
@@ -235,48 +223,40 @@ LogicalResult importCol2Im(NodeContext &ctx) {
   Value x = ctx.input(0);
   if (rankOf(x) != 3)
     return ctx.error("needs columns of rank 3");
-  std::optional<Dims> image = sizesOrDeclared(ctx, 1, /*skip=*/2);
+  std::optional<int64_t> rank = spatialRank(ctx, ctx.input(1));
+  if (!rank)
+    rank = spatialRank(ctx, ctx.input(2));
+  if (!rank)
+    return ctx.unsupported("the rank of the result is computed from data",
+                           "declare the result's rank in value_info, or fix "
+                           "input sizes with --dim");
+  SmallVector<int64_t> axes;
+  for (int64_t i = 0; i < *rank; ++i)
+    axes.push_back(i + 2);
+  std::optional<Dims> image = readSizes(ctx, 1, "image_shape", axes);
   if (!image)
     return failure();
-  int64_t rank = image->size();
+  std::optional<Dims> block = readBlock(ctx, *rank);
+  if (!block)
+    return failure();
   Dims columns = e.dims(x);
   // readWindows takes an image of any batch and channels.
   Dims whole{columns[0], columns[1]};
   whole.append(*image);
-  std::optional<SmallVector<int64_t>> block = ctx.constants(ctx.input(2));
-  Dims kernel;
-  for (int64_t i = 0; i < rank; ++i)
-    kernel.push_back(
-        e.constant(block && i < int64_t(block->size()) ? (*block)[i] : 1));
-  std::optional<Windows> windows = readWindows(ctx, whole, kernel);
+  std::optional<Windows> windows = readWindows(ctx, whole, *block);
   if (!windows)
     return failure();
-  if (!block)
-    block = solveBlock(ctx, *windows, *image, columns);
-  if (!block)
-    return ctx.unsupported("block_shape (input 2) is not a constant",
-                           "make it an initializer");
-  int64_t taps = 1;
-  for (int64_t size : *block) {
-    if (size < 1 || size > INT32_MAX || taps > INT32_MAX)
-      return ctx.error("block_shape (input 2) holds " + Twine(size));
-    taps *= size;
-  }
-  windows->kernel = *block;
-  if (int64_t(block->size()) != rank)
-    return ctx.error("block_shape has " + Twine(block->size()) +
-                     " elements for " + Twine(rank) + " spatial dims");
-  Dims split{columns[0], exactDiv(columns[1], e.constant(taps))};
+  AffineExpr taps = product(ctx.context(), *block);
+  Dims split{columns[0], settleSize(ctx, 0, 1, exactDiv(columns[1], taps))};
   Dims result = split;
-  for (int64_t size : *block)
-    split.push_back(e.constant(size));
-  for (int64_t i = 0; i < rank; ++i)
-    split.push_back(countWindows(*windows, (*image)[i], i, rank));
+  split.append(*block);
+  for (int64_t i = 0; i < *rank; ++i)
+    split.push_back(countWindows(*windows, (*image)[i], (*block)[i], i, *rank));
   result.append(*image);
   if (failed(ctx.requireEqual(simplify(split[1] * taps), columns[1],
                               "the columns are no multiple of the block")) ||
       failed(ctx.requireEqual(
-          product(ctx.context(), ArrayRef(split).take_back(rank)), columns[2],
+          product(ctx.context(), ArrayRef(split).take_back(*rank)), columns[2],
           "the columns are not as many as windows in the image")))
     return failure();
   Value parts = e.reshape(x, split);
@@ -285,7 +265,7 @@ LogicalResult importCol2Im(NodeContext &ctx) {
   return ctx.setOutput(
       0, ctx.createTyped<Col2ImOp>(makeTensorType(elementTypeOf(x), result),
                                    parts, windows->strides, windows->dilations,
-                                   ArrayRef(windows->pads).take_front(rank)));
+                                   ArrayRef(windows->pads).take_front(*rank)));
 }
 
 /// Met in files of early converters; never part of a released opset.

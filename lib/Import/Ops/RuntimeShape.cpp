@@ -122,6 +122,29 @@ AffineExpr clampBound(NodeContext &ctx, AffineExpr bound, AffineExpr size,
   return ctx.maxSize(ctx.minSize(bound, high), lowest);
 }
 
+Value withSize(NodeContext &ctx, Value x, int64_t axis, int64_t size,
+               const Twine &what) {
+  if (!x)
+    return {};
+  AffineExpr fixed = constDim(ctx.context(), size);
+  if (failed(ctx.requireEqual(getDim(x.getType(), axis), fixed, what)))
+    return {};
+  return sliceAxis(ctx, x, axis, constDim(ctx.context(), 0), fixed);
+}
+
+LogicalResult requireWithin(NodeContext &ctx, AffineExpr size, int64_t min,
+                            int64_t max, const Twine &what) {
+  if (std::optional<int64_t> constant = getConstant(size))
+    return *constant < min || *constant > max
+               ? ctx.error(what + ": " + Twine(*constant))
+               : success();
+  AffineExpr low = constDim(ctx.context(), min);
+  AffineExpr high = constDim(ctx.context(), max);
+  return success(
+      succeeded(ctx.requireEqual(ctx.maxSize(size, low), size, what)) &&
+      succeeded(ctx.requireEqual(ctx.minSize(size, high), size, what)));
+}
+
 Value withLength(NodeContext &ctx, Value vector,
                  std::optional<int64_t> length) {
   if (!vector || rankOf(vector) != 1) {
@@ -136,11 +159,8 @@ Value withLength(NodeContext &ctx, Value vector,
                           "input sizes with --dim");
     return {};
   }
-  AffineExpr size = constDim(ctx.context(), *length);
-  if (failed(ctx.requireEqual(getDim(vector.getType(), 0), size,
-                              "the rank of the result is not as declared")))
-    return {};
-  return sliceAxis(ctx, vector, 0, constDim(ctx.context(), 0), size);
+  return withSize(ctx, vector, 0, *length,
+                  "the rank of the result is not as declared");
 }
 
 std::optional<int64_t> declaredRank(NodeContext &ctx) {

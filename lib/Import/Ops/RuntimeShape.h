@@ -23,6 +23,16 @@ eff::Dims defineSizes(Emitter &e, mlir::Value vector, int64_t min = 0);
 mlir::Value pickFlagged(Emitter &e, mlir::Value list, mlir::Value flags,
                         int64_t count);
 
+/// x with the constant `size` of one dim, which is checked where it is not
+/// known. Null, with a diagnostic, where it is another one.
+mlir::Value withSize(NodeContext &ctx, mlir::Value x, int64_t axis,
+                     int64_t size, const llvm::Twine &what);
+
+/// The size is checked to lie between two constants.
+mlir::LogicalResult requireWithin(NodeContext &ctx, mlir::AffineExpr size,
+                                  int64_t min, int64_t max,
+                                  const llvm::Twine &what);
+
 /// The vector with a static length: `length` where it is not known, which is
 /// checked. Null, with a diagnostic, without either.
 mlir::Value withLength(NodeContext &ctx, mlir::Value vector,

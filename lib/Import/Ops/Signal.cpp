@@ -188,29 +188,86 @@ static Value emitTransform(Emitter &e, const Transform &t, int64_t axis) {
       Value(), uint64_t(axis), t.inverse, t.onesided, uint64_t(0));
 }
 
-/// An axis that is data: every axis that gives the declared result is
-/// transformed, and the right one picked; others are a run-time error.
+/// A signal whose last dim holds the real part, or real and imaginary part.
+/// Where only the run knows which, `needed` parts are checked for; without
+/// such a need the imaginary part is filled with zeros.
+static Value settleParts(Emitter &e, Value x, std::optional<int64_t> needed) {
+  int64_t rank = rankOf(x);
+  AffineExpr parts = e.dim(x, rank - 1);
+  StringRef what = "the last dim is not 1 (real) or 2 (complex)";
+  if (getConstant(parts))
+    return x;
+  if (needed)
+    return withSize(e.ctx, x, rank - 1, *needed, what);
+  if (failed(requireWithin(e.ctx, parts, 1, 2, what)))
+    return {};
+  Dims low(rank, e.constant(0)), high = low;
+  high.back() = simplify(e.constant(2) - parts);
+  return e.pad(x, low, high);
+}
+
+/// Whether constant sizes of the result say that it is another axis.
+static bool mayTransform(Emitter &e, const Transform &t, int64_t axis) {
+  std::optional<Dims> declared = e.ctx.declaredDims(0);
+  if (!declared || int64_t(declared->size()) != rankOf(t.x))
+    return true;
+  for (auto [size, known] : llvm::zip(transformDims(e, t, axis), *declared))
+    if (known && getConstant(known) && getConstant(size) &&
+        getConstant(known) != getConstant(size))
+      return false;
+  return true;
+}
+
+/// The place of an axis that is data in the list of those that can be it.
+static Value emitPlace(Emitter &e, Value axis, ArrayRef<int64_t> axes,
+                       int64_t rank) {
+  NodeContext &ctx = e.ctx;
+  int64_t count = axes.size();
+  SmallVector<int64_t> places(2 * rank, count);
+  for (auto [place, candidate] : llvm::enumerate(axes))
+    places[candidate] = places[candidate + rank] = place;
+  axis =
+      e.convert(e.reshape(axis, {e.constant(1)}), ctx.builder().getI64Type());
+  Value place = e.gather(ctx.constantI64(places), e.add(axis, double(rank)), 0);
+  if (!place ||
+      failed(requireWithin(ctx, ctx.defineSize(place, 0, 0, count), 0,
+                           count - 1, "the axis cannot be transformed")))
+    return {};
+  return e.reshape(place, {});
+}
+
+/// An axis that is data: a branch for each axis that can give the result.
 static LogicalResult importRuntimeAxis(Emitter &e, const Transform &t) {
   NodeContext &ctx = e.ctx;
-  std::optional<Dims> declared = ctx.declaredDims(0);
-  int64_t rank = rankOf(t.x);
+  SmallVector<int64_t> axes;
+  for (int64_t axis = 0; axis + 1 < rankOf(t.x); ++axis)
+    if (mayTransform(e, t, axis))
+      axes.push_back(axis);
+  if (axes.empty())
+    return ctx.error("no axis gives the declared result");
+  Value place = emitPlace(e, ctx.input(2), axes, rankOf(t.x));
+  if (!place)
+    return failure();
+  std::function<LogicalResult(size_t, SmallVectorImpl<Value> &)> emit =
+      [&](size_t i, SmallVectorImpl<Value> &results) {
+        if (i + 1 < axes.size())
+          return ctx.createIf(
+              e.compare(CompareKind::Eq, place, double(i)),
+              [&](SmallVectorImpl<Value> &values) {
+                values.push_back(emitTransform(e, t, axes[i]));
+                return success(values.back() != Value());
+              },
+              [&](SmallVectorImpl<Value> &values) {
+                return emit(i + 1, values);
+              },
+              results);
+        results.push_back(emitTransform(e, t, axes[i]));
+        return success(results.back() != Value());
+      };
   SmallVector<Value> results;
-  // For axis + rank: the place among the results, or one beyond.
-  SmallVector<int64_t> places(2 * rank, rank);
-  if (declared && !llvm::is_contained(*declared, AffineExpr()))
-    for (int64_t axis = 0; axis + 1 < rank; ++axis) {
-      if (transformDims(e, t, axis) != *declared)
-        continue;
-      places[axis] = places[axis + rank] = results.size();
-      results.push_back(e.unsqueeze(emitTransform(e, t, axis), {0}));
-    }
-  if (results.empty())
-    return ctx.unsupported("the axis (input 2) is computed from data",
-                           "make it an initializer");
-  Value axis =
-      e.convert(e.reshape(ctx.input(2), {}), ctx.builder().getI64Type());
-  Value place = e.gather(ctx.constantI64(places), e.add(axis, double(rank)), 0);
-  return ctx.setOutput(0, e.gather(e.concat(results, 0), place, 0));
+  if (failed(emit(0, results)))
+    return failure();
+  return ctx.setOutput(0, results.front());
 }
 
 LogicalResult importDFT(NodeContext &ctx) {
@@ -221,6 +278,12 @@ LogicalResult importDFT(NodeContext &ctx) {
   Transform t{ctx.input(0), ctx.attrBool("inverse", false),
               ctx.attrBool("onesided", false), AffineExpr()};
   int64_t rank = rankOf(t.x);
+  if (rank >= 2)
+    t.x = settleParts(e, t.x,
+                      t.onesided ? std::optional<int64_t>(t.inverse ? 2 : 1)
+                                 : std::nullopt);
+  if (!t.x)
+    return failure();
   std::optional<int64_t> parts =
       rank < 2 ? std::nullopt : getConstant(e.dim(t.x, rank - 1));
   if (!isFloat(t.x) || (parts != 1 && parts != 2))
@@ -253,6 +316,10 @@ LogicalResult importDFT(NodeContext &ctx) {
       return ctx.unsupported("dft_length (input 1) is computed from data",
                              "make it an initializer");
   }
+  if (t.length && ctx.isLate(t.length) &&
+      failed(ctx.requireEqual(ctx.maxSize(t.length, e.constant(1)), t.length,
+                              "dft_length is not positive")))
+    return failure();
   // Far beyond any memory; finding factors of such a number would take long.
   if (t.length && getConstant(t.length).value_or(0) > int64_t(1) << 32)
     return ctx.error("dft_length is " + toString(t.length));
@@ -267,13 +334,37 @@ LogicalResult importDFT(NodeContext &ctx) {
 namespace {
 /// Length of a frame and distance of frames.
 struct Frames {
-  AffineExpr length;
-  int64_t step = 0;
+  AffineExpr length, step;
 };
 } // namespace
 
-/// Length and step as far as operands tell; what is data must be the only value
-/// that gives the declared result.
+/// For a length or step that is data: the only one that gives the declared
+/// result of a signal of constant length.
+static std::optional<Frames> solveFrames(Emitter &e, AffineExpr size,
+                                         const Frames &known, bool onesided) {
+  std::optional<Dims> declared = e.ctx.declaredDims(0);
+  std::optional<int64_t> signal = getConstant(size), count, bins, step;
+  if (declared && declared->size() == 4 && (*declared)[1] && (*declared)[2]) {
+    count = getConstant((*declared)[1]);
+    bins = getConstant((*declared)[2]);
+  }
+  if (known.step)
+    step = getConstant(known.step);
+  SmallVector<Frames> fits;
+  for (int64_t odd = 0; signal && count && bins && odd < 2; ++odd) {
+    int64_t length = onesided ? 2 * (*bins - 1) + odd : *bins;
+    if ((!onesided && odd) || length < 1 || length > *signal ||
+        (known.length && getConstant(known.length) != length))
+      continue;
+    for (int64_t i = 1; i <= std::min<int64_t>(*signal, 1 << 20); ++i)
+      if ((!known.step || step == i) && (*signal - length) / i + 1 == *count)
+        fits.push_back({e.constant(length), e.constant(i)});
+  }
+  return fits.size() == 1 ? std::optional(fits.front()) : std::nullopt;
+}
+
+/// Length and step of frames, of operands 1 to 3 or, where these are data, of
+/// the declared result or the run.
 static std::optional<Frames> readFrames(Emitter &e, Value x, bool onesided) {
   NodeContext &ctx = e.ctx;
   Frames frames;
@@ -296,37 +387,48 @@ static std::optional<Frames> readFrames(Emitter &e, Value x, bool onesided) {
       return std::nullopt;
     frames.length = *given;
   }
-  std::optional<AffineExpr> step = known(1);
-  frames.step = step ? getConstant(*step).value_or(0) : 0;
-  if (step && frames.step < 1) {
-    (void)ctx.error("frame_step is " + toString(*step));
-    return std::nullopt;
-  }
-  if (frames.length && frames.step)
-    return frames;
-  std::optional<Dims> declared = ctx.declaredDims(0);
-  std::optional<int64_t> signal = getConstant(e.dim(x, 1)), count, bins;
-  if (declared && declared->size() == 4 && (*declared)[1] && (*declared)[2]) {
-    count = getConstant((*declared)[1]);
-    bins = getConstant((*declared)[2]);
-  }
-  SmallVector<Frames> fits;
-  for (int64_t odd = 0; signal && count && bins && odd < 2; ++odd) {
-    int64_t length = onesided ? 2 * (*bins - 1) + odd : *bins;
-    if ((!onesided && odd) || length < 1 || length > *signal ||
-        (frames.length && getConstant(frames.length) != length))
-      continue;
-    for (int64_t step = 1; step <= std::min<int64_t>(*signal, 1 << 20); ++step)
-      if ((!frames.step || frames.step == step) &&
-          (*signal - length) / step + 1 == *count)
-        fits.push_back({e.constant(length), step});
-  }
-  if (fits.size() == 1)
-    return fits.front();
-  (void)ctx.unsupported("frame_step or frame_length is computed from data and "
-                        "the declared result does not tell it",
-                        "make them initializers");
-  return std::nullopt;
+  if (std::optional<AffineExpr> step = known(1))
+    frames.step = *step;
+  if (!frames.length || !frames.step)
+    if (auto solved = solveFrames(e, e.dim(x, 1), frames, onesided))
+      return solved;
+  for (auto [index, size] : {std::pair(1, &frames.step), {3, &frames.length}})
+    if (!*size) {
+      std::optional<AffineExpr> late = ctx.scalarSize(ctx.input(index));
+      if (!late) {
+        (void)ctx.error("frame_step or frame_length is not a number");
+        return std::nullopt;
+      }
+      *size = *late;
+    }
+  for (AffineExpr size : {frames.length, frames.step})
+    if (ctx.bounds(size).second < 1) {
+      (void)ctx.error("frame_step or frame_length is " + toString(size));
+      return std::nullopt;
+    } else if (failed(ctx.requireEqual(ctx.maxSize(size, e.constant(1)), size,
+                                       "frame_step or frame_length is not "
+                                       "positive"))) {
+      return std::nullopt;
+    }
+  return frames;
+}
+
+/// Overlapping frames [batch, count, length, parts] whose distance only the
+/// run knows, times the window.
+static Value emitFrames(Emitter &e, Value x, const Frames &frames,
+                        AffineExpr count) {
+  Type i64 = e.ctx.builder().getI64Type();
+  Value start =
+      iota(e.ctx, {count, e.constant(1)}, i64, 0, e.constant(0), frames.step);
+  Value at = e.add(
+      start, e.iota(i64, {e.constant(1), frames.length}, 1, e.constant(0)));
+  Value parts = e.gather(x, at, 1);
+  Value window = e.ctx.input(2);
+  if (!window)
+    return parts;
+  window = e.reshape(e.convert(window, elementTypeOf(x)),
+                     {frames.length, e.constant(1)});
+  return e.mul(parts, window);
 }
 
 LogicalResult importSTFT(NodeContext &ctx) {
@@ -338,6 +440,10 @@ LogicalResult importSTFT(NodeContext &ctx) {
   // A signal may come without the dim of its parts.
   if (rankOf(x) == 2)
     x = e.unsqueeze(x, {2});
+  if (rankOf(x) == 3)
+    x = settleParts(e, x, onesided ? std::optional<int64_t>(1) : std::nullopt);
+  if (!x)
+    return failure();
   std::optional<int64_t> parts =
       rankOf(x) == 3 ? getConstant(e.dim(x, 2)) : std::nullopt;
   if (!isFloat(x) || (parts != 1 && parts != 2))
@@ -351,7 +457,7 @@ LogicalResult importSTFT(NodeContext &ctx) {
     return failure();
   AffineExpr length = frames->length;
   AffineExpr surplus = simplify(e.dim(x, 1) - length);
-  if (ctx.bounds(length).second < 1 || ctx.bounds(surplus).second < 0)
+  if (ctx.bounds(surplus).second < 0)
     return ctx.error("frames of " + toString(length) +
                      " elements do not fit a signal of " +
                      toString(e.dim(x, 1)));
@@ -359,16 +465,21 @@ LogicalResult importSTFT(NodeContext &ctx) {
   AffineExpr count =
       simplify((ctx.maxSize(simplify(surplus + frames->step), e.constant(0)))
                    .floorDiv(frames->step));
-  Dims dims{e.dim(x, 0), count,
-            onesided ? simplify(length.floorDiv(2) + 1) : length,
-            e.constant(2)};
+  AffineExpr bins = onesided ? simplify(length.floorDiv(2) + 1) : length;
+  Type type = makeTensorType(elementTypeOf(x),
+                             {e.dim(x, 0), count, bins, e.constant(2)});
   Value table = emitTwiddles(e, length);
-  if (!table)
+  std::optional<int64_t> step = getConstant(frames->step);
+  if (!step) {
+    x = emitFrames(e, x, *frames, count);
+    window = {};
+  }
+  if (!table || !x)
     return failure();
-  return ctx.setOutput(
-      0, ctx.createTyped<DftOp>(makeTensorType(elementTypeOf(x), dims), x,
-                                table, window, uint64_t(1), /*inverse=*/false,
-                                onesided, uint64_t(frames->step)));
+  return ctx.setOutput(0, ctx.createTyped<DftOp>(type, x, table, window,
+                                                 uint64_t(step ? 1 : 2),
+                                                 /*inverse=*/false, onesided,
+                                                 uint64_t(step.value_or(0))));
 }
 
 LogicalResult importDet(NodeContext &ctx) {
