@@ -86,8 +86,8 @@ struct Axis {
     case CoordinateMode::AlignCorners: {
       Value many = e.compare(arith::CmpIPredicate::sgt, outSize, e.index(1));
       // In this order the last element, and all that meet one, meet it exactly.
-      Value moved = div(mul(x, sub(toFloat(inSize), one)),
-                        sub(toFloat(outSize), one));
+      Value moved =
+          div(mul(x, sub(toFloat(inSize), one)), sub(toFloat(outSize), one));
       return arith::SelectOp::create(b, loc, many, moved, zero);
     }
     case CoordinateMode::TfCropAndResize: {

@@ -162,22 +162,39 @@ LogicalResult importTile(NodeContext &ctx) {
 // Channels and space
 // --------------------------------------------------------------
 
+namespace {
+/// Of DepthToSpace and SpaceToDepth.
+struct BlockAttrs {
+  int64_t size;
+  /// DCR: the block is the outer part of the channels.
+  bool blockFirst;
+};
+} // namespace
+
+static std::optional<BlockAttrs> readBlock(NodeContext &ctx) {
+  int64_t size = ctx.attrInt("blocksize", 0);
+  std::string mode = ctx.attrString("mode", "DCR");
+  if (rankOf(ctx.input(0)) == 4 && size > 0 && (mode == "DCR" || mode == "CRD"))
+    return BlockAttrs{size, mode == "DCR"};
+  (void)ctx.error("needs an operand of rank 4, a blocksize above 0 and mode "
+                  "DCR or CRD");
+  return std::nullopt;
+}
+
 LogicalResult importDepthToSpace(NodeContext &ctx) {
   if (failed(ctx.requireInputs(1)))
     return failure();
   Value x = ctx.input(0);
-  int64_t block = ctx.attrInt("blocksize", 0);
-  std::string mode = ctx.attrString("mode", "DCR");
-  if (rankOf(x) != 4 || block <= 0 || (mode != "DCR" && mode != "CRD"))
-    return ctx.error("needs an operand of rank 4, a blocksize above 0 and mode "
-                     "DCR or CRD");
+  std::optional<BlockAttrs> attrs = readBlock(ctx);
+  if (!attrs)
+    return failure();
   eff::Dims d = eff::getDims(x.getType());
-  AffineExpr b = eff::constDim(ctx.context(), block);
+  AffineExpr b = eff::constDim(ctx.context(), attrs->size);
   AffineExpr depth = eff::exactDiv(d[1], b * b);
   if (failed(ctx.requireEqual(eff::simplify(depth * b * b), d[1],
                               "channels are no multiple of blocksize^2")))
     return failure();
-  bool dcr = mode == "DCR";
+  bool dcr = attrs->blockFirst;
   Value split = dcr ? reshapeTo(ctx, x, {d[0], b, b, depth, d[2], d[3]})
                     : reshapeTo(ctx, x, {d[0], depth, b, b, d[2], d[3]});
   Value moved = dcr ? transpose(ctx, split, {0, 3, 4, 1, 5, 2})
@@ -190,13 +207,11 @@ LogicalResult importSpaceToDepth(NodeContext &ctx) {
   if (failed(ctx.requireInputs(1)))
     return failure();
   Value x = ctx.input(0);
-  int64_t block = ctx.attrInt("blocksize", 0);
-  std::string mode = ctx.attrString("mode", "DCR");
-  if (rankOf(x) != 4 || block <= 0 || (mode != "DCR" && mode != "CRD"))
-    return ctx.error("needs an operand of rank 4, a blocksize above 0 and mode "
-                     "DCR or CRD");
+  std::optional<BlockAttrs> attrs = readBlock(ctx);
+  if (!attrs)
+    return failure();
   eff::Dims d = eff::getDims(x.getType());
-  AffineExpr b = eff::constDim(ctx.context(), block);
+  AffineExpr b = eff::constDim(ctx.context(), attrs->size);
   AffineExpr height = eff::exactDiv(d[2], b), width = eff::exactDiv(d[3], b);
   if (failed(ctx.requireEqual(eff::simplify(height * b), d[2],
                               "height is no multiple of blocksize")) ||
@@ -204,8 +219,8 @@ LogicalResult importSpaceToDepth(NodeContext &ctx) {
                               "width is no multiple of blocksize")))
     return failure();
   Value split = reshapeTo(ctx, x, {d[0], d[1], height, b, width, b});
-  Value moved = mode == "DCR" ? transpose(ctx, split, {0, 3, 5, 1, 2, 4})
-                              : transpose(ctx, split, {0, 1, 3, 5, 2, 4});
+  Value moved = attrs->blockFirst ? transpose(ctx, split, {0, 3, 5, 1, 2, 4})
+                                  : transpose(ctx, split, {0, 1, 3, 5, 2, 4});
   return ctx.setOutput(
       0, reshapeTo(ctx, moved, {d[0], d[1] * b * b, height, width}));
 }

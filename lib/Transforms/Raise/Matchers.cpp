@@ -1,5 +1,6 @@
 // Looking through what does not matter; see Matchers.h.
 #include "Matchers.h"
+#include "effc/Analysis/Arithmetic.h"
 #include "effc/Analysis/Constants.h"
 
 #include <cmath>
@@ -84,36 +85,6 @@ BinaryOp Match::findBinary(Value value, BinaryKind kind) {
 // Scalars
 //===----------------------------------------------------------------------===//
 
-static std::optional<double> evaluate(UnaryKind kind, double x) {
-  switch (kind) {
-  case UnaryKind::Neg:
-    return -x;
-  case UnaryKind::Sqrt:
-    return std::sqrt(x);
-  case UnaryKind::Reciprocal:
-    return 1.0 / x;
-  default:
-    return std::nullopt;
-  }
-}
-
-static std::optional<double> evaluate(BinaryKind kind, double a, double b) {
-  switch (kind) {
-  case BinaryKind::Add:
-    return a + b;
-  case BinaryKind::Sub:
-    return a - b;
-  case BinaryKind::Mul:
-    return a * b;
-  case BinaryKind::Div:
-    return a / b;
-  case BinaryKind::Pow:
-    return std::pow(a, b);
-  default:
-    return std::nullopt;
-  }
-}
-
 static std::optional<double> getScalar(Value value, unsigned depth) {
   Operation *op = value.getDefiningOp();
   if (!op || depth == 0)
@@ -136,12 +107,12 @@ static std::optional<double> getScalar(Value value, unsigned depth) {
     return std::nullopt;
   if (auto unary = dyn_cast<UnaryOp>(op)) {
     std::optional<double> x = getScalar(unary.getX(), depth - 1);
-    return x ? evaluate(unary.getKind(), *x) : std::nullopt;
+    return x ? applyFloat(unary.getKind(), *x) : std::nullopt;
   }
   if (auto binary = dyn_cast<BinaryOp>(op)) {
     std::optional<double> a = getScalar(binary.getA(), depth - 1);
     std::optional<double> b = a ? getScalar(binary.getB(), depth - 1) : a;
-    return b ? evaluate(binary.getKind(), *a, *b) : std::nullopt;
+    return b ? applyFloat(binary.getKind(), *a, *b) : std::nullopt;
   }
   return std::nullopt;
 }
