@@ -5,6 +5,8 @@
 #include "Emitter.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 
+#include <array>
+
 using namespace mlir;
 
 namespace effc {
@@ -40,11 +42,13 @@ public:
 
 private:
   LogicalResult readOperands();
+  LogicalResult readWidth();
   LogicalResult readLengths();
+  /// Input `index` with just these sizes, which is checked; null without it.
+  LogicalResult readInput(unsigned index, ArrayRef<AffineExpr> dims);
   LogicalResult readActivations(ArrayRef<StringRef> defaults);
   Direction makeDirection(int64_t index);
-  /// The sizes of `value` without its first dim, of which entry `index` is
-  /// taken.
+  /// Entry `index` of the first dim of `value`, which vanishes.
   Value entry(Value value, int64_t index);
   Value gate(Value x, int64_t index);
   Value apply(const Activation &activation, Value x);
@@ -64,9 +68,11 @@ private:
 
   NodeContext &ctx;
   Emitter e;
-  int64_t gates, hiddenSize = 0, numDirections = 1;
-  AffineExpr length, batch;
+  int64_t gates, numDirections = 1;
+  AffineExpr length, batch, width;
   Value x;
+  /// The inputs of that number from 1 on, in the layout 0.
+  std::array<Value, 8> operands;
   /// Lengths of the sequences, [N, 1]; null when all are the whole one.
   Value lengths;
   std::string direction;
@@ -114,9 +120,7 @@ Value Recurrence::entry(Value value, int64_t index) {
 Value Recurrence::gate(Value x, int64_t index) {
   if (!x)
     return {};
-  return sliceAxis(ctx, x, rankOf(x) - 1,
-                   eff::constDim(ctx.context(), index * hiddenSize),
-                   eff::constDim(ctx.context(), hiddenSize));
+  return sliceAxis(ctx, x, rankOf(x) - 1, width * index, width);
 }
 
 Value Recurrence::apply(const Activation &activation, Value x) {
@@ -203,58 +207,78 @@ LogicalResult Recurrence::readOperands() {
     return ctx.error("X, W and R must have rank 3");
   if (batchFirst)
     x = transpose(ctx, x, {1, 0, 2});
-  if (!x)
+  if (!x || failed(readWidth()))
     return failure();
-  length = eff::getDim(x.getType(), 0);
-  std::optional<int64_t> width =
-      eff::getConstant(eff::getDim(ctx.input(2).getType(), 2));
-  batch = eff::getDim(x.getType(), 1);
-  if (!width || tensorType(ctx.input(1)).getDimSize(0) != numDirections ||
-      tensorType(ctx.input(1)).getDimSize(1) != gates * *width)
-    return ctx.error("the shapes of W and R do not fit");
-  hiddenSize = ctx.attrInt("hidden_size", *width);
-  if (hiddenSize != *width)
-    return ctx.error("hidden_size is " + Twine(hiddenSize) + ", R says " +
-                     Twine(*width));
-  return readLengths();
+  length = e.dim(x, 0);
+  batch = e.dim(x, 1);
+  AffineExpr directions = e.constant(numDirections), rows = width * gates;
+  eff::Dims states = {directions, batch, width};
+  return success(
+      succeeded(readInput(1, {directions, rows, e.dim(ctx.input(1), 2)})) &&
+      succeeded(readInput(2, {directions, rows, width})) &&
+      succeeded(readInput(3, {directions, rows * 2})) &&
+      succeeded(readInput(5, states)) && succeeded(readInput(6, states)) &&
+      succeeded(readInput(7, {directions, width * 3})) &&
+      succeeded(readLengths()));
+}
+
+/// The size of the state, of what tells it the first that is a constant.
+LogicalResult Recurrence::readWidth() {
+  std::optional<int64_t> given = ctx.attrInt("hidden_size");
+  if (given && (*given < 1 || *given > std::numeric_limits<int32_t>::max()))
+    return ctx.error("hidden_size " + Twine(*given) + " is out of range");
+  width = e.dim(ctx.input(2), 2);
+  AffineExpr rows = e.dim(ctx.input(1), 1);
+  if (given)
+    width = e.constant(*given);
+  else if (!eff::getConstant(width) && eff::getConstant(rows))
+    width = eff::exactDiv(rows, e.constant(gates));
+  return success();
+}
+
+LogicalResult Recurrence::readInput(unsigned index, ArrayRef<AffineExpr> dims) {
+  static constexpr StringRef names[] = {
+      "X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P"};
+  Value value = ctx.input(index);
+  if (!value)
+    return success();
+  if (rankOf(value) != int64_t(dims.size()))
+    return ctx.error(names[index] + " must have rank " + Twine(dims.size()));
+  if (batchFirst && (index == 5 || index == 6))
+    value = transpose(ctx, value, {1, 0, 2});
+  for (size_t i = 0; i < dims.size(); ++i)
+    if (!value || failed(ctx.requireEqual(e.dim(value, i), dims[i],
+                                          "dim " + Twine(i) + " of " +
+                                              names[index] + " does not fit")))
+      return failure();
+  operands[index] = e.reshape(value, dims);
+  return success(bool(operands[index]));
 }
 
 LogicalResult Recurrence::readLengths() {
-  Value given = ctx.input(4);
-  if (!given)
-    return success();
-  if (rankOf(given) != 1)
-    return ctx.error("sequence_lens must have rank 1");
-  auto values = ctx.constants(given);
+  if (failed(readInput(4, {batch})) || !ctx.hasInput(4))
+    return success(!ctx.hasFailed());
+  auto values = ctx.constants(ctx.input(4));
   if (values && llvm::all_of(*values, [&](int64_t v) {
         return eff::getConstant(length) == v;
       }))
     return success();
-  lengths = e.reshape(given, {batch, e.constant(1)});
+  lengths = e.reshape(operands[4], {batch, e.constant(1)});
   return success(bool(lengths));
 }
 
 Direction Recurrence::makeDirection(int64_t index) {
   Direction d;
-  d.weights = entry(ctx.input(1), index);
-  d.recurrence = entry(ctx.input(2), index);
-  if (Value bias = entry(ctx.input(3), index)) {
-    AffineExpr count = eff::constDim(ctx.context(), gates * hiddenSize);
-    d.inputBias =
-        sliceAxis(ctx, bias, 0, eff::constDim(ctx.context(), 0), count);
+  d.weights = entry(operands[1], index);
+  d.recurrence = entry(operands[2], index);
+  if (Value bias = entry(operands[3], index)) {
+    AffineExpr count = width * gates;
+    d.inputBias = sliceAxis(ctx, bias, 0, e.constant(0), count);
     d.stateBias = sliceAxis(ctx, bias, 0, count, count);
   }
-  auto state = [&](unsigned input) {
-    Value value = ctx.input(input);
-    if (value && batchFirst)
-      value = transpose(ctx, value, {1, 0, 2});
-    return entry(value, index);
-  };
-  d.hidden = state(5);
-  if (gates == 4) {
-    d.cell = state(6);
-    d.peephole = entry(ctx.input(7), index);
-  }
+  d.hidden = entry(operands[5], index);
+  d.cell = entry(operands[6], index);
+  d.peephole = entry(operands[7], index);
   d.reverse = direction == "reverse" || index == 1;
   size_t count = activations.size() / numDirections;
   d.activations.assign(activations.begin() + index * count,
@@ -284,9 +308,7 @@ void Recurrence::stepLSTM(Direction &d, Value x) {
 /// Gates are z, r, h.
 void Recurrence::stepGRU(Direction &d, Value x) {
   auto rows = [&](Value matrix, int64_t first, int64_t count) {
-    return sliceAxis(ctx, matrix, 0,
-                     eff::constDim(ctx.context(), first * hiddenSize),
-                     eff::constDim(ctx.context(), count * hiddenSize));
+    return sliceAxis(ctx, matrix, 0, width * first, width * count);
   };
   Value fromState, update, reset, candidate;
   if (linearBeforeReset) {
@@ -335,8 +357,8 @@ Value Recurrence::runUnrolled(Direction &d) {
   for (int64_t i = 0; i < steps && !ctx.hasFailed(); ++i) {
     int64_t t = d.reverse ? steps - 1 - i : i;
     step(d, entry(projected, t));
-    results[t] = e.reshape(d.hidden, {e.constant(1), e.constant(1), batch,
-                                      e.constant(hiddenSize)});
+    results[t] =
+        e.reshape(d.hidden, {e.constant(1), e.constant(1), batch, width});
   }
   return ctx.hasFailed() ? Value() : concat(ctx, results, 0);
 }
@@ -346,7 +368,7 @@ Value Recurrence::runLoop(Direction &d) {
   Value projected = project(d);
   if (!projected)
     return {};
-  AffineExpr one = e.constant(1), width = e.constant(hiddenSize);
+  AffineExpr one = e.constant(1);
   eff::Dims shape = {batch, width};
   Value zeros = e.splat(elementTypeOf(x), shape, 0);
   NodeContext::LoopSpec spec;
@@ -402,8 +424,7 @@ LogicalResult Recurrence::import() {
                        : names.slice(1, 1);
   if (failed(readOperands()) || failed(readActivations(names)))
     return failure();
-  AffineExpr one = eff::constDim(ctx.context(), 1);
-  AffineExpr width = eff::constDim(ctx.context(), hiddenSize);
+  AffineExpr one = e.constant(1);
   SmallVector<Value> sequences, lastHidden, lastCell;
   for (int64_t index = 0; index < numDirections; ++index) {
     Direction d = makeDirection(index);
