@@ -162,6 +162,11 @@ Value emitRope(Emitter &e, Value x, Value cos, Value sin, int64_t width,
   int64_t last = rankOf(x) - 1;
   AffineExpr all = e.dim(x, last);
   AffineExpr part = width ? e.constant(width) : all;
+  // Both halves exist: of a size that only the run knows it says so.
+  if (!getConstant(part) &&
+      failed(e.ctx.requireEqual(part, simplify(e.dim(cos, rankOf(cos) - 1) * 2),
+                                "the tables have half the width")))
+    return {};
   Value rotated = e.ctx.create<RopeOp>(e.slice(x, last, e.constant(0), part),
                                        cos, sin, interleaved);
   if (part == all)
