@@ -6,6 +6,20 @@ using namespace mlir;
 
 namespace effc {
 
+/// The value as a bool of rank 0; that it has one element may be up to the run.
+static Value asCondition(NodeContext &ctx, Value value) {
+  AffineExpr count = eff::getNumElements(value.getType());
+  std::optional<int64_t> known = eff::getConstant(count);
+  if ((known && *known != 1) || !elementTypeOf(value).isInteger(1)) {
+    (void)ctx.error("the condition is not a scalar bool");
+    return {};
+  }
+  if (failed(ctx.requireEqual(count, eff::constDim(ctx.context(), 1),
+                              "the condition has other than one element")))
+    return {};
+  return reshapeTo(ctx, value, {});
+}
+
 LogicalResult importIf(NodeContext &ctx) {
   const onnx::GraphProto *thenBranch = ctx.attrGraph("then_branch");
   const onnx::GraphProto *elseBranch = ctx.attrGraph("else_branch");
@@ -13,11 +27,10 @@ LogicalResult importIf(NodeContext &ctx) {
     return failure();
   if (!thenBranch || !elseBranch)
     return ctx.hasFailed() ? failure() : ctx.error("a branch is missing");
-  Value condition = ctx.input(0);
-  if (eff::getConstant(eff::getNumElements(condition.getType())) != 1 ||
-      !elementTypeOf(condition).isInteger(1))
-    return ctx.error("the condition is not a scalar bool");
-  std::optional<double> known = ctx.scalar(condition);
+  std::optional<double> known = ctx.scalar(ctx.input(0));
+  Value condition = asCondition(ctx, ctx.input(0));
+  if (!condition)
+    return failure();
   SmallVector<Value> results;
   auto branch = [&](const onnx::GraphProto &graph) {
     return [&ctx, &graph](SmallVectorImpl<Value> &values) {
@@ -26,8 +39,8 @@ LogicalResult importIf(NodeContext &ctx) {
   };
   LogicalResult imported =
       known ? ctx.inlineGraph(*known != 0 ? *thenBranch : *elseBranch, results)
-            : ctx.createIf(reshapeTo(ctx, condition, {}), branch(*thenBranch),
-                           branch(*elseBranch), results);
+            : ctx.createIf(condition, branch(*thenBranch), branch(*elseBranch),
+                           results);
   if (failed(imported))
     return failure();
   if (results.size() != ctx.numOutputs())
@@ -40,16 +53,6 @@ LogicalResult importIf(NodeContext &ctx) {
 
 // Loop
 // ----------------------------------------------------------------------------
-
-/// The value as a bool of rank 0.
-static Value asCondition(NodeContext &ctx, Value value) {
-  if (eff::getConstant(eff::getNumElements(value.getType())) != 1 ||
-      !elementTypeOf(value).isInteger(1)) {
-    (void)ctx.error("the condition is not a scalar bool");
-    return {};
-  }
-  return reshapeTo(ctx, value, {});
-}
 
 LogicalResult importLoop(NodeContext &ctx) {
   const onnx::GraphProto *body = ctx.attrGraph("body");
