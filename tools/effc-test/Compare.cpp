@@ -18,7 +18,7 @@ static std::string describeShape(const std::vector<int64_t> &shape) {
   return text + "]";
 }
 
-static std::string compareTypes(const NpyArray &got, const NpyArray &want) {
+std::string compareTypes(const NpyArray &got, const NpyArray &want) {
   if (got.dtype != want.dtype)
     return std::string("type ") + effrt_dtype_name(got.dtype) + " instead of " +
            effrt_dtype_name(want.dtype);
@@ -114,14 +114,41 @@ std::string compareTensors(const NpyArray &got, const NpyArray &want,
 // Random results
 //===----------------------------------------------------------------------===//
 
-bool isRandom(const std::vector<std::string> &operators,
-              const std::string &test) {
+bool isRandom(const std::vector<std::string> &operators) {
   for (const std::string &op : operators)
     if (op.rfind("Random", 0) == 0 || op == "Bernoulli" || op == "Multinomial")
       return true;
-  // A training Dropout: only some of the tests drop anything.
+  return false;
+}
+
+bool isTrainingDropout(const std::string &test) {
   return test.rfind("test_training_dropout", 0) == 0 &&
          test.find("zero_ratio") == std::string::npos;
+}
+
+std::string checkDropout(const NpyArray &x, double ratio, const NpyArray &y,
+                         const NpyArray *mask) {
+  size_t count = tool::getNumElements(x), zeros = 0;
+  double scale = ratio < 1 ? 1 / (1 - ratio) : 0;
+  for (size_t i = 0; i < count; ++i) {
+    double given = tool::getElement(x, i), value = tool::getElement(y, i);
+    bool keeps = mask ? tool::getElement(*mask, i) != 0 : value != 0;
+    zeros += !keeps;
+    double expected = keeps ? given * scale : 0;
+    // Half a unit in the last place of f16 is 5e-4 of the number.
+    if (!(std::abs(value - expected) <= 1e-3 * std::abs(expected)))
+      return describePlace(y, i) +
+             tool::format(": got %.9g of %.9g, expected %.9g", value, given,
+                          expected);
+  }
+  // Six standard deviations of a binomial distribution, and one element.
+  double expected = count * ratio,
+         spread = 6 * std::sqrt(count * ratio * (1 - ratio)) + 1;
+  if (std::abs(double(zeros) - expected) > spread)
+    return tool::format("%zu of %zu elements are left out, expected %.3g to "
+                        "%.3g",
+                        zeros, count, expected - spread, expected + spread);
+  return "";
 }
 
 std::string checkProperties(const NpyArray &got, const NpyArray &want) {

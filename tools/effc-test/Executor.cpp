@@ -245,6 +245,24 @@ parse(const std::string &bytes, const std::string &name, Verdict &verdict) {
   return array;
 }
 
+/// The values of a training Dropout by its operands; types and shapes are
+/// those of the expected results already.
+static bool checkDropoutRun(const DataSet &data, const PreparedModel &prepared,
+                            const std::map<std::string, NpyArray> &results,
+                            Verdict &verdict) {
+  if (data.inputs.size() < 2)
+    return fail(verdict, Status::Unsupported, "a Dropout without a ratio");
+  auto x = parse(data.inputs[0], "x", verdict);
+  auto ratio = parse(data.inputs[1], "ratio", verdict);
+  if (!x || !ratio)
+    return false;
+  bool masked = prepared.outputs.size() > 1;
+  std::string wrong = checkDropout(
+      *x, tool::getElement(*ratio, 0), results.at(prepared.outputs[0]),
+      masked ? &results.at(prepared.outputs[1]) : nullptr);
+  return wrong.empty() || fail(verdict, Status::Different, wrong);
+}
+
 bool Executor::runSet(const TestCase &test, const DataSet &data,
                       const PreparedModel &prepared,
                       const effrt_model_desc *table,
@@ -271,7 +289,8 @@ bool Executor::runSet(const TestCase &test, const DataSet &data,
       verdict.results.emplace_back(name, std::move(run.results[name]));
     return true;
   }
-  bool random = isRandom(prepared.operators, test.name);
+  bool random = isRandom(prepared.operators);
+  bool dropout = isTrainingDropout(test.name);
   for (size_t i = 0; i < data.outputs.size() && i < prepared.outputs.size();
        ++i) {
     const std::string &name = prepared.outputs[i];
@@ -279,14 +298,15 @@ bool Executor::runSet(const TestCase &test, const DataSet &data,
     if (!want)
       return false;
     const NpyArray &got = run.results[name];
-    std::string wrong =
-        random ? checkProperties(got, *want)
-               : compareTensors(got, *want, options.tolerance, verdict.errors);
+    std::string wrong = dropout  ? compareTypes(got, *want)
+                        : random ? checkProperties(got, *want)
+                                 : compareTensors(got, *want, options.tolerance,
+                                                  verdict.errors);
     if (!wrong.empty())
       return fail(verdict, Status::Different,
                   name + (wrong[0] == '[' ? "" : " ") + wrong);
   }
-  return true;
+  return !dropout || checkDropoutRun(data, prepared, run.results, verdict);
 }
 
 Verdict Executor::run(const TestCase &test, const ExecutorOptions &options) {
