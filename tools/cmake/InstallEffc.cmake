@@ -22,5 +22,3 @@ install(FILES
   "${CMAKE_BINARY_DIR}/effcConfigVersion.cmake"
   tools/cmake/EffcAddModel.cmake
   DESTINATION "${package_dir}")
-# For `effc bench --against`.
-install(FILES python/effc/bench_peer.py DESTINATION "${CMAKE_INSTALL_DATADIR}/effc/python/effc")

@@ -1,60 +1,83 @@
-// effc bench: how long runs take, alone or beside other engines.
+// effc bench: how long runs take, alone or in turn with other engines. Rounds
+// that alternate between the engines make a ratio that holds on a machine whose
+// speed varies: each round compares neighbours in time.
+#include "BenchReport.h"
+#include "Compare.h"
+#include "Machine.h"
+#include "Peer.h"
 #include "Profile.h"
-#include "Tensors.h"
+#include "Subject.h"
+#include "Timing.h"
 #include <algorithm>
-#include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 namespace effc::tool {
 
-using Clock = std::chrono::steady_clock;
-using Json = nlohmann::ordered_json;
-
 namespace {
 
+/// A folder that goes when it is left.
+struct Scratch {
+  std::string path =
+      (std::filesystem::temp_directory_path() / "effc-bench-XXXXXX").string();
+  bool create() { return mkdtemp(path.data()) != nullptr; }
+  ~Scratch() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+};
+
+struct Rival {
+  Rival(const std::string &name, const PeerOptions &options)
+      : name(name), peer(name, options) {}
+
+  std::string name;
+  Peer peer;
+  Timing timing;
+  Json facts = Json::object();
+  bool agrees = false;
+};
+
 struct BenchVerb {
-  explicit BenchVerb(Console &console) : console(console) {}
+  explicit BenchVerb(Console &console) : console(console), subject(console) {}
 
   Console &console;
   std::string library;
   InputOptions inputs;
-  int threads = 0;
+  int threads = 0, rounds = 15;
   double seconds = 2;
   bool profile = false, json = false;
   std::vector<std::string> against;
-  std::string model;
-  std::string python = "python3";
+  PeerOptions peerOptions;
+  double tolerance = 0.01;
+  std::string picture;
 
   int run();
-  bool measure(Library &opened, NpzArrays &arrays, Json &result);
-  int runPeers(NpzArrays &arrays, Json &result);
+
+private:
+  bool startPeers();
+  void startPeer(Rival &rival);
+  void compareOutputs(Rival &rival, const NpzArrays &expected);
+  bool takeRounds();
+  bool takeTurn(size_t engine);
+  void warnOf(const Rival &rival, const std::string &why);
+  Json describe();
+  void describeScore(Json &result);
+  void warnIfUnsteady(Json &result);
+  bool measureKernels(Json &result);
   void print(const Json &result) const;
+
+  std::vector<int> cores;
+  Scratch scratch;
+  Subject subject;
+  Timing timing;
+  std::vector<std::unique_ptr<Rival>> rivals;
 };
 
 } // namespace
-
-/// Memory of this process that is resident, in bytes.
-static uint64_t getResidentBytes() {
-  std::ifstream file("/proc/self/statm");
-  uint64_t pages = 0, resident = 0;
-  file >> pages >> resident;
-  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
-static std::string getCpuName() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    size_t at = line.find(": ");
-    if (line.rfind("model name", 0) == 0 && at != std::string::npos)
-      return line.substr(at + 2);
-  }
-  return "unknown";
-}
 
 /// The instructions that the code needs, by the names of --cpu.
 static std::string describeIsa(uint64_t features) {
@@ -71,193 +94,263 @@ static std::string describeIsa(uint64_t features) {
   return "baseline";
 }
 
-static double since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start)
-      .count();
+//===----------------------------------------------------------------------===//
+// Other engines
+//===----------------------------------------------------------------------===//
+
+void BenchVerb::warnOf(const Rival &rival, const std::string &why) {
+  console.warn(rival.name + " was not timed: " + why,
+               DiagnosticCode::PeerNotTimed);
 }
 
-bool BenchVerb::measure(Library &opened, NpzArrays &arrays, Json &result) {
-  Bindings bindings;
-  Clock::time_point start = Clock::now();
-  if (!bindings.bind(opened, arrays, console))
+bool BenchVerb::startPeers() {
+  std::string why;
+  if (!scratch.create()) {
+    console.fail("cannot write to '" + scratch.path + "'");
     return false;
-  std::vector<double> times;
-  double firstMs = 0;
-  Clock::time_point begin;
-  // The first run and a few more warm caches, threads and clocks.
-  for (int warm = 4;
-       warm > 0 || since(begin) < seconds * 1000 || times.size() < 5;) {
-    // Each run as the first, else it would take longer from run to run.
-    if (opened.stateGrows())
-      (void)effrt_session_reset(opened.session);
-    Clock::time_point runStart = Clock::now();
-    if (bindings.run(opened)) {
-      console.fail(effrt_session_error(opened.session), "",
-                   DiagnosticCode::RunFailed);
-      return false;
-    }
-    if (warm > 0) {
-      if (firstMs == 0)
-        firstMs = since(start);
-      if (--warm == 0 || since(start) > seconds * 500) {
-        warm = 0;
-        begin = Clock::now();
-        if (profile)
-          (void)effrt_session_set_profiling(opened.session, 1);
-      }
+  }
+  peerOptions.folder = scratch.path;
+  peerOptions.threads = threads;
+  peerOptions.names = subject.getResultNames();
+  peerOptions.fixed = subject.library->symbols.empty();
+  auto feed = subject.getFeed(why);
+  if (feed && !writeNpz(scratch.path + "/inputs.npz", *feed, why)) {
+    console.fail(why);
+    return false;
+  }
+  for (const std::string &name : against) {
+    if (std::any_of(rivals.begin(), rivals.end(),
+                    [&](const auto &rival) { return rival->name == name; }))
+      continue;
+    rivals.push_back(std::make_unique<Rival>(name, peerOptions));
+    if (feed) {
+      startPeer(*rivals.back());
       continue;
     }
-    times.push_back(since(runStart));
+    rivals.back()->facts["error"] = why;
+    warnOf(*rivals.back(), why);
   }
-  std::sort(times.begin(), times.end());
-  auto at = [&](double share) {
-    return times[std::min(times.size() - 1,
-                          static_cast<size_t>(share * times.size()))];
-  };
-  result["runs"] = times.size();
-  result["median_ms"] = at(0.5);
-  result["best_ms"] = times.front();
-  result["p90_ms"] = at(0.9);
-  result["p99_ms"] = at(0.99);
-  result["open_ms"] = opened.openMs;
-  result["first_run_ms"] = firstMs;
   return true;
 }
 
-/// The script that times other engines: beside an installed or a built effc.
-static std::string findPeerScript() {
-  std::error_code code;
-  std::filesystem::path program =
-      std::filesystem::read_symlink("/proc/self/exe", code);
-  std::filesystem::path bin = program.parent_path();
-  for (const char *relative : {"../share/effc/python/effc/bench_peer.py",
-                               "../../../python/effc/bench_peer.py"})
-    if (std::filesystem::exists(bin / relative, code))
-      return (bin / relative).lexically_normal().string();
-  return "";
-}
-
-static std::string quote(const std::string &text) {
-  std::string result = "'";
-  for (char c : text)
-    result += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return result + "'";
-}
-
-/// Runs a shell command; its standard output, nothing when it fails.
-static std::optional<std::string> capture(const std::string &command) {
-  FILE *pipe = popen(command.c_str(), "r");
-  if (!pipe)
-    return std::nullopt;
-  std::string output;
-  char buffer[4096];
-  for (size_t size; (size = fread(buffer, 1, sizeof(buffer), pipe)) > 0;)
-    output.append(buffer, size);
-  return pclose(pipe) == 0 ? std::optional(output) : std::nullopt;
-}
-
-int BenchVerb::runPeers(NpzArrays &arrays, Json &result) {
-  if (model.empty())
-    return console.fail("--against needs the model", "pass --model=MODEL.onnx");
-  std::string script = findPeerScript();
-  if (script.empty())
-    return console.fail("bench_peer.py is not installed beside effc");
-  std::string pattern =
-      (std::filesystem::temp_directory_path() / "effc-bench-XXXXXX").string();
-  if (!mkdtemp(pattern.data()))
-    return console.fail("cannot write to '" + pattern + "'");
-  std::string file = pattern + "/inputs.npz", error;
-  int code = ExitDone;
-  if (!writeNpz(file, arrays, error))
-    code = console.fail(error);
-  for (const std::string &engine : against) {
-    if (code != ExitDone)
-      break;
-    auto output =
-        capture(quote(python) + " " + quote(script) + " " + quote(engine) +
-                " " + quote(model) + " " + quote(file) + " " +
-                std::to_string(threads) + " " + std::to_string(seconds));
-    Json peer = output ? Json::parse(*output, nullptr, false) : Json();
-    if (peer.is_object())
-      result["peers"][engine] = peer;
-    else
-      console.warn(engine + " could not be timed; is its Python package "
-                            "installed?");
+void BenchVerb::startPeer(Rival &rival) {
+  console.progress("starting " + rival.name);
+  if (auto answer = rival.peer.start()) {
+    rival.facts["version"] = answer->value("version", "unknown");
+    for (const char *key : {"open_ms", "first_run_ms", "rss_mb"})
+      rival.facts[key] = (*answer)[key];
+    if (auto expected = rival.peer.readOutputs())
+      compareOutputs(rival, *expected);
   }
-  std::error_code ignored;
-  std::filesystem::remove_all(pattern, ignored);
-  return code;
+  if (!rival.peer.getError().empty()) {
+    rival.facts["error"] = rival.peer.getError();
+    warnOf(rival, rival.peer.getError());
+  }
+}
+
+static const NpyArray *findArray(const NpzArrays &arrays,
+                                 const std::string &name) {
+  for (const auto &[key, array] : arrays)
+    if (key == name)
+      return &array;
+  return nullptr;
+}
+
+void BenchVerb::compareOutputs(Rival &rival, const NpzArrays &expected) {
+  double largest = 0;
+  std::string where, missing;
+  for (const auto &[name, got] : subject.outputs) {
+    double difference = INFINITY;
+    if (const NpyArray *array = findArray(expected, name))
+      difference = getRelativeDifference(got, *array);
+    else
+      missing = name;
+    if (where.empty() || difference > largest)
+      where = name;
+    largest = std::max(largest, difference);
+  }
+  rival.agrees = largest <= tolerance;
+  // JSON has no infinity.
+  if (std::isfinite(largest))
+    rival.facts["difference"] = largest;
+  else
+    rival.facts["difference"] = nullptr;
+  rival.facts["differs_in"] = missing.empty() ? where : missing;
+  rival.facts["agrees"] = rival.agrees;
+  if (rival.agrees)
+    return;
+  std::string what =
+      !missing.empty() ? "it has no output '" + missing + "'"
+      : std::isfinite(largest)
+          ? format("its output '%s' differs by %.2g of the largest element",
+                   where.c_str(), largest)
+          : "its output '" + where +
+                "' has another shape, or a NaN or "
+                "infinity elsewhere";
+  console.warn(rival.name + " does not count: " + what,
+               DiagnosticCode::PeerNotTimed);
+}
+
+//===----------------------------------------------------------------------===//
+// Rounds
+//===----------------------------------------------------------------------===//
+
+/// A run that takes long warms its caches by itself.
+static double getWarmSeconds(const Timing &timing, double firstMs) {
+  return (timing.empty() ? firstMs : timing.getMedian()) < 50 ? 0.003 : 0;
+}
+
+bool BenchVerb::takeTurn(size_t engine) {
+  double slice = seconds / rounds;
+  // Threads of the engine before may still spin.
+  (void)usleep(5000);
+  if (engine == 0) {
+    auto times =
+        subject.takeTurn(slice, getWarmSeconds(timing, subject.firstRunMs));
+    if (times.empty())
+      return false;
+    timing.addRound(times);
+    return true;
+  }
+  Rival &rival = *rivals[engine - 1];
+  if (rival.facts.contains("error"))
+    return true;
+  auto times = rival.peer.takeTurn(
+      slice,
+      getWarmSeconds(rival.timing, rival.facts["first_run_ms"].get<double>()));
+  if (!times.empty()) {
+    rival.timing.addRound(times);
+    return true;
+  }
+  rival.facts["error"] = rival.peer.getError();
+  warnOf(rival, rival.peer.getError());
+  return true;
+}
+
+bool BenchVerb::takeRounds() {
+  size_t count = rivals.size() + 1;
+  for (int round = 0; round < rounds; ++round)
+    for (size_t i = 0; i < count; ++i)
+      if (!takeTurn(round % 2 ? count - 1 - i : i))
+        return false;
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Results
+//===----------------------------------------------------------------------===//
+
+Json BenchVerb::describe() {
+  Json result = {{"name", subject.library->info.name}, {"threads", threads}};
+  timing.describe(result);
+  result["open_ms"] = subject.library->openMs;
+  result["first_run_ms"] = subject.firstRunMs;
+  result["rss_mb"] = static_cast<double>(subject.residentBytes) / 1e6;
+  result["cpu"] = getCpuName();
+  result["isa"] = describeIsa(subject.library->info.cpu_features);
+  result["cores"] = cores;
+  result["load"] = getLoad();
+  for (const auto &rival : rivals) {
+    if (!rival->timing.empty())
+      rival->timing.describe(rival->facts);
+    result["peers"][rival->name] = rival->facts;
+  }
+  if (!rivals.empty())
+    describeScore(result);
+  warnIfUnsteady(result);
+  return result;
+}
+
+void BenchVerb::describeScore(Json &result) {
+  const std::vector<double> &own = timing.getRounds();
+  std::vector<double> scores;
+  for (size_t round = 0; round < own.size(); ++round) {
+    double best = INFINITY;
+    for (const auto &rival : rivals)
+      if (rival->agrees && !rival->facts.contains("error"))
+        best = std::min(best, rival->timing.getRounds()[round]);
+    if (std::isfinite(best) && own[round] > 0)
+      scores.push_back(best / own[round]);
+  }
+  if (scores.empty())
+    result["score"] = nullptr;
+  else
+    result["score"] = getQuantile(scores, 0.5);
+  double fastest = INFINITY;
+  for (const auto &rival : rivals)
+    if (rival->agrees && !rival->facts.contains("error"))
+      fastest = std::min(fastest, rival->timing.getBest());
+  if (scores.empty())
+    result["score_of_best"] = nullptr;
+  else
+    result["score_of_best"] = fastest / timing.getBest();
+  result["score_rounds"] = scores;
+  result["score_spread"] = getSpread(scores);
+}
+
+void BenchVerb::warnIfUnsteady(Json &result) {
+  double spread = getSpread(timing.getRounds());
+  for (const auto &rival : rivals)
+    if (!rival->facts.contains("error"))
+      spread = std::max(spread, getSpread(rival->timing.getRounds()));
+  bool unsteady = spread > 0.1;
+  result["unsteady"] = unsteady || size_t(threads) > cores.size();
+  if (size_t(threads) > cores.size())
+    console.warn(format("%d threads on %zu cores", threads, cores.size()),
+                 DiagnosticCode::UnsteadyTimes);
+  if (unsteady)
+    console.warn(format("times of the rounds vary by %.0f %%: is the machine "
+                        "busy? (load %.1f)",
+                        100 * spread, getLoad()),
+                 DiagnosticCode::UnsteadyTimes);
+}
+
+bool BenchVerb::measureKernels(Json &result) {
+  (void)effrt_session_set_profiling(subject.library->session, 1);
+  // Clocks around each kernel would make the times above longer.
+  if (subject.takeTurn(std::min(seconds, 0.5), 0).empty())
+    return false;
+  Roofline roofline = measureRoofline(threads);
+  result["roofline"] = {{"gflops", roofline.gflops}, {"gbs", roofline.gbs}};
+  result["kernels"] = describeKernels(*subject.library, &roofline);
+  return true;
 }
 
 void BenchVerb::print(const Json &result) const {
-  auto line = [](const std::string &name, const Json &times) {
-    std::printf("%-14s median %8.3f ms  best %8.3f ms  p99 %8.3f ms  (%zu "
-                "runs)\n",
-                name.c_str(), times.value("median_ms", 0.0),
-                times.value("best_ms", 0.0), times.value("p99_ms", 0.0),
-                times.value("runs", size_t(0)));
-  };
-  line("effc", result);
-  if (result.contains("peers"))
-    for (const auto &[name, times] : result["peers"].items()) {
-      line(name, times);
-      std::printf("%-14s effc takes %.2f of its time\n", "",
-                  result.value("median_ms", 0.0) /
-                      times.value("median_ms", 1.0));
-    }
-  std::printf("open %.2f ms, first run %.2f ms, %.1f MB resident, %d threads, "
-              "%s\n",
-              result.value("open_ms", 0.0), result.value("first_run_ms", 0.0),
-              result.value("rss_mb", 0.0), result.value("threads", 0),
-              result.value("isa", "").c_str());
-}
-
-int BenchVerb::run() {
-  uint64_t before = getResidentBytes();
-  auto opened = Library::open(library, threads, console);
-  if (!opened)
-    return ExitFault;
-  auto arrays = loadInputs(*opened, inputs, console);
-  if (!arrays)
-    return ExitFault;
-  uint64_t inputBytes = 0;
-  for (const auto &[name, array] : *arrays)
-    inputBytes += array.data.size();
-  effrt_pool *pool = nullptr;
-  Json result = {{"name", opened->info.name}};
-  int used = threads;
-  if (used == 0) {
-    // As many as the session took.
-    if (!effrt_pool_create(nullptr, &pool, nullptr))
-      used = effrt_pool_num_threads(pool);
-    effrt_pool_destroy(pool);
-  }
-  result["threads"] = used;
-  if (!measure(*opened, *arrays, result))
-    return ExitFault;
-  // What the model added to the process; the compiler's own code is no part.
-  uint64_t after = getResidentBytes();
-  uint64_t added =
-      after > before + inputBytes ? after - before - inputBytes : 0;
-  result["rss_mb"] = added / 1e6;
-  result["cpu"] = getCpuName();
-  result["isa"] = describeIsa(opened->info.cpu_features);
-  if (profile && json)
-    for (const ProfileRow &row : collectProfile(*opened))
-      result["kernels"].push_back({{"kernel", row.entry.kernel},
-                                   {"nodes", row.entry.origin},
-                                   {"choice", row.entry.choice},
-                                   {"ms", row.ms}});
-  int code = against.empty() ? int(ExitDone) : runPeers(*arrays, result);
-  if (json)
+  if (json) {
     std::printf(
         "%s\n",
         result.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
-  else
-    print(result);
-  if (profile && !json)
-    printProfile(*opened, 30);
-  return code;
+    return;
+  }
+  printBench(result);
+}
+
+int BenchVerb::run() {
+  if (!against.empty() && peerOptions.model.empty())
+    return console.fail("--against needs the model", "pass --model=MODEL.onnx");
+  std::error_code code;
+  if (!peerOptions.model.empty() &&
+      !std::filesystem::exists(peerOptions.model, code))
+    return console.fail("no such file: '" + peerOptions.model + "'");
+  cores = getCores();
+  if (threads == 0)
+    threads = static_cast<int>(std::max<size_t>(1, cores.size()));
+  if (cores.size() > size_t(threads))
+    cores.resize(threads);
+  // Engines take turns, so they may share the cores.
+  pinTo(cores);
+  if (!subject.start(library, threads, inputs, !against.empty()) ||
+      (!against.empty() && !startPeers()) || !takeRounds())
+    return ExitFault;
+  Json result = describe();
+  if (profile && !measureKernels(result))
+    return ExitFault;
+  print(result);
+  std::string error;
+  if (!picture.empty() && !writeBenchPicture(result, picture, error))
+    return console.fail(error, "", DiagnosticCode::CannotWriteResults);
+  return ExitDone;
 }
 
 void addBench(CLI::App &app, Console &console, Action &action) {
@@ -268,19 +361,39 @@ void addBench(CLI::App &app, Console &console, Action &action) {
   verb->add_option("--threads", state->threads, "Threads; 0: one per core")
       ->envname("EFFC_THREADS")
       ->check(CLI::NonNegativeNumber);
-  verb->add_option("--seconds", state->seconds, "How long to measure")
+  verb->add_option("--seconds", state->seconds,
+                   "How long to measure each engine")
       ->check(CLI::PositiveNumber);
-  verb->add_flag("--profile", state->profile, "Print the time of each kernel");
+  verb->add_option("--rounds", state->rounds,
+                   "Turns that each engine takes in that time")
+      ->check(CLI::Range(1, 10000));
+  verb->add_flag("--profile", state->profile,
+                 "The time of each kernel beside the machine's limits");
   verb->add_option("--against", state->against,
-                   "Other engines to time: onnxruntime")
+                   "Other engines to time in turn: onnxruntime, openvino, "
+                   "openvino-bf16")
       ->delimiter(',')
-      ->check(CLI::IsMember({"onnxruntime"}));
-  verb->add_option("--model", state->model, "The model, for --against");
-  verb->add_option("--python", state->python,
-                   "The interpreter that has the other engines");
+      ->check(CLI::IsMember({"onnxruntime", "openvino", "openvino-bf16"}));
+  verb->add_option("--model", state->peerOptions.model,
+                   "The model, for --against");
+  state->peerOptions.python = "python3";
+  verb->add_option("--python", state->peerOptions.python,
+                   "The interpreter that has the other engines")
+      ->envname("EFFC_PYTHON");
+  verb->add_option("--timeout", state->peerOptions.timeout,
+                   "Seconds that another engine has for an answer")
+      ->check(CLI::Range(0.001, 86400.0));
+  verb->add_option("--tolerance", state->tolerance,
+                   "Difference, relative to the largest element, up to which "
+                   "outputs of another engine are the same")
+      ->check(CLI::NonNegativeNumber);
   verb->add_flag("--json", state->json, "One JSON object on standard output");
+  verb->add_option("--picture", state->picture,
+                   "Draw engines and kernels: F.png or F.svg")
+      ->check(CLI::Validator(checkPictureName, "FILE"));
   verb->footer("Example: effc bench out/libmodel.so --inputs=random:1 "
-               "--threads 1");
+               "--threads 1\n  --against=onnxruntime,openvino "
+               "--model=model.onnx");
   verb->callback(
       [state, &action] { action = [state] { return state->run(); }; });
 }

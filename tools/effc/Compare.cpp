@@ -53,6 +53,25 @@ static double getDistance(const NpyArray &a, const NpyArray &b, size_t index) {
   return x == y || (std::isnan(x) && std::isnan(y)) ? 0 : std::fabs(x - y);
 }
 
+double getRelativeDifference(const NpyArray &got, const NpyArray &expected) {
+  if (got.shape != expected.shape)
+    return INFINITY;
+  double largest = 0, scale = 0;
+  for (size_t i = 0, count = getNumElements(got); i < count; ++i) {
+    double x = getElement(got, i), y = getElement(expected, i);
+    double difference =
+        got.dtype == expected.dtype ? getDistance(got, expected, i)
+        : x == y || (std::isnan(x) && std::isnan(y)) ? 0
+                                                     : std::fabs(x - y);
+    if (!std::isfinite(difference))
+      return INFINITY;
+    largest = std::max(largest, difference);
+    if (std::isfinite(y))
+      scale = std::max(scale, std::fabs(y));
+  }
+  return scale > 0 ? largest / scale : largest;
+}
+
 static bool isFloat(int32_t dtype) {
   return dtype == EFFRT_DTYPE_F16 || dtype == EFFRT_DTYPE_BF16 ||
          dtype == EFFRT_DTYPE_F32 || dtype == EFFRT_DTYPE_F64 ||

@@ -21,6 +21,11 @@ struct CompareOptions {
 int compareOutputs(NpzArrays &inputs, const NpzArrays &outputs,
                    const CompareOptions &options, const Console &console);
 
+/// The largest difference of two outputs, relative to the largest finite
+/// element of `expected`; infinite where they differ in shape or one has a NaN
+/// or an infinity that the other has not.
+double getRelativeDifference(const NpyArray &got, const NpyArray &expected);
+
 /// Name, type, shape, range of each output.
 void printSummary(const NpzArrays &outputs);
 

@@ -78,7 +78,7 @@ int RunVerb::run() {
   if (allOutputs.empty() && singleOutputs.empty() && !compare.isOn())
     printSummary(*outputs);
   if (profile)
-    printProfile(*opened, 20);
+    printKernels(describeKernels(*opened, nullptr), 20);
   if (compare.isOn())
     return compareOutputs(*arrays, *outputs, compare, console);
   return ExitDone;

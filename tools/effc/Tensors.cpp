@@ -67,6 +67,14 @@ std::unique_ptr<Library> Library::open(const std::string &path, int threads,
         return effrt_model_symbol(model, general, i, out);
       });
   library->numStates = program.num_states;
+  library->statesBefore = describeAll<effrt_tensor_info>(
+      program.num_states, [&](uint32_t i, auto *out) {
+        return effrt_model_state(model, general, i, out, nullptr);
+      });
+  library->statesAfter = describeAll<effrt_tensor_info>(
+      program.num_states, [&](uint32_t i, auto *out) {
+        return effrt_model_state(model, general, i, nullptr, out);
+      });
   return library;
 }
 
@@ -321,9 +329,13 @@ static std::string describe(const effrt_tensor_info &info) {
   return text + "]";
 }
 
+void warnUnused(const std::string &name, const Console &console) {
+  console.warn("'" + name + "' is no input of the model and is ignored");
+}
+
 std::optional<NpzArrays> loadInputs(const Library &library,
                                     const InputOptions &options,
-                                    const Console &console) {
+                                    const Console &console, NpzArrays *rest) {
   InputLoader loader(library, options);
   std::string error;
   if (!loader.load(error)) {
@@ -346,8 +358,12 @@ std::optional<NpzArrays> loadInputs(const Library &library,
     result.emplace_back(input.name, std::move(it->second));
     loader.found.erase(it);
   }
-  for (const auto &[name, array] : loader.found)
-    console.warn("'" + name + "' is no input of the model and is ignored");
+  for (auto &[name, array] : loader.found) {
+    if (rest)
+      rest->emplace_back(name, std::move(array));
+    else
+      warnUnused(name, console);
+  }
   return result;
 }
 

@@ -36,6 +36,8 @@ public:
   std::vector<effrt_tensor_info> inputs, outputs;
   std::vector<effrt_symbol_info> symbols;
   uint32_t numStates = 0;
+  /// The states, by the names that the model gives them before and after a run.
+  std::vector<effrt_tensor_info> statesBefore, statesAfter;
   /// Whether a state has another size from run to run.
   bool stateGrows() const;
   double openMs = 0;
@@ -52,10 +54,15 @@ struct InputOptions {
   void addOptions(CLI::App &verb);
 };
 
-/// Inputs in the order of the model, or nothing after a reported error.
+/// Inputs in the order of the model, or nothing after a reported error. What
+/// is no input goes to `rest`, if that is wanted, and else gets a warning.
 std::optional<NpzArrays> loadInputs(const Library &library,
                                     const InputOptions &options,
-                                    const Console &console);
+                                    const Console &console,
+                                    NpzArrays *rest = nullptr);
+
+/// Says that an array is no input.
+void warnUnused(const std::string &name, const Console &console);
 
 /// Inputs and outputs in the form that a run takes.
 class Bindings {

@@ -1,0 +1,4 @@
+#!/usr/bin/env bash
+# An interpreter without any package.
+set -euo pipefail
+exec python3 -I -S "$@"
