@@ -163,9 +163,13 @@ Value emitRope(Emitter &e, Value x, Value cos, Value sin, int64_t width,
   AffineExpr all = e.dim(x, last);
   AffineExpr part = width ? e.constant(width) : all;
   // Both halves exist: of a size that only the run knows it says so.
-  if (!getConstant(part) &&
-      failed(e.ctx.requireEqual(part, simplify(e.dim(cos, rankOf(cos) - 1) * 2),
-                                "the tables have half the width")))
+  bool fits =
+      succeeded(e.ctx.requireEqual(e.ctx.maxSize(all, part), all,
+                                   "the operand has the rotated width")) &&
+      (getConstant(part) || succeeded(e.ctx.requireEqual(
+                                part, simplify(e.dim(cos, rankOf(cos) - 1) * 2),
+                                "the tables have half the width")));
+  if (!fits)
     return {};
   Value rotated = e.ctx.create<RopeOp>(e.slice(x, last, e.constant(0), part),
                                        cos, sin, interleaved);

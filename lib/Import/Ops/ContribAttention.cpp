@@ -154,6 +154,11 @@ LogicalResult emitPackedAttention(Emitter &e, Value product, Value mask,
     *tensor = splitHeads(e, e.slice(product, 2, begin, width), *heads);
     begin = simplify(begin + width);
   }
+  if (failed(ctx.requireEqual(e.dim(product, 2), begin,
+                              "the columns are those of Q, K and V")) ||
+      (cache && failed(ctx.requireEqual(e.dim(cache, 0), e.constant(2),
+                                        "the cache holds keys and values"))))
+    return failure();
   plan.scale = readScale(e, plan.q);
   plan.causal = ctx.attrBool("unidirectional", false);
   SmallVector<Value> past(2);
@@ -187,7 +192,11 @@ LogicalResult importMsAttention(NodeContext &ctx) {
 // ----------------------------------------------------------------
 
 /// The i-th of `count` tensors packed as [batch, tokens, heads, count, width].
-static Value unpack(Emitter &e, Value packed, int64_t i) {
+static Value unpack(Emitter &e, Value packed, int64_t i, int64_t count) {
+  if (e.ctx.hasFailed() ||
+      failed(e.ctx.requireEqual(e.dim(packed, 3), e.constant(count),
+                                "the number of packed tensors")))
+    return {};
   Value part = e.slice(packed, 3, e.constant(i), e.constant(1));
   return e.transpose(e.squeeze(part, {3}), {0, 2, 1, 3});
 }
@@ -206,7 +215,8 @@ static LogicalResult addBias(Emitter &e, MutableArrayRef<Value> operands,
     x = e.add(x, e.slice(bias, 0, begin, e.dim(x, 2)));
     begin = simplify(begin + e.dim(x, 2));
   }
-  return success();
+  return e.ctx.requireEqual(e.dim(bias, 0), begin,
+                            "the bias fits the columns of Q, K and V");
 }
 
 LogicalResult importMultiHeadAttention(NodeContext &ctx) {
@@ -227,9 +237,9 @@ LogicalResult importMultiHeadAttention(NodeContext &ctx) {
     if (ctx.hasInput(3))
       return ctx.unsupported("a bias for packed operands",
                              "export without operator fusion");
-    plan.q = unpack(e, operands[0], 0);
-    plan.k = unpack(e, operands[0], 1);
-    plan.v = unpack(e, operands[0], 2);
+    plan.q = unpack(e, operands[0], 0, 3);
+    plan.k = unpack(e, operands[0], 1, 3);
+    plan.v = unpack(e, operands[0], 2, 3);
   } else {
     if (!operands[1])
       return ctx.error("input 1 (key) is missing");
@@ -243,10 +253,10 @@ LogicalResult importMultiHeadAttention(NodeContext &ctx) {
       return x && rankOf(x) == 4 ? x : splitHeads(e, x, *heads);
     };
     plan.q = split(operands[0]);
-    plan.k = packed ? unpack(e, operands[1], 0) : split(operands[1]);
-    plan.v = packed ? unpack(e, operands[1], 1) : split(operands[2]);
+    plan.k = packed ? unpack(e, operands[1], 0, 2) : split(operands[1]);
+    plan.v = packed ? unpack(e, operands[1], 1, 2) : split(operands[2]);
   }
-  if (!plan.k || !plan.v)
+  if (!plan.q || !plan.k || !plan.v)
     return failure();
   plan.scale = readScale(e, plan.q);
   plan.causal = ctx.attrBool("unidirectional", false);
@@ -286,6 +296,10 @@ static LogicalResult readGroupQuery(NodeContext &ctx, Attend &plan,
     AffineExpr width = exactDiv(e.dim(q, 2), e.constant(heads + 2 * groups));
     AffineExpr columns = simplify(width * heads);
     AffineExpr others = simplify(width * groups);
+    if (failed(ctx.requireEqual(e.dim(q, 2),
+                                simplify(width * (heads + 2 * groups)),
+                                "heads divide the columns")))
+      return failure();
     k = e.slice(q, 2, columns, others);
     v = e.slice(q, 2, simplify(columns + others), others);
     q = e.slice(q, 2, e.constant(0), columns);
@@ -304,6 +318,14 @@ static LogicalResult rotate(NodeContext &ctx, Attend &plan, AffineExpr offset) {
   if (!cos || !sin)
     return ctx.error("do_rotary needs inputs 7 and 8 (cos_cache, sin_cache)");
   Value positions = ctx.input(9);
+  // Without positions the tables are sliced, which has to stay inside.
+  AffineExpr end = simplify(offset + e.dim(plan.q, 2));
+  for (Value table : {cos, sin})
+    if (AffineExpr rows = e.dim(table, 0);
+        !positions &&
+        failed(ctx.requireEqual(ctx.maxSize(rows, end), rows,
+                                "the tables have a row for each position")))
+      return failure();
   for (Value *table : {&cos, &sin})
     *table = positions ? e.unsqueeze(e.gather(*table, positions, 0), {1})
                        : e.slice(*table, 0, offset, e.dim(plan.q, 2));
