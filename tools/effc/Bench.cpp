@@ -130,6 +130,12 @@ bool BenchVerb::startPeers() {
     rivals.back()->facts["error"] = why;
     warnOf(*rivals.back(), why);
   }
+  // All have been read; an interrupt should not leave large files behind.
+  std::error_code ignored;
+  for (const auto &file :
+       std::filesystem::directory_iterator(scratch.path, ignored))
+    if (file.path().extension() == ".npz")
+      std::filesystem::remove(file.path(), ignored);
   return true;
 }
 
@@ -248,6 +254,8 @@ Json BenchVerb::describe() {
   result["open_ms"] = subject.library->openMs;
   result["first_run_ms"] = subject.firstRunMs;
   result["rss_mb"] = static_cast<double>(subject.residentBytes) / 1e6;
+  result["weights_mb"] =
+      static_cast<double>(subject.library->info.weights_bytes) / 1e6;
   result["cpu"] = getCpuName();
   result["isa"] = describeIsa(subject.library->info.cpu_features);
   result["cores"] = cores;
