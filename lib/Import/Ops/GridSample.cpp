@@ -1,6 +1,6 @@
 // Sampling at computed places: GridSample-22, AffineGrid-20, CropAndResize of
 // com.microsoft. Places become pixel coordinates here; eff.sample interpolates.
-#include "Emitter.h"
+#include "RuntimeShape.h"
 
 using namespace mlir;
 using namespace effc::eff;
@@ -99,36 +99,29 @@ static Value emitNormalized(Emitter &e, ArrayRef<AffineExpr> dims, int64_t axis,
   return e.add(e.div(middle, emitSize(e, size, type)), -1.0);
 }
 
-LogicalResult importAffineGrid(NodeContext &ctx) {
-  if (failed(ctx.requireInputs(2)))
-    return failure();
-  Emitter e(ctx);
-  Value theta = ctx.input(0);
-  bool align = ctx.attrBool("align_corners", false);
-  std::optional<int64_t> rows =
-      rankOf(theta) == 3 ? getConstant(e.dim(theta, 1)) : std::nullopt;
-  if (!isFloat(theta) || (rows != 2 && rows != 3) ||
-      getConstant(e.dim(theta, 2)) != *rows + 1)
-    return ctx.error("theta is not a float tensor of shape [N, 2, 3] or "
-                     "[N, 3, 4]");
-  int64_t spatial = *rows;
-  Dims sizes;
-  if (std::optional<Dims> given = ctx.sizes(ctx.input(1))) {
-    if (int64_t(given->size()) != spatial + 2)
-      return ctx.error("size has " + Twine(given->size()) + " elements, " +
-                       Twine(spatial + 2) + " are needed");
-    sizes.assign(given->begin() + 2, given->end());
-    if (failed(ctx.requireEqual((*given)[0], e.dim(theta, 0),
-                                "size and theta differ in their batch")))
-      return failure();
-  } else if (auto declared = ctx.declaredDims(0);
-             declared && int64_t(declared->size()) == spatial + 2 &&
-             !llvm::is_contained(*declared, AffineExpr())) {
-    sizes.assign(declared->begin() + 1, declared->end() - 1);
-  } else {
-    return ctx.unsupported("size is computed from data",
-                           "declare the result's shape in value_info");
+/// 2 or 3, of the dims of theta, of the length of size or of the result's rank.
+static std::optional<int64_t> gridRank(NodeContext &ctx, Value theta,
+                                       Value size) {
+  if (rankOf(theta) != 3 || rankOf(size) != 1)
+    return std::nullopt;
+  Dims dims = getDims(theta.getType());
+  std::optional<int64_t> rows = getConstant(dims[1]);
+  if (std::optional<int64_t> columns = getConstant(dims[2])) {
+    if (rows && *rows != *columns - 1)
+      return std::nullopt;
+    rows = *columns - 1;
   }
+  if (!rows)
+    if (auto length = getConstant(getDim(size.getType(), 0)))
+      rows = *length - 2;
+  if (std::optional<int64_t> rank = declaredRank(ctx); rank && !rows)
+    rows = *rank - 2;
+  return rows == 2 || rows == 3 ? rows : std::nullopt;
+}
+
+static Value emitAffineGrid(Emitter &e, Value theta, ArrayRef<AffineExpr> sizes,
+                            bool align) {
+  int64_t spatial = sizes.size();
   Type type = placeType(theta);
   Value wide = e.convert(theta, type), y;
   // y[n, place, k] = sum over j of theta[n, k, j] * coordinate j, plus
@@ -147,7 +140,40 @@ LogicalResult importAffineGrid(NodeContext &ctx) {
     }
     y = y ? e.add(y, term) : term;
   }
-  return ctx.setOutput(0, e.convert(y, elementTypeOf(theta)));
+  return e.convert(y, elementTypeOf(theta));
+}
+
+LogicalResult importAffineGrid(NodeContext &ctx) {
+  if (failed(ctx.requireInputs(2)))
+    return failure();
+  Emitter e(ctx);
+  Value theta = ctx.input(0);
+  bool align = ctx.attrBool("align_corners", false);
+  std::optional<int64_t> spatial = gridRank(ctx, theta, ctx.input(1));
+  if (spatial) {
+    StringRef what = "theta does not fit the number of spatial dims";
+    theta = withSize(ctx, theta, 1, *spatial, what);
+    theta = withSize(ctx, theta, 2, *spatial + 1, what);
+  }
+  if (!theta)
+    return failure();
+  if (!spatial || !isFloat(theta))
+    return ctx.error("theta is not a float tensor of shape [N, 2, 3] or "
+                     "[N, 3, 4]");
+  Value list = withLength(ctx, ctx.input(1), *spatial + 2);
+  if (!list)
+    return failure();
+  std::optional<Dims> given = ctx.sizes(list);
+  if (!given || int64_t(given->size()) != *spatial + 2)
+    return ctx.error("size is not a list of " + Twine(*spatial + 2) +
+                     " integers");
+  if (failed(ctx.requireEqual((*given)[0], e.dim(theta, 0),
+                              "size and theta differ in their batch")))
+    return failure();
+  Dims sizes;
+  for (int64_t i = 0; i < *spatial; ++i)
+    sizes.push_back(settleSize(ctx, 0, i + 1, (*given)[i + 2]));
+  return ctx.setOutput(0, emitAffineGrid(e, theta, sizes, align));
 }
 
 /// Coordinates [regions, count] of a crop along axis 0 (rows) or 1 (columns):

@@ -129,42 +129,70 @@ static void shareCrop(int64_t total, bool upper, int64_t &begin, int64_t &end,
   end = total - begin;
 }
 
-/// Pads that give `output_shape`, or input size times stride under SAME_*.
-static LogicalResult resolveCrop(NodeContext &ctx, ArrayRef<AffineExpr> x,
-                                 Windows &windows,
-                                 SmallVector<int64_t> &outputPadding) {
+namespace {
+struct ConvTransposeParts {
+  Value x, weight, bias;
+  const Windows &windows;
+  ArrayRef<int64_t> outputPadding;
+  int64_t groups;
+
+  Value emit(Emitter &e, Value bias, ArrayRef<int64_t> pads) const {
+    return e.ctx.create<ConvTransposeOp>(x, weight, bias, windows.strides,
+                                         windows.dilations, pads, outputPadding,
+                                         uint64_t(groups));
+  }
+};
+} // namespace
+
+/// What is cropped of each spatial dim of the full result (negative is added)
+/// for `output_shape`, or input size times stride under SAME_*; empty without
+/// either.
+static std::optional<Dims> totalCrop(NodeContext &ctx, ArrayRef<AffineExpr> x,
+                                     const Windows &windows,
+                                     ArrayRef<int64_t> outputPadding) {
   int64_t rank = windows.spatialRank();
   std::string mode = ctx.attrString("auto_pad", "NOTSET");
   std::optional<SmallVector<int64_t>> shape = ctx.attrInts("output_shape");
   if (shape && int64_t(shape->size()) == rank + 2)
     shape->erase(shape->begin(), shape->begin() + 2);
-  if (shape && int64_t(shape->size()) != rank)
-    return ctx.error("attribute output_shape has " + Twine(shape->size()) +
-                     " elements for " + Twine(rank) + " spatial dims");
-  windows.symbolicPads.clear();
-  bool same = mode == "SAME_UPPER" || mode == "SAME_LOWER";
-  if (!shape && !same)
-    return success();
-  if (llvm::is_contained(windows.kernel, ShapedType::kDynamic))
-    return ctx.unsupported(
-        "output_shape of a kernel whose size only the run "
-        "knows",
-        "give kernel_shape, or the weight as an initializer");
+  if (shape && int64_t(shape->size()) != rank) {
+    (void)ctx.error("attribute output_shape has " + Twine(shape->size()) +
+                    " elements for " + Twine(rank) + " spatial dims");
+    return std::nullopt;
+  }
+  Dims totals;
+  if (!shape && mode != "SAME_UPPER" && mode != "SAME_LOWER")
+    return totals;
   for (int64_t i = 0; i < rank; ++i) {
     int64_t stride = windows.strides[i];
-    int64_t total = outputPadding[i] + windows.reach(i) - stride;
-    if (shape) {
-      std::optional<int64_t> in = getConstant(x[i + 2]);
-      if (!in)
-        return ctx.unsupported("attribute output_shape on a symbolic size",
-                               "export with pads, or fix the size with "
-                               "--input-shape");
-      total += stride * *in - (*shape)[i];
-    }
-    shareCrop(total, mode == "SAME_UPPER", windows.pads[i],
-              windows.pads[i + rank], outputPadding[i]);
+    AffineExpr total = windows.reachSize(i) + outputPadding[i] - stride;
+    if (shape)
+      total = total + x[i + 2] * stride - (*shape)[i];
+    totals.push_back(simplify(total));
   }
-  return success();
+  return totals;
+}
+
+/// A transposed convolution that is cut where only the run knows. What is added
+/// holds nothing but the bias.
+static Value emitCropped(Emitter &e, const ConvTransposeParts &parts,
+                         ArrayRef<AffineExpr> totals, bool upper) {
+  int64_t rank = totals.size();
+  Value y = parts.emit(e, Value(), SmallVector<int64_t>(2 * rank, 0));
+  Dims low(rank + 2, e.constant(0)), high = low;
+  for (auto [i, total] : llvm::enumerate(totals)) {
+    AffineExpr cut = e.ctx.maxSize(total, e.constant(0));
+    AffineExpr half = cut.floorDiv(2);
+    y = e.slice(y, i + 2, simplify(upper ? half : cut - half),
+                simplify(e.dim(y, i + 2) - cut));
+    high[i + 2] = simplify(cut - total);
+  }
+  y = e.pad(y, low, high);
+  if (!parts.bias)
+    return y;
+  Dims column(rank + 1, e.constant(1));
+  column[0] = getNumElements(parts.bias.getType());
+  return e.add(y, e.reshape(parts.bias, column));
 }
 
 LogicalResult importConvTranspose(NodeContext &ctx) {
@@ -190,12 +218,19 @@ LogicalResult importConvTranspose(NodeContext &ctx) {
     return ctx.error("attribute output_padding has " +
                      Twine(outputPadding.size()) + " elements for " +
                      Twine(rank) + " spatial dims");
-  if (failed(resolveCrop(ctx, dims, *windows, outputPadding)))
+  std::optional<Dims> totals = totalCrop(ctx, dims, *windows, outputPadding);
+  if (!totals)
     return failure();
-  return ctx.setOutput(
-      0, ctx.create<ConvTransposeOp>(x, weight, ctx.input(2), windows->strides,
-                                     windows->dilations, windows->pads,
-                                     outputPadding, uint64_t(groups)));
+  bool upper = ctx.attrString("auto_pad", "NOTSET") == "SAME_UPPER";
+  ConvTransposeParts parts{x,        weight,        ctx.input(2),
+                           *windows, outputPadding, groups};
+  auto isSymbolic = [](AffineExpr total) { return !getConstant(total); };
+  if (llvm::any_of(*totals, isSymbolic))
+    return ctx.setOutput(0, emitCropped(e, parts, *totals, upper));
+  for (auto [i, total] : llvm::enumerate(*totals))
+    shareCrop(*getConstant(total), upper, windows->pads[i],
+              windows->pads[i + rank], outputPadding[i]);
+  return ctx.setOutput(0, parts.emit(e, parts.bias, windows->pads));
 }
 
 } // namespace effc

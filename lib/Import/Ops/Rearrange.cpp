@@ -201,8 +201,9 @@ static std::optional<Dims> readBlock(NodeContext &ctx, int64_t rank) {
     return std::nullopt;
   }
   for (AffineExpr size : *block)
-    if (failed(requireWithin(ctx, size, 1, INT32_MAX,
-                             "a size of block_shape is not positive")))
+    // Products of three do not overflow.
+    if (failed(requireWithin(ctx, size, 1, 1 << 20,
+                             "a size of block_shape is not from 1 to 2^20")))
       return std::nullopt;
   return block;
 }

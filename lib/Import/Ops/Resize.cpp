@@ -63,9 +63,11 @@ static LogicalResult readRoi(NodeContext &ctx, ResizePlan &plan) {
   if (roi)
     plan.roi = *roi;
   else
-    plan.runtimeRoi = operand;
-  int64_t count = roi ? roi->size() : tensorType(operand).getDimSize(0);
-  return checkCount(ctx, "the region (input 1)", count, 2 * plan.axes.size());
+    operand = plan.runtimeRoi = withLength(ctx, operand, 2 * plan.axes.size());
+  if (!operand)
+    return failure();
+  return checkCount(ctx, "the region (input 1)",
+                    tensorType(operand).getNumElements(), 2 * plan.axes.size());
 }
 
 /// floor(in * factor), exact for constant sizes and for factors that are
@@ -88,16 +90,19 @@ static LogicalResult sizesFromScales(NodeContext &ctx, ArrayRef<AffineExpr> x,
   for (auto [i, axis] : llvm::enumerate(plan.axes)) {
     if (!(scales[i] > 0))
       return ctx.error("scales holds a value that is not positive");
-    AffineExpr size = scaledSize(ctx, x[axis], scales[i] * plan.roiLength(i));
-    if (!size)
-      return ctx.unsupported("scale " + Twine(std::to_string(scales[i])) +
-                                 " of a symbolic size",
-                             "fix the size with --input-shape, or export "
-                             "with sizes");
-    plan.sizes.push_back(size);
+    plan.sizes.push_back(
+        scaledSize(ctx, x[axis], scales[i] * plan.roiLength(i)));
   }
   plan.scales.assign(scales.begin(), scales.end());
-  return success();
+  if (!llvm::is_contained(plan.sizes, AffineExpr()))
+    return success();
+  SmallVector<double> list(scales);
+  return sizesFromRuntimeScales(
+      ctx,
+      ctx.constant(DenseElementsAttr::get(
+          RankedTensorType::get(list.size(), ctx.builder().getF64Type()),
+          ArrayRef<double>(list))),
+      plan);
 }
 
 static double quotient(AffineExpr out, AffineExpr in) {
@@ -106,115 +111,72 @@ static double quotient(AffineExpr out, AffineExpr in) {
 }
 
 /// keep_aspect_ratio_policy: "not_larger" or "not_smaller" makes one scale of
-/// all; `exact` says that the sizes are results of that already.
+/// all.
 static LogicalResult applyPolicy(NodeContext &ctx, ArrayRef<AffineExpr> x,
-                                 bool exact, ResizePlan &plan) {
+                                 ResizePlan &plan) {
   std::string policy = ctx.attrString("keep_aspect_ratio_policy", "stretch");
   if (policy == "stretch")
     return success();
-  if (policy != "not_larger" && policy != "not_smaller")
+  bool smallest = policy == "not_larger";
+  if (!smallest && policy != "not_smaller")
     return ctx.error("attribute keep_aspect_ratio_policy has the unknown "
                      "value '" +
                      policy + "'");
+  if (plan.axes.empty())
+    return success();
   if (llvm::any_of(plan.scales, [](double s) { return std::isnan(s); }))
-    return ctx.unsupported("keep_aspect_ratio_policy on symbolic sizes",
-                           "fix the sizes with --input-shape");
-  auto scaled = [&](size_t i, double scale) {
-    double size = scale * double(*getConstant(x[plan.axes[i]]));
-    return int64_t(std::floor(size + 0.5));
-  };
-  double scale = policy == "not_larger" ? *llvm::min_element(plan.scales)
-                                        : *llvm::max_element(plan.scales);
-  if (exact) {
-    // The axis whose size decided gives the scale; it must be the only one
-    // that gives all sizes.
-    SmallVector<double> fits;
-    for (double candidate : plan.scales) {
-      bool all = true;
-      for (auto [i, size] : llvm::enumerate(plan.sizes))
-        all &= scaled(i, candidate) == *getConstant(size);
-      if (all && !llvm::is_contained(fits, candidate))
-        fits.push_back(candidate);
-    }
-    if (fits.size() != 1)
-      return ctx.unsupported("sizes is not constant and the declared result "
-                             "does not tell the scale",
-                             "make this operand an initializer");
-    scale = fits.front();
-  }
-  for (size_t i = 0; i < plan.axes.size(); ++i)
-    plan.sizes[i] = constDim(ctx.context(), scaled(i, scale));
+    return applyRuntimePolicy(ctx, smallest, plan);
+  double scale = smallest ? *llvm::min_element(plan.scales)
+                          : *llvm::max_element(plan.scales);
+  for (auto [size, axis] : llvm::zip(plan.sizes, plan.axes))
+    size = constDim(
+        ctx.context(),
+        int64_t(std::floor(scale * double(*getConstant(x[axis])) + 0.5)));
   plan.scales.assign(plan.axes.size(), scale);
   return success();
 }
 
+/// Sizes of operand 3; what is data and follows no policy is as declared.
 static LogicalResult sizesFromSizes(NodeContext &ctx, ArrayRef<AffineExpr> x,
-                                    ArrayRef<AffineExpr> sizes, bool exact,
-                                    ResizePlan &plan) {
-  if (failed(checkCount(ctx, "sizes", sizes.size(), plan.axes.size())))
+                                    Value operand, ResizePlan &plan) {
+  Value list = withLength(ctx, operand, plan.axes.size());
+  if (!list)
     return failure();
-  plan.sizes.assign(sizes.begin(), sizes.end());
-  for (auto [size, axis] : llvm::zip(sizes, plan.axes))
-    plan.scales.push_back(quotient(size, x[axis]));
-  return applyPolicy(ctx, x, exact, plan);
+  std::optional<Dims> sizes = ctx.sizes(list);
+  if (!sizes)
+    return ctx.error("sizes is not a list of integers");
+  if (failed(checkCount(ctx, "sizes", sizes->size(), plan.axes.size())))
+    return failure();
+  bool settles =
+      ctx.attrString("keep_aspect_ratio_policy", "stretch") == "stretch";
+  for (auto [size, axis] : llvm::zip(*sizes, plan.axes)) {
+    plan.sizes.push_back(settles ? settleSize(ctx, 0, axis, size) : size);
+    plan.scales.push_back(quotient(plan.sizes.back(), x[axis]));
+  }
+  return applyPolicy(ctx, x, plan);
 }
 
-/// floor(size * scale), for scales that are data.
-static LogicalResult sizesAtRuntime(NodeContext &ctx, ArrayRef<AffineExpr> x,
-                                    Value scales, ResizePlan &plan) {
-  Emitter e(ctx);
-  Value given = withLength(ctx, scales, plan.axes.size());
-  if (!given)
+/// Sizes and scales of a list of scales, which may be data.
+static LogicalResult sizesFromOperand(NodeContext &ctx, ArrayRef<AffineExpr> x,
+                                      Value operand, ResizePlan &plan) {
+  Value list = withLength(ctx, operand, plan.axes.size());
+  if (!list)
     return failure();
-  if (failed(checkCount(ctx, "scales", tensorType(given).getNumElements(),
-                        plan.axes.size())))
-    return failure();
-  SmallVector<AffineExpr> old;
-  for (int64_t axis : plan.axes)
-    old.push_back(x[axis]);
-  Type i64 = ctx.builder().getI64Type(), f32 = ctx.builder().getF32Type();
-  Value sizes = e.convert(ctx.dimValues(old, i64, {int64_t(old.size())}), f32);
-  sizes = e.convert(
-      e.unary(UnaryKind::Floor, e.mul(sizes, e.convert(given, f32))), i64);
-  for (auto [size, axis] : llvm::zip(defineSizes(e, sizes), plan.axes))
-    plan.sizes.push_back(settleSize(ctx, 0, axis, size));
-  if (ctx.hasFailed())
+  std::optional<SmallVector<double>> scales = ctx.floats(list);
+  // A region that is not constant decides the sizes as well.
+  if (scales && !plan.runtimeRoi)
+    return sizesFromScales(ctx, x, *scales, plan);
+  if (failed(checkCount(ctx, "scales", tensorType(list).getNumElements(),
+                        plan.axes.size())) ||
+      failed(sizesFromRuntimeScales(ctx, list, plan)))
     return failure();
   for (auto [size, axis] : llvm::zip(plan.sizes, plan.axes))
     plan.scales.push_back(quotient(size, x[axis]));
-  if (plan.coordinates != CoordinateMode::AlignCorners)
-    plan.runtimeScales = given;
-  return success();
-}
-
-/// Sizes of the declared result, where the operand (`scales`, or sizes when
-/// that is null) is only known at run time.
-static LogicalResult sizesFromResult(NodeContext &ctx, ArrayRef<AffineExpr> x,
-                                     Value scales, ResizePlan &plan) {
-  std::optional<Dims> declared = ctx.declaredDims(0);
-  bool known = declared && declared->size() == x.size() &&
-               llvm::all_of(*declared, [](AffineExpr e) { return bool(e); });
-  bool isCropped = plan.coordinates == CoordinateMode::TfCropAndResize;
-  if (!known && scales && !isCropped)
-    return sizesAtRuntime(ctx, x, scales, plan);
-  if (!known)
-    return ctx.unsupported(
-        Twine(scales ? "scales" : "sizes") +
-            " is not constant and the declared result does not tell the sizes",
-        "make this operand an initializer");
-  SmallVector<AffineExpr> sizes;
-  for (int64_t axis : plan.axes)
-    sizes.push_back((*declared)[axis]);
-  if (!scales)
-    return sizesFromSizes(ctx, x, sizes, /*exact=*/true, plan);
-  plan.sizes.assign(sizes.begin(), sizes.end());
-  for (auto [size, axis] : llvm::zip(sizes, plan.axes))
-    plan.scales.push_back(quotient(size, x[axis]));
-  // Sizes are rounded, so they do not tell the scales.
+  // Some coordinates follow from the sizes alone.
   bool usesScale = plan.coordinates != CoordinateMode::AlignCorners &&
                    plan.coordinates != CoordinateMode::TfCropAndResize;
-  if (usesScale)
-    plan.runtimeScales = scales;
+  if (usesScale || plan.antialias)
+    plan.runtimeScales = list;
   return success();
 }
 
@@ -240,28 +202,19 @@ static void dropIdentityAxes(ArrayRef<AffineExpr> x, ResizePlan &plan) {
 static LogicalResult buildResize(NodeContext &ctx, ResizePlan &plan) {
   Value x = ctx.input(0);
   Dims dims = getDims(x.getType());
-  double cubic = ctx.attrFloat("cubic_coeff_a", -0.75);
-  bool excludeOutside = ctx.attrBool("exclude_outside", false);
-  bool antialias = ctx.attrBool("antialias", false);
-  double extrapolation = ctx.attrFloat("extrapolation_value", 0.0);
-  if (plan.runtimeScales || plan.runtimeRoi) {
-    if (antialias)
-      return ctx.unsupported("antialias with scales that are not constant",
-                             "make input 2 an initializer");
-    return ctx.setOutput(
-        0, emitRuntimeResize(ctx, plan, cubic, excludeOutside, extrapolation));
-  }
+  if (plan.runtimeScales || plan.runtimeRoi)
+    return ctx.setOutput(0, emitRuntimeResize(ctx, plan));
   dropIdentityAxes(dims, plan);
   if (plan.axes.empty())
     return ctx.setOutput(0, x);
   for (auto [axis, size] : llvm::zip(plan.axes, plan.sizes))
     dims[axis] = size;
-  return ctx.setOutput(0,
-                       ctx.createTyped<ResizeOp>(
-                           makeTensorType(elementTypeOf(x), dims), plan.mode, x,
-                           plan.axes, plan.scales, plan.coordinates,
-                           plan.nearest, llvm::APFloat(cubic), excludeOutside,
-                           antialias, llvm::APFloat(extrapolation), plan.roi));
+  return ctx.setOutput(0, ctx.createTyped<ResizeOp>(
+                              makeTensorType(elementTypeOf(x), dims), plan.mode,
+                              x, plan.axes, plan.scales, plan.coordinates,
+                              plan.nearest, llvm::APFloat(plan.cubic),
+                              plan.excludeOutside, plan.antialias,
+                              llvm::APFloat(plan.extrapolation), plan.roi));
 }
 
 /// Upsample and Resize-10: coordinates are x / scale; nearest rounds down, and
@@ -279,11 +232,13 @@ LogicalResult importUpsample(NodeContext &ctx) {
     return failure();
   plan.axes = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(x)));
   if (failed(scales ? sizesFromScales(ctx, dims, *scales, plan)
-                    : sizesFromResult(ctx, dims, ctx.input(1), plan)))
+                    : sizesFromOperand(ctx, dims, ctx.input(1), plan)))
     return failure();
+  plan.ceilsWhenShrinking = bool(plan.runtimeScales);
   bool shrinks = llvm::any_of(plan.scales, [](double s) { return s < 1.0; });
   bool grows = llvm::any_of(plan.scales, [](double s) { return s > 1.0; });
-  if (shrinks && grows && plan.mode == ResizeMode::Nearest)
+  if (shrinks && grows && plan.mode == ResizeMode::Nearest &&
+      !plan.runtimeScales)
     return ctx.unsupported("scales that shrink one axis and enlarge another",
                            "use two nodes, or opset 11 or newer");
   plan.nearest = shrinks ? NearestMode::Ceil : NearestMode::Floor;
@@ -305,29 +260,19 @@ LogicalResult importResize(NodeContext &ctx) {
   }
   if (failed(readModes(ctx, plan)) || failed(readRoi(ctx, plan)))
     return failure();
+  plan.cubic = ctx.attrFloat("cubic_coeff_a", -0.75);
+  plan.excludeOutside = ctx.attrBool("exclude_outside", false);
+  plan.antialias = ctx.attrBool("antialias", false);
+  plan.extrapolation = ctx.attrFloat("extrapolation_value", 0.0);
   // Without meaning where scales decide.
-  std::string policy = ctx.attrString("keep_aspect_ratio_policy", "stretch");
+  ctx.ignoreAttr("keep_aspect_ratio_policy");
   LogicalResult status = success();
-  if (Value operand = given(ctx, 3)) {
-    std::optional<Dims> sizes = ctx.knownSizes(operand);
-    if (!sizes && policy == "stretch")
-      sizes = ctx.sizes(withLength(ctx, operand, plan.axes.size()));
-    if (ctx.hasFailed())
-      return failure();
-    if (sizes && sizes->size() == plan.axes.size())
-      for (auto [size, axis] : llvm::zip(*sizes, plan.axes))
-        size = settleSize(ctx, 0, axis, size);
-    status = sizes ? sizesFromSizes(ctx, dims, *sizes, /*exact=*/false, plan)
-                   : sizesFromResult(ctx, dims, /*scales=*/{}, plan);
-  } else if (Value operand = given(ctx, 2)) {
-    // A region that is not constant decides the sizes as well.
-    std::optional<SmallVector<double>> scales =
-        plan.runtimeRoi ? std::nullopt : ctx.floats(operand);
-    status = scales ? sizesFromScales(ctx, dims, *scales, plan)
-                    : sizesFromResult(ctx, dims, operand, plan);
-  } else {
+  if (Value operand = given(ctx, 3))
+    status = sizesFromSizes(ctx, dims, operand, plan);
+  else if (Value operand = given(ctx, 2))
+    status = sizesFromOperand(ctx, dims, operand, plan);
+  else
     return ctx.error("neither scales (input 2) nor sizes (input 3) is given");
-  }
   return failed(status) ? failure() : buildResize(ctx, plan);
 }
 

@@ -75,7 +75,7 @@ static LogicalResult checkDeform(Emitter &e, ArrayRef<AffineExpr> x,
                                  int64_t groups, int64_t offsetGroups) {
   NodeContext &ctx = e.ctx;
   Dims moved = e.dims(offset);
-  AffineExpr taps = e.constant(windows.kernel[0] * windows.kernel[1]);
+  AffineExpr taps = product(ctx.context(), windows.extents);
   AffineExpr perGroup = exactDiv(x[1], e.constant(offsetGroups));
   SmallVector<std::pair<AffineExpr, AffineExpr>> equal = {
       {x[0], moved[0]},
@@ -85,7 +85,7 @@ static LogicalResult checkDeform(Emitter &e, ArrayRef<AffineExpr> x,
       {moved[1], simplify(taps * (2 * offsetGroups))}};
   for (int64_t i = 0; i < 2; ++i) {
     AffineExpr span =
-        x[i + 2] + windows.pads[i] + windows.pads[i + 2] - windows.reach(i);
+        x[i + 2] + windows.pads[i] + windows.pads[i + 2] - windows.reachSize(i);
     equal.push_back(
         {moved[i + 2], simplify(span.floorDiv(windows.strides[i]) + 1)});
   }
@@ -116,11 +116,7 @@ LogicalResult importDeformConv(NodeContext &ctx) {
   if (groups < 1 || offsetGroups < 1)
     return ctx.error("attributes group and offset_group must be positive");
   Dims dims = e.dims(x), w = e.dims(weight), moved = e.dims(offset);
-  std::optional<int64_t> height = getConstant(w[2]), width = getConstant(w[3]);
-  if (!height || !width)
-    return ctx.unsupported("a kernel of symbolic size",
-                           "fix the size with --input-shape");
-  if (*height < 1 || *width < 1)
+  if (getConstant(w[2]) == 0 || getConstant(w[3]) == 0)
     return ctx.error("the kernel is empty");
   std::optional<Windows> windows = readWindows(ctx, dims, {w[2], w[3]});
   if (!windows || failed(checkDeform(e, dims, w, offset, mask, *windows, groups,

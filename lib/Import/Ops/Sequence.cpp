@@ -111,26 +111,42 @@ LogicalResult importSequenceLength(NodeContext &ctx) {
 /// Longer sequences would make the program too long.
 static constexpr int64_t maxElements = 1024;
 
+/// As many parts as the list has elements, which may be data.
+static LogicalResult readListedParts(NodeContext &ctx, AffineExpr extent,
+                                     Value split,
+                                     SmallVectorImpl<AffineExpr> &parts) {
+  if (!tensorType(split).hasStaticShape())
+    return ctx.unsupported("the length of the sequence depends on a free size",
+                           "fix the size with --dim or --input-shape");
+  if (tensorType(split).getNumElements() > maxElements)
+    return ctx.unsupported("a sequence of more than " + Twine(maxElements) +
+                           " elements");
+  std::optional<Dims> sizes = ctx.sizes(split);
+  if (!sizes)
+    return ctx.error("split is not a list of integers");
+  AffineExpr sum = constDim(ctx.context(), 0);
+  for (AffineExpr size : *sizes) {
+    if (getConstant(size).value_or(0) < 0)
+      return ctx.error("split has a negative size");
+    parts.push_back(size);
+    sum = simplify(sum + size);
+  }
+  return ctx.requireEqual(sum, extent,
+                          "the sizes in split do not cover the axis");
+}
+
 /// The sizes of the parts of an axis: given, or equal ones with a rest.
 static LogicalResult readParts(NodeContext &ctx, AffineExpr extent,
                                SmallVectorImpl<AffineExpr> &parts) {
   auto constant = [&](int64_t v) { return constDim(ctx.context(), v); };
   Value split = ctx.input(1);
+  if (split && rankOf(split) == 1)
+    return readListedParts(ctx, extent, split, parts);
   std::optional<SmallVector<int64_t>> sizes =
       split ? ctx.constants(split) : SmallVector<int64_t>{1};
   if (!sizes)
-    return ctx.unsupported("split is computed from data",
-                           "make it an initializer");
-  if (split && rankOf(split) == 1) {
-    AffineExpr sum = constant(0);
-    for (int64_t size : *sizes) {
-      if (size < 0)
-        return ctx.error("split has a negative size");
-      parts.push_back(constant(size));
-      sum = simplify(sum + size);
-    }
-    return ctx.requireEqual(sum, extent, "the sizes in split cover the axis");
-  }
+    return ctx.unsupported("the length of the sequence is computed from data",
+                           "make input 1 an initializer");
   std::optional<int64_t> all = getConstant(extent);
   if (!all)
     return ctx.unsupported("the length of the sequence depends on a free size",

@@ -120,6 +120,34 @@ static std::optional<LogicalResult> importRuntimeAxes(NodeContext &ctx,
   return ctx.setOutput(0, reshapeTo(ctx, x, dims));
 }
 
+/// A size is checked to be other than 1: the square of what it is more is not
+/// 0.
+static LogicalResult requireNotOne(NodeContext &ctx, AffineExpr dim) {
+  AffineExpr square = eff::simplify((dim - 1) * (dim - 1));
+  return ctx.requireEqual(
+      ctx.maxSize(square, eff::constDim(ctx.context(), 1)), square,
+      "a dim is 1 and would be squeezed without axes; give the axes");
+}
+
+/// Without axes, whether dims that the run knows are all squeezed or all kept.
+/// The declared rank says; without one they are kept. Either is checked.
+static std::optional<bool> dropsFreeDims(NodeContext &ctx,
+                                         ArrayRef<AffineExpr> dims) {
+  std::optional<int64_t> rank = declaredRank(ctx);
+  int64_t ones = 0, unknown = 0;
+  for (AffineExpr dim : dims) {
+    ones += eff::getConstant(dim) == 1;
+    unknown += !eff::getConstant(dim);
+  }
+  int64_t dropped = rank && unknown ? int64_t(dims.size()) - *rank - ones : 0;
+  if (dropped == 0 || dropped == unknown)
+    return dropped != 0;
+  (void)ctx.unsupported("axes are absent and the declared rank does not tell "
+                        "which dims are 1",
+                        "give the axes, or fix sizes with --dim");
+  return std::nullopt;
+}
+
 LogicalResult importSqueeze(NodeContext &ctx) {
   if (failed(ctx.requireInputs(1, 2)))
     return failure();
@@ -133,6 +161,9 @@ LogicalResult importSqueeze(NodeContext &ctx) {
   if (ctx.hasFailed())
     return failure();
   AffineExpr one = eff::constDim(ctx.context(), 1);
+  std::optional<bool> dropsFree = axes ? false : dropsFreeDims(ctx, dims);
+  if (!dropsFree)
+    return failure();
   for (auto [axis, dim] : llvm::enumerate(dims)) {
     if (axes && llvm::is_contained(*axes, int64_t(axis))) {
       if (failed(ctx.requireEqual(dim, one,
@@ -140,10 +171,14 @@ LogicalResult importSqueeze(NodeContext &ctx) {
         return failure();
       continue;
     }
-    if (!axes && !eff::getConstant(dim))
-      return ctx.unsupported("axes are absent and dim " + Twine(axis) +
-                                 " is not known to be other than 1",
-                             "fix the size with --dim");
+    if (!axes && !eff::getConstant(dim)) {
+      if (failed(*dropsFree
+                     ? ctx.requireEqual(dim, one, "a squeezed dim is not 1")
+                     : requireNotOne(ctx, dim)))
+        return failure();
+      if (*dropsFree)
+        continue;
+    }
     if (axes || dim != one)
       kept.push_back(dim);
   }

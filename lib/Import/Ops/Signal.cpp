@@ -223,6 +223,9 @@ static Value emitPlace(Emitter &e, Value axis, ArrayRef<int64_t> axes,
                        int64_t rank) {
   NodeContext &ctx = e.ctx;
   int64_t count = axes.size();
+  if (failed(ctx.requireEqual(getNumElements(axis.getType()), e.constant(1),
+                              "the axis is not a scalar")))
+    return {};
   SmallVector<int64_t> places(2 * rank, count);
   for (auto [place, candidate] : llvm::enumerate(axes))
     places[candidate] = places[candidate + rank] = place;

@@ -41,10 +41,10 @@ static void padSame(NodeContext &ctx, ArrayRef<AffineExpr> x, bool upper,
   for (int64_t i = 0; i < rank; ++i) {
     AffineExpr in = x[i + 2], zero = constDim(ctx.context(), 0);
     int64_t stride = windows.strides[i];
-    AffineExpr total =
-        simplify((in.ceilDiv(stride) - 1) * stride + windows.reach(i) - in);
+    AffineExpr reach = windows.reachSize(i);
+    AffineExpr total = simplify((in.ceilDiv(stride) - 1) * stride + reach - in);
     // A window at least as long as the stride never needs cropping.
-    if (windows.reach(i) < stride)
+    if (ctx.bounds(reach).first < stride)
       total = ctx.maxSize(total, zero);
     AffineExpr half = simplify(total.floorDiv(2));
     AffineExpr rest = simplify(total - half);
@@ -86,11 +86,6 @@ static bool readPads(NodeContext &ctx, ArrayRef<AffineExpr> x,
     windows.pads = none;
     return true;
   }
-  if (llvm::is_contained(windows.kernel, ShapedType::kDynamic)) {
-    (void)ctx.unsupported("auto_pad of a kernel whose size only the run knows",
-                          "give kernel_shape, or the weight as an initializer");
-    return false;
-  }
   if (mode != "SAME_UPPER" && mode != "SAME_LOWER") {
     (void)ctx.error("attribute auto_pad has the unknown value '" + mode + "'");
     return false;
@@ -109,10 +104,13 @@ static bool readKernel(NodeContext &ctx, int64_t rank,
     for (AffineExpr size : weight)
       windows.kernel.push_back(
           getConstant(size).value_or(ShapedType::kDynamic));
+    windows.extents.assign(weight.begin(), weight.end());
     return !weight.empty();
   }
   if (!readPerDim(ctx, "kernel_shape", rank, windows.kernel))
     return false;
+  for (int64_t extent : windows.kernel)
+    windows.extents.push_back(constDim(ctx.context(), extent));
   for (auto [size, extent] : llvm::zip(weight, windows.kernel))
     if (failed(ctx.requireEqual(
             size, constDim(ctx.context(), extent),

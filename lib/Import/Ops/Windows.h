@@ -8,8 +8,10 @@
 namespace effc {
 
 struct Windows {
-  /// kDynamic where only the run knows the weight's size.
+  /// kDynamic where only the run knows the weight's size, which is in
+  /// `extents`.
   llvm::SmallVector<int64_t> kernel;
+  eff::Dims extents;
   llvm::SmallVector<int64_t> strides, dilations;
   /// Begin of every spatial dim, then the ends.
   llvm::SmallVector<int64_t> pads;
@@ -23,6 +25,9 @@ struct Windows {
   int64_t spatialRank() const { return kernel.size(); }
   /// Extent of a kernel with its gaps.
   int64_t reach(int64_t i) const { return (kernel[i] - 1) * dilations[i] + 1; }
+  mlir::AffineExpr reachSize(int64_t i) const {
+    return eff::simplify((extents[i] - 1) * dilations[i] + 1);
+  }
 };
 
 /// Reads the attributes of a node whose operand has the sizes `x` ([N, C,
