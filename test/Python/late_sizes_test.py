@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Operators whose sizes only the run knows: one node, every dim of every operand a symbol, several shapes a compilation.
+
+The expected values are those of onnx.reference; what a run must refuse is named by a part of its message.
+"""
+import unittest
+
+import numpy as np
+import onnx
+from onnx import helper
+from onnx.reference import ReferenceEvaluator
+
+from effc.backend import EffcBackend
+
+RNG = np.random.default_rng(7)
+
+
+def real(*shape):
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def ints(*values):
+    return np.array(values, np.int64)
+
+
+def floats(*values):
+    return np.array(values, np.float32)
+
+
+class Node:
+    """A node with free sizes; an operand may be None."""
+
+    def __init__(self, op, operands, rank, opset=20, **attributes):
+        names = ["" if x is None else f"x{i}" for i, x in enumerate(operands)]
+        free = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(x.dtype), [f"{name}_{i}" for i in range(x.ndim)])
+                for name, x in zip(names, operands) if name]
+        result = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [f"y_{i}" for i in range(rank)])
+        graph = helper.make_graph([helper.make_node(op, names, ["y"], name="node", **attributes)], "g", free, [result])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
+        self.names = [value.name for value in free]
+        self.reference = ReferenceEvaluator(model)
+        self.compiled = EffcBackend.prepare(model, opt_level=0, cpu="v3")
+
+    def run(self, operands):
+        return self.compiled.run([x for x in operands if x is not None])[0]
+
+    def expect(self, operands):
+        return self.reference.run(None, dict(zip(self.names, [x for x in operands if x is not None])))[0]
+
+
+class LateSizes(unittest.TestCase):
+    def check(self, op, rank, cases, refused=(), **attributes):
+        node = Node(op, cases[0], rank, **attributes)
+        for case in cases:
+            with self.subTest(op=op, shapes=[None if x is None else x.shape for x in case], **attributes):
+                expected = node.expect(case)
+                result = node.run(case)
+                self.assertEqual(result.shape, expected.shape)
+                np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-4)
+        for case, message in refused:
+            with self.subTest(op=op, refused=message), self.assertRaisesRegex(Exception, message):
+                node.run(case)
+
+    def test_dft(self):
+        cases = [[real(2, 6, parts), length, np.array(axis)] for parts in (1, 2) for axis in (0, 1, -2, -3)
+                 for length in (np.array(7), np.array(4))]
+        self.check("DFT", 3, cases, [([real(2, 6, 3), np.array(6), np.array(1)], "was compiled for 1 to 2"),
+                                     ([real(2, 6, 2), np.array(6), np.array(2)], "the axis cannot be transformed"),
+                                     ([real(2, 6, 2), np.array(0), np.array(1)], "dft_length is not positive")])
+        self.check("DFT", 3, [[real(2, 6, 1)], [real(3, 5, 1)]], [([real(2, 6, 2)], "expected 1")], onesided=1)
+
+    def test_stft(self):
+        cases = [[real(2, 16, 1), np.array(step), real(length), np.array(length)] for step, length in ((2, 4), (3, 5), (1, 16))]
+        self.check("STFT", 4, cases, [([real(2, 16, 1), np.array(0), real(4), np.array(4)], "is not positive")], opset=17)
+        cases = [[real(2, 16, 2), np.array(step), real(length), np.array(length)] for step, length in ((2, 4), (5, 5))]
+        self.check("STFT", 4, cases, opset=17, onesided=0)
+
+    def test_center_crop_pad(self):
+        cases = [[real(5, 6, 3), ints(*shape)] for shape in ((7, 4, 2), (3, 9, 5), (1, 1, 1))]
+        self.check("CenterCropPad", 3, cases, [([real(5, 6, 3), ints(2, -1, 3)], "a size is negative")])
+
+    def test_col2im(self):
+        cases = [[real(2, 12, 16), ints(5, 5), ints(2, 2)], [real(2, 9, 20), ints(5, 6), ints(1, 3)]]
+        refused = [([real(2, 12, 16), ints(5, 5), ints(0, 2)], "block_shape"), ([real(2, 12, 15), ints(5, 5), ints(2, 2)], "as many as")]
+        self.check("Col2Im", 4, cases, refused)
+
+    def test_tuples(self):
+        self.check("ScatterND", 2, [[real(4, 5), ints((1, 2), (3, 4)), real(2)]])
+        self.check("GatherND", 2, [[real(4, 5), ints((1,), (3,))]], [([real(4, 5), ints((1,), (9,))], "outside its axis")])
+
+    def test_affine_grid(self):
+        for align in (0, 1):
+            cases = [[real(n, 2, 3), ints(n, 3, h, w)] for n, h, w in ((2, 3, 4), (1, 5, 2))]
+            self.check("AffineGrid", 4, cases, [([real(2, 2, 3), ints(3, 3, 4, 5)], "differ in their batch")], align_corners=align)
+
+    def test_resize_policy(self):
+        for policy in ("not_larger", "not_smaller"):
+            cases = [[real(1, 2, 4, 6), None, None, ints(*sizes)] for sizes in ((7, 8), (3, 1), (20, 5))]
+            self.check("Resize", 4, cases, opset=19, mode="linear", axes=[2, 3], keep_aspect_ratio_policy=policy)
+
+    def test_resize_antialias(self):
+        for mode in ("linear", "cubic"):
+            cases = [[real(1, 1, 7, 9), None, floats(*scales)] for scales in ((0.6, 0.75), (1.75, 0.3))]
+            self.check("Resize", 4, cases, opset=19, mode=mode, axes=[2, 3], antialias=1)
+
+    def test_resize_region(self):
+        cases = [[real(1, 1, 4, 4), floats(0, 0, 0.3, -0.2, 1, 1, 0.3, 1.2), None, ints(1, 1, *sizes)] for sizes in ((3, 3), (7, 2))]
+        self.check("Resize", 4, cases, opset=19, mode="linear", coordinate_transformation_mode="tf_crop_and_resize",
+                   extrapolation_value=7.0)
+
+    def test_deform_conv(self):
+        cases = [[real(1, 4, 6, 7), real(4, 4, h, w), real(1, 2 * h * w, 9 - h, 10 - w)] for h, w in ((3, 3), (1, 2))]
+        self.check("DeformConv", 4, cases, [([real(1, 4, 6, 7), real(4, 4, 3, 3), real(1, 6, 6, 7)], "expected 18")], pads=[1, 1, 1, 1])
+
+    def test_conv_transpose(self):
+        for attributes in ({"auto_pad": "SAME_LOWER"}, {"auto_pad": "SAME_UPPER"}):
+            cases = [[real(1, 2, 4, 4), real(2, 3, *kernel), real(3)] for kernel in ((3, 3), (4, 2))]
+            self.check("ConvTranspose", 4, cases, strides=[2, 2], **attributes)
+
+    def test_conv_transpose_output_shape(self):
+        """The reference takes no shape that crops or adds: its whole result is cut, and filled with the bias."""
+        for upper in (False, True):
+            attributes = {"auto_pad": "SAME_UPPER"} if upper else {}
+            for kernel, shape in (((4, 2), (8, 7)), ((3, 3), (10, 8)), ((1, 5), (5, 12))):
+                case = [real(1, 2, 4, 4), real(2, 3, *kernel), real(3)]
+                expected = Node("ConvTranspose", case, 4, strides=[2, 2]).expect(case)
+                for axis, size in ((2, shape[0]), (3, shape[1])):
+                    cut = max(expected.shape[axis] - size, 0)
+                    first = cut // 2 if upper else cut - cut // 2
+                    expected = np.take(expected, range(first, expected.shape[axis] - cut + first), axis)
+                rest = [shape[0] - expected.shape[2], shape[1] - expected.shape[3]]
+                filled = np.broadcast_to(case[2].reshape(1, 3, 1, 1), (1, 3, *shape)).copy()
+                filled[:, :, :shape[0] - rest[0], :shape[1] - rest[1]] = expected
+                result = Node("ConvTranspose", case, 4, strides=[2, 2], output_shape=list(shape), **attributes).run(case)
+                with self.subTest(kernel=kernel, shape=shape, upper=upper):
+                    np.testing.assert_allclose(result, filled, rtol=1e-3, atol=1e-4)
+
+
+if __name__ == "__main__":
+    unittest.main()
