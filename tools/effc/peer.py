@@ -140,7 +140,10 @@ def take_turn(run, seconds, warm_seconds):
 
 
 def explain(problem):
-    text = " ".join(str(problem).split()) or type(problem).__name__
+    # OpenVINO opens with lines of its own source, such as "Exception from src/inference/src/cpp/core.cpp:84:".
+    lines = str(problem).split("\n")
+    said = [line for line in lines if not (" src/" in line and line.rstrip().endswith(":"))]
+    text = " ".join(" ".join(said or lines).split()) or type(problem).__name__
     return {"error": text[:400] if isinstance(problem, ImportError) else f"{type(problem).__name__}: {text}"[:400]}
 
 
