@@ -71,7 +71,8 @@ class LateSizes(unittest.TestCase):
 
     def test_stft(self):
         cases = [[real(2, 16, 1), np.array(step), real(length), np.array(length)] for step, length in ((2, 4), (3, 5), (1, 16))]
-        self.check("STFT", 4, cases, [([real(2, 16, 1), np.array(0), real(4), np.array(4)], "is not positive")], opset=17)
+        self.check("STFT", 4, cases, [([real(2, 16, 1), np.array(0), real(4), np.array(4)], "is not positive"),
+                                      ([real(2, 16, 1), np.array(2), real(4), np.array(5)], "frame_length differ")], opset=17)
         cases = [[real(2, 16, 2), np.array(step), real(length), np.array(length)] for step, length in ((2, 4), (5, 5))]
         self.check("STFT", 4, cases, opset=17, onesided=0)
 

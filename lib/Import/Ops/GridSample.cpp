@@ -179,18 +179,41 @@ LogicalResult importAffineGrid(NodeContext &ctx) {
 /// Coordinates [regions, count] of a crop along axis 0 (rows) or 1 (columns):
 /// from start to end, or their middle for one pixel.
 static Value emitCropAxis(Emitter &e, Value regions, int64_t axis,
-                          int64_t count, AffineExpr extent, Type type) {
+                          AffineExpr count, AffineExpr extent, Type type) {
   auto bound = [&](int64_t column) {
     return e.slice(regions, 1, e.constant(column), e.constant(1));
   };
   Value start = bound(axis), end = bound(axis + 2);
   Value last = e.add(emitSize(e, extent, type), -1.0);
-  if (count == 1)
-    return e.mul(e.mul(e.add(start, end), 0.5), last);
-  Value step = e.mul(e.mul(e.sub(end, start), last), 1.0 / (count - 1));
-  Value index =
-      e.iota(type, {e.constant(1), e.constant(count)}, 1, e.constant(0));
-  return e.add(e.mul(start, last), e.mul(index, step));
+  Value middle = e.mul(e.mul(e.add(start, end), 0.5), last);
+  if (getConstant(count) == 1)
+    return middle;
+  Value steps = emitSize(e, simplify(count - 1), type);
+  Value step = e.div(e.mul(e.sub(end, start), last), steps);
+  Value index = e.iota(type, {e.constant(1), count}, 1, e.constant(0));
+  Value spread = e.add(e.mul(start, last), e.mul(index, step));
+  return getConstant(count)
+             ? spread
+             : e.select(e.compare(CompareKind::Gt, steps, 0.0), spread, middle);
+}
+
+/// The two sizes of crops (input 3), positive.
+static std::optional<Dims> readCropSize(NodeContext &ctx) {
+  Value list = withLength(ctx, ctx.input(3), 2);
+  if (!list)
+    return std::nullopt;
+  std::optional<Dims> size = ctx.sizes(list);
+  if (!size || size->size() != 2) {
+    (void)ctx.error("crop_size (input 3) is not two integers");
+    return std::nullopt;
+  }
+  for (auto [i, extent] : llvm::enumerate(*size)) {
+    extent = settleSize(ctx, 0, i + 2, extent);
+    if (failed(requireWithin(ctx, extent, 1, INT32_MAX,
+                             "crop_size (input 3) is not positive")))
+      return std::nullopt;
+  }
+  return size;
 }
 
 LogicalResult importCropAndResize(NodeContext &ctx) {
@@ -206,17 +229,9 @@ LogicalResult importCropAndResize(NodeContext &ctx) {
       !isFloat(regions))
     return ctx.error("needs a float image of rank 4 and float regions of rank "
                      "2");
-  std::optional<SmallVector<int64_t>> size = ctx.constants(ctx.input(3));
+  std::optional<Dims> size = readCropSize(ctx);
   if (!size)
-    if (auto declared = ctx.declaredDims(0); declared && declared->size() == 4)
-      if (auto h = (*declared)[2], w = (*declared)[3];
-          h && w && getConstant(h) && getConstant(w))
-        size = SmallVector<int64_t>{*getConstant(h), *getConstant(w)};
-  if (!size)
-    return ctx.unsupported("crop_size (input 3) is not a constant",
-                           "make it an initializer");
-  if (size->size() != 2 || (*size)[0] < 1 || (*size)[1] < 1)
-    return ctx.error("crop_size (input 3) is not two positive sizes");
+    return failure();
   if (failed(ctx.requireEqual(e.dim(regions, 1), e.constant(4),
                               "regions do not have 4 numbers")) ||
       failed(ctx.requireEqual(e.dim(regions, 0), e.dim(images, 0),
@@ -224,8 +239,7 @@ LogicalResult importCropAndResize(NodeContext &ctx) {
     return failure();
   Type type = placeType(regions);
   Value wide = e.convert(regions, type), outside;
-  Dims dims{e.dim(regions, 0), e.constant((*size)[0]), e.constant((*size)[1]),
-            e.constant(1)};
+  Dims dims{e.dim(regions, 0), (*size)[0], (*size)[1], e.constant(1)};
   SmallVector<Value> places;
   for (int64_t axis = 0; axis < 2; ++axis) {
     AffineExpr extent = e.dim(x, axis + 2);

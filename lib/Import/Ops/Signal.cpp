@@ -383,12 +383,17 @@ static std::optional<Frames> readFrames(Emitter &e, Value x, bool onesided) {
     return sizes && sizes->size() == 1 ? std::optional(sizes->front())
                                        : std::nullopt;
   };
-  if (std::optional<AffineExpr> given = known(3)) {
+  std::optional<AffineExpr> given = known(3);
+  // The window tells what the run only compares.
+  if (!given && frames.length && ctx.hasInput(3))
+    given = ctx.scalarSize(ctx.input(3));
+  if (given) {
     if (frames.length && failed(ctx.requireEqual(frames.length, *given,
                                                  "window and frame_length "
                                                  "differ")))
       return std::nullopt;
-    frames.length = *given;
+    if (!frames.length || getConstant(*given))
+      frames.length = *given;
   }
   if (std::optional<AffineExpr> step = known(1))
     frames.step = *step;
