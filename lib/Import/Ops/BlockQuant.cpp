@@ -157,6 +157,10 @@ LogicalResult importMatMulNBits(NodeContext &ctx) {
   if (groups) {
     if (rankOf(groups) != 1)
       return ctx.error("g_idx must have rank 1");
+    AffineExpr given = e.dim(groups, 0);
+    if (failed(ctx.requireEqual(ctx.maxSize(given, e.constant(k)), given,
+                                "g_idx has an element for each of K")))
+      return failure();
     groups = e.slice(groups, 0, e.constant(0), e.constant(k));
   }
   BlockWeight weight{e, k, n, *bits, *block};
@@ -196,8 +200,14 @@ LogicalResult importGatherBlockQuantized(NodeContext &ctx) {
     data = emitUnpack(e, data, *bits);
     zeros = zeros ? emitUnpack(e, zeros, *bits) : Value();
     // A row's zero points may end within a byte.
-    if (zeros)
-      zeros = e.slice(zeros, rank - 1, e.constant(0), e.dim(scales, rank - 1));
+    if (zeros) {
+      AffineExpr given = e.dim(zeros, rank - 1),
+                 count = e.dim(scales, rank - 1);
+      if (failed(ctx.requireEqual(ctx.maxSize(given, count), given,
+                                  "there is a zero point for each scale")))
+        return failure();
+      zeros = e.slice(zeros, rank - 1, e.constant(0), count);
+    }
   }
   if (!data || !isQuantizable(ctx, elementTypeOf(data)))
     return failure();

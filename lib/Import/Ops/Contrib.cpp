@@ -182,6 +182,11 @@ LogicalResult importEmbedLayerNorm(NodeContext &ctx) {
                      ", it must be 2");
   Value sum = e.gather(ctx.input(2), ids, 0);
   // Positions are 0, 1, ... unless given.
+  AffineExpr known = e.dim(ctx.input(3), 0);
+  if (!ctx.hasInput(8) &&
+      failed(ctx.requireEqual(ctx.maxSize(known, e.dim(ids, 1)), known,
+                              "there is a row for each position")))
+    return failure();
   Value rows = ctx.input(8)
                    ? e.gather(ctx.input(3), ctx.input(8), 0)
                    : e.slice(ctx.input(3), 0, e.constant(0), e.dim(ids, 1));

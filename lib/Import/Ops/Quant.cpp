@@ -74,6 +74,9 @@ Value alignParameter(Emitter &e, Value parameter, Value x, int64_t axis,
   Dims repeated = own, flat = own;
   repeated.insert(repeated.begin() + axis + 1, e.constant(block));
   flat[axis] = simplify(own[axis] * block);
+  if (failed(e.ctx.requireEqual(e.ctx.maxSize(flat[axis], dims[axis]),
+                                flat[axis], "there is a scale for each block")))
+    return {};
   Value all = e.broadcast(e.unsqueeze(parameter, {axis + 1}), repeated);
   return e.slice(e.reshape(all, flat), axis, e.constant(0), dims[axis]);
 }
