@@ -136,6 +136,41 @@ class LateSizes(unittest.TestCase):
                 with self.subTest(kernel=kernel, shape=shape, upper=upper):
                     np.testing.assert_allclose(result, filled, rtol=1e-3, atol=1e-4)
 
+    def test_linear_attention(self):
+        def case(tokens, key, value, decay, beta):
+            parts = [real(2, tokens, 4 * key), real(2, tokens, 2 * key), real(2, tokens, 2 * value), real(2, 2, key, value)]
+            return [0.3 * x for x in parts] + [-np.abs(real(2, tokens, decay)), np.abs(real(2, tokens, beta))]
+
+        cases = [case(5, 3, 4, 2, 1), case(300, 3, 4, 6, 2), case(1, 6, 2, 12, 2)]
+        refused = [(case(5, 3, 4, 4, 1), "the decay fits the keys"), (case(5, 3, 4, 2, 3), "beta fits the heads"),
+                   (case(5, 3, 4, 2, 1)[:4] + case(6, 3, 4, 2, 1)[4:], "expected 5")]
+        self.check("LinearAttention", 3, cases, refused, opset=27, q_num_heads=4, kv_num_heads=2, update_rule="gated_delta")
+
+    def test_causal_conv(self):
+        cases = [[real(2, c, t), real(c, 1, taps), real(c), real(2, c, taps - 1)] for c, t, taps in ((3, 7, 4), (5, 2, 6), (1, 9, 2))]
+        refused = [([real(2, 3, 7), real(3, 1, 4), real(3), real(2, 3, 4)], "expected 3"),
+                   ([real(2, 3, 7), real(4, 1, 4), real(3), real(2, 3, 3)], "expected 3")]
+        self.check("CausalConvWithState", 3, cases, refused, opset=27)
+        cases = [[real(1, 3, 5), real(3, 1, taps)] for taps in (1, 4, 9)]
+        self.check("CausalConvWithState", 3, cases, opset=27, activation="silu")
+
+    def test_recurrent(self):
+        for op, gates in (("LSTM", 4), ("GRU", 3), ("RNN", 1)):
+            def case(length, batch, inputs, width, columns=None, gates=gates):
+                return [real(length, batch, inputs), real(1, gates * width, inputs), real(1, gates * width, columns or width),
+                        real(1, 2 * gates * width), None, real(1, batch, width)]
+
+            self.check(op, 4, [case(5, 2, 3, 4), case(1, 1, 6, 2)], [(case(5, 2, 3, 4, columns=3), "expected")], opset=22)
+            self.check(op, 4, [case(3, 2, 5, 4)], [(case(3, 2, 5, 2), "expected")], opset=22, hidden_size=4)
+
+    def test_rotary_embedding(self):
+        def case(width, half):
+            return [real(2, 3, 4, width), real(9, half), real(9, half), RNG.integers(0, 9, (2, 4))]
+
+        for interleaved in (0, 1):
+            self.check("RotaryEmbedding", 4, [case(8, 4), case(2, 1)], [(case(7, 3), "expected 6")], opset=23, interleaved=interleaved)
+        self.check("RotaryEmbedding", 4, [case(4, 2), case(7, 2)], [(case(3, 2), "was compiled for 4")], opset=23, rotary_embedding_dim=4)
+
 
 if __name__ == "__main__":
     unittest.main()
