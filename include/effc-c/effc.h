@@ -100,6 +100,8 @@ typedef enum effc_compile_flag {
   EFFC_COMPILE_F64 = 1 << 3,
   /* MLIR's verifier after every pass */
   EFFC_COMPILE_VERIFY_EACH = 1 << 4,
+  /* kernels under AddressSanitizer (docs/sanitizers.md) */
+  EFFC_COMPILE_SANITIZE = 1 << 5,
   /* -O0 to -O2, at most one; none is -O3 */
   EFFC_COMPILE_O0 = 1 << 8,
   EFFC_COMPILE_O1 = 1 << 9,

@@ -141,8 +141,8 @@ private:
 
 static constexpr uint32_t knownFlags =
     EFFC_COMPILE_STATIC | EFFC_COMPILE_SEPARATE_WEIGHTS | EFFC_COMPILE_PLAIN |
-    EFFC_COMPILE_F64 | EFFC_COMPILE_VERIFY_EACH | EFFC_COMPILE_O0 |
-    EFFC_COMPILE_O1 | EFFC_COMPILE_O2;
+    EFFC_COMPILE_F64 | EFFC_COMPILE_VERIFY_EACH | EFFC_COMPILE_SANITIZE |
+    EFFC_COMPILE_O0 | EFFC_COMPILE_O1 | EFFC_COMPILE_O2;
 
 void Call::readFlags(uint32_t flags) {
   options.staticLibrary = flags & EFFC_COMPILE_STATIC;
@@ -150,6 +150,7 @@ void Call::readFlags(uint32_t flags) {
   options.plain = flags & EFFC_COMPILE_PLAIN;
   options.computeF64 = flags & EFFC_COMPILE_F64;
   options.verifyEach = flags & EFFC_COMPILE_VERIFY_EACH;
+  options.sanitize = flags & EFFC_COMPILE_SANITIZE;
   options.optLevel = flags & EFFC_COMPILE_O0   ? 0
                      : flags & EFFC_COMPILE_O1 ? 1
                      : flags & EFFC_COMPILE_O2 ? 2
@@ -165,7 +166,8 @@ bool Call::readOptions(const effc_compile_options &given) {
   auto lists = {std::make_pair(given.dims, given.num_dims),
                 std::make_pair(given.input_shapes, given.num_input_shapes),
                 std::make_pair(given.input_values, given.num_input_values),
-                std::make_pair(given.output_names, given.num_output_names)};
+                std::make_pair(given.output_names, given.num_output_names),
+                std::make_pair(given.states, given.num_states)};
   for (auto [texts, count] : lists)
     if (count && !texts)
       return false;

@@ -74,6 +74,8 @@ private:
   mlir::MLIRContext *context;
   std::unique_ptr<DiagnosticCollector> diagnostics;
   bool warnedOfOmittedWeights = false;
+  /// --save-stages could not write.
+  bool stageLost = false;
   std::string name;
   std::future<std::string> modelHash;
   std::optional<Stage> stopAfter, startAt;

@@ -128,6 +128,8 @@ void Compilation::warnOfOmittedWeights(ModuleOp module) {
 LogicalResult Compilation::saveStage(Stage stage, ModuleOp module) {
   if (options.saveStages.empty())
     return success();
+  // Files that cannot be written are not effc's fault.
+  stageLost = true;
   if (std::error_code code = llvm::sys::fs::create_directories(
           stageFolder, /*IgnoreExisting=*/true, llvm::sys::fs::all_all))
     return error(DiagnosticCode::CannotWriteStage)
@@ -149,6 +151,7 @@ LogicalResult Compilation::saveStage(Stage stage, ModuleOp module) {
   if (code)
     return error(DiagnosticCode::CannotWriteStage)
            << "cannot write '" << file << "': " << code.message();
+  stageLost = false;
   return success();
 }
 
@@ -327,7 +330,10 @@ OwningOpRef<ModuleOp> Compilation::lower(const EntryPoint &entry,
   (*module)->setAttr("eff.target", target);
   result.exitCode = 70;
   if (failed(runPipeline(*module))) {
-    reportFault(*module);
+    if (stageLost)
+      result.exitCode = 1;
+    else
+      reportFault(*module);
     return {};
   }
   return module;

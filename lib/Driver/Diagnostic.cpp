@@ -30,13 +30,13 @@ static const char *getColor(Severity severity) {
 
 static std::string formatLine(const std::string &file, Severity severity,
                               const std::string &text, bool color) {
-  std::string line = (file.empty() ? "effc" : file) + ": ";
+  std::string line = (file.empty() ? "effc" : makePrintable(file)) + ": ";
   if (color)
     line += getColor(severity);
   line += std::string(getSeverityName(severity)) + ": ";
   if (color)
     line += "\033[0m";
-  return line + text + "\n";
+  return line + makePrintable(text) + "\n";
 }
 
 std::string formatText(const Diagnostic &diagnostic, bool color) {

@@ -189,9 +189,12 @@ AffineExpr Importer::importDim(const onnx::ValueInfoProto &input, int64_t index,
   if (!param.empty()) {
     if (AffineExpr known = symbols.lookup(param))
       return known;
-    if (AffineExpr expression = symbols.parse(param))
+    AffineExpr expression = symbols.parse(param);
+    // "-1" is no name either.
+    if (expression && eff::getConstant(expression).value_or(0) >= 0)
       return expression;
-    return declareSymbol(param, param, input.name(), index, axis);
+    if (!expression)
+      return declareSymbol(param, param, input.name(), index, axis);
   }
   std::string name = input.name() + "_dim" + std::to_string(axis);
   while (symbols.lookup(name))

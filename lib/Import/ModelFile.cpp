@@ -64,7 +64,9 @@ MappedFile::~MappedFile() {
 
 std::shared_ptr<MappedFile> MappedFile::open(StringRef path,
                                              std::string &reason) {
-  int descriptor = ::open(path.str().c_str(), O_RDONLY | O_CLOEXEC);
+  // A fifo must not block the open.
+  int descriptor =
+      ::open(path.str().c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) {
     reason = std::strerror(errno);
     return nullptr;

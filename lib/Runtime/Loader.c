@@ -58,7 +58,8 @@ static const char *refuse_elf(int file, uint64_t file_size) {
 }
 
 static effrt_status check_file(const char *path, effrt_message *message) {
-  int file = open(path, O_RDONLY | O_CLOEXEC);
+  /* A fifo must not block the open. */
+  int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat info;
   if (file < 0 || fstat(file, &info) != 0) {
     int error = errno;

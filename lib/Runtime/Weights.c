@@ -74,7 +74,8 @@ effrt_status effrt_map_weights(effrt_model *model, const char *dir, bool trust,
   if (!path)
     return effrt_fail(message, EFFRT_STATUS_OUT_OF_MEMORY, "out of memory");
   effrt_status status = EFFRT_STATUS_OK;
-  int file = open(path, O_RDONLY | O_CLOEXEC);
+  /* A fifo must not block the open. */
+  int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0)
     status = effrt_fail(message, EFFRT_STATUS_FILE_ERROR,
                         "cannot open weights file '%s' of model '%s': %s", path,

@@ -37,4 +37,19 @@ const DiagnosticInfo *findDiagnostic(const std::string &code) {
   return it == table.end() ? nullptr : &*it;
 }
 
+std::string makePrintable(const std::string &text) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string result;
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f)
+      result += c;
+    else if (c == '\n' || c == '\t')
+      result += c == '\n' ? "\\n" : "\\t";
+    else
+      result += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+  }
+  return result;
+}
+
 } // namespace effc

@@ -133,19 +133,21 @@ void DiagnosticPrinter::print(Diagnostic &diagnostic) {
 void DiagnosticPrinter::printText(Diagnostic &diagnostic) {
   Location loc = diagnostic.getLocation();
   StringRef model = getModelName(loc);
-  if (model.empty())
-    model = "effc";
-  out << model << ": " << getSeverityName(diagnostic.getSeverity()) << ": ";
+  std::string file = model.empty() ? "effc" : makePrintable(model.str());
+  std::string text;
+  llvm::raw_string_ostream os(text);
   StringRef node = getNodeName(loc), onnxOperator = getOperator(diagnostic);
   if (!node.empty())
-    out << "node '" << node << "'";
+    os << "node '" << node << "'";
   if (!onnxOperator.empty())
-    out << (node.empty() ? "(" : " (") << onnxOperator << ")";
+    os << (node.empty() ? "(" : " (") << onnxOperator << ")";
   if (!node.empty() || !onnxOperator.empty())
-    out << ": ";
-  out << diagnostic << " [" << getPrintedCode(diagnostic) << "]\n";
+    os << ": ";
+  os << diagnostic << " [" << getPrintedCode(diagnostic) << "]";
+  out << file << ": " << getSeverityName(diagnostic.getSeverity()) << ": "
+      << makePrintable(text) << "\n";
   for (Diagnostic &note : diagnostic.getNotes())
-    out << model << ": note: " << note << "\n";
+    out << file << ": note: " << makePrintable(note.str()) << "\n";
 }
 
 void DiagnosticPrinter::printJson(Diagnostic &diagnostic) {

@@ -80,15 +80,17 @@ class Checker:
         start = time.monotonic()
         expected = self.reference.Reference(model, feed)
         seconds["reference"] = time.monotonic() - start
-        worst = ("agree", "")
+        refused, agreed = [], []
         for path in self.args.paths.split(","):
             start = time.monotonic()
             status, why = self.check_path(model, feed, path, expected)
             seconds[path] = time.monotonic() - start
             if status not in ("agree", "refused"):
                 return status, why
-            worst = (status, why) if status == "refused" else worst
-        return worst
+            (refused if status == "refused" else agreed).append(why)
+        if refused and agreed:
+            return "mismatch", f"one path alone refuses: {refused[0]}"
+        return ("refused", refused[0]) if refused else ("agree", "")
 
     def check_numbers(self, model, feed, seconds=None):
         """As check(), but a difference in what ONNX leaves open is none."""
@@ -144,14 +146,18 @@ def write_test(folder, model, feed, outputs):
 
 
 def work(args, job, outcomes):
-    checker = Checker(args)
-    deadline = args.start + args.seconds if args.seconds else None
-    for seed in range(args.seed + job, args.seed + args.count, args.jobs):
-        if deadline and time.monotonic() > deadline:
-            break
-        outcomes.put(checker.run(seed))
-    checker.worker.close()
-    outcomes.put(None)
+    deadline, seed = args.start + args.seconds if args.seconds else None, -1
+    try:
+        checker = Checker(args)
+        for seed in range(args.seed + job, args.seed + args.count, args.jobs):
+            if deadline and time.monotonic() > deadline:
+                break
+            outcomes.put(checker.run(seed))
+        checker.worker.close()
+    except Exception as error:  # noqa: BLE001: whatever it is, the others must not wait for this process
+        outcomes.put(Outcome(seed, "fault", f"the test itself failed: {error!r}"))
+    finally:
+        outcomes.put(None)
 
 
 class Report:
@@ -236,6 +242,8 @@ def main():
     good = report.statuses["agree"]
     skipped = report.statuses["refused"] + report.statuses["invalid"]
     tally.passed, tally.skipped, tally.failed = good, skipped, report.statuses.total() - good - skipped
+    if not good:
+        tally.case("FAIL", "random graphs", why="not one agreed")
     return tally.close()
 
 

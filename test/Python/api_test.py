@@ -91,6 +91,31 @@ class Compile(unittest.TestCase):
             with self.subTest(options=options), self.assertRaises(ValueError):
                 effc.compile(adding(), **options)
 
+    def test_keeps_states_in_the_session(self):
+        nodes = [helper.make_node("Add", ["past", "x"], ["present"]), helper.make_node("Neg", ["present"], ["y"])]
+        kind, ones = TensorProto.FLOAT, np.ones(2, np.float32)
+        model = make_model(nodes, [("past", kind, (2,)), ("x", kind, (2,))], [("y", kind, (2,)), ("present", kind, (2,))])
+        for states in (["past:present"], "past:present"):
+            loaded = effc.compile(model, states=states, **FAST).load()
+            self.assertEqual(len(loaded.states), 1)
+            session = effc.Session(loaded, threads=1)
+            session.run({"x": ones})
+            copy = session.fork()
+            np.testing.assert_array_equal(session.run({"x": ones})["y"], -2 * ones)
+            session.reset()
+            np.testing.assert_array_equal(session.run({"x": ones})["y"], -ones)
+            np.testing.assert_array_equal(copy.run({"x": ones})["y"], -2 * ones)
+        with self.assertRaises(effc.CompileError):
+            effc.compile(model, states=["past:x"], **FAST)
+
+    def test_sanitizes(self):
+        result = effc.compile(adding(), sanitize=True, **FAST)
+        self.assertIn("--sanitize", json.dumps(result.certificate))
+        # This process has no AddressSanitizer.
+        with self.assertRaises(effc.EffcError) as caught:
+            result.load()
+        self.assertIn("-fsanitize=address", str(caught.exception))
+
     def test_stops_after_a_stage(self):
         self.assertIn("eff.", effc.compile(adding(), stop_after="import").ir)
 

@@ -289,6 +289,11 @@ bool Executor::runSet(const TestCase &test, const DataSet &data,
       verdict.results.emplace_back(name, std::move(run.results[name]));
     return true;
   }
+  if (data.outputs.size() < prepared.outputs.size())
+    return fail(verdict, Status::Fault,
+                "there are " + std::to_string(data.outputs.size()) +
+                    " outputs to compare with, the model has " +
+                    std::to_string(prepared.outputs.size()));
   bool random = isRandom(prepared.operators);
   bool dropout = isTrainingDropout(test.name);
   for (size_t i = 0; i < data.outputs.size() && i < prepared.outputs.size();

@@ -29,18 +29,22 @@ static std::vector<std::string> listTests(const Arguments &arguments) {
     if (!line.empty() && line[0] != '#')
       names.insert(line);
   std::vector<std::string> tests;
+  auto add = [&](const fs::path &folder) {
+    // "DIR/" names DIR.
+    fs::path path = folder.has_filename() ? folder : folder.parent_path();
+    std::string name = path.filename().string();
+    if (fs::exists(path / "model.onnx") &&
+        name.find(arguments.filter) != std::string::npos &&
+        (arguments.list.empty() || names.count(name)))
+      tests.push_back(path.string());
+  };
   for (const std::string &folder : arguments.folders) {
     if (fs::exists(fs::path(folder) / "model.onnx")) {
-      tests.push_back(folder);
+      add(folder);
       continue;
     }
-    for (const fs::directory_entry &entry : fs::directory_iterator(folder)) {
-      std::string name = entry.path().filename().string();
-      if (fs::exists(entry.path() / "model.onnx") &&
-          name.find(arguments.filter) != std::string::npos &&
-          (arguments.list.empty() || names.count(name)))
-        tests.push_back(entry.path().string());
-    }
+    for (const fs::directory_entry &entry : fs::directory_iterator(folder))
+      add(entry.path());
   }
   std::sort(tests.begin(), tests.end());
   return tests;
@@ -50,7 +54,12 @@ static int runAll(const Arguments &arguments,
                   const ToleranceTable &tolerances) {
   Executor executor;
   bool good = true;
-  for (const std::string &folder : listTests(arguments)) {
+  std::vector<std::string> tests = listTests(arguments);
+  if (tests.empty()) {
+    std::cerr << "effc-test: no test to run\n";
+    return 2;
+  }
+  for (const std::string &folder : tests) {
     std::string error;
     auto test = readTestCase(folder, error);
     if (!test) {

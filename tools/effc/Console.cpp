@@ -1,8 +1,10 @@
 // Messages go to standard error, results to standard output or files.
 #include "Console.h"
+#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <unistd.h>
 
 namespace effc::tool {
@@ -48,6 +50,17 @@ int Console::fail(const std::string &message, const std::string &remedy,
     diagnostic.notes.push_back(remedy);
   report(diagnostic);
   return ExitFault;
+}
+
+int Console::finish(int code) const {
+  // Buffered bytes may fail only here.
+  bool lost = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
+  std::fflush(nullptr);
+  if (!lost || code != ExitDone)
+    return code;
+  return fail(std::string("cannot write to standard output: ") +
+                  std::strerror(errno),
+              "", DiagnosticCode::CannotWriteResults);
 }
 
 void Console::warn(const std::string &message, DiagnosticCode code) const {

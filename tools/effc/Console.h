@@ -30,6 +30,9 @@ public:
   /// Reports and gives the exit code.
   int fail(const std::string &message, const std::string &remedy = "",
            DiagnosticCode code = DiagnosticCode::CommandFailed) const;
+  /// The exit code of a verb that ended with `code`: results that did not
+  /// reach standard output were not given.
+  int finish(int code) const;
   void warn(const std::string &message,
             DiagnosticCode code = DiagnosticCode::IgnoredInput) const;
   /// A line of progress on standard error, nothing with -q.

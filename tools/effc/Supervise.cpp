@@ -66,7 +66,10 @@ static int reportCrash(const Console &console, int signal,
 /// For the signal handler alone.
 static volatile pid_t supervisedChild = 0;
 
-static void forwardSignal(int) {
+static volatile sig_atomic_t receivedSignal = 0;
+
+static void forwardSignal(int signal) {
+  receivedSignal = signal;
   if (supervisedChild > 0)
     (void)kill(supervisedChild, SIGTERM);
 }
@@ -107,8 +110,7 @@ int runSupervised(const Console &console, const std::string &outputDir,
   if (child == 0) {
     // Nobody would clean up behind a child whose parent was killed.
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    int code = work(note);
-    std::fflush(nullptr);
+    int code = console.finish(work(note));
     // Destructors of the compiler's global state gain nothing here.
     _exit(code);
   }
@@ -117,8 +119,11 @@ int runSupervised(const Console &console, const std::string &outputDir,
     return WEXITSTATUS(status);
   removeLeftovers(folder, child, existed);
   int signal = WTERMSIG(status);
-  if (signal == SIGINT || signal == SIGTERM || signal == SIGPIPE)
-    return 128 + signal;
+  if (receivedSignal)
+    return 128 + receivedSignal;
+  for (int outside : {SIGINT, SIGTERM, SIGHUP, SIGPIPE})
+    if (signal == outside)
+      return 128 + signal;
   return reportCrash(console, signal, note);
 }
 

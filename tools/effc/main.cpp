@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
     return app.exit(error) == 0 ? ExitDone : ExitUsage;
   }
   try {
-    return action();
+    return console.finish(action());
   } catch (const CLI::ParseError &error) {
     (void)app.exit(error);
     return ExitUsage;

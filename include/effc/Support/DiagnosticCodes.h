@@ -37,6 +37,10 @@ const std::vector<DiagnosticInfo> &getDiagnosticTable();
 /// The row of "EFFC-E0401", "effc-e0401" or "E0401"; null when there is none.
 const DiagnosticInfo *findDiagnostic(const std::string &code);
 
+/// The text on one line of a terminal: names in a model are any bytes, and must
+/// neither look like a message of their own nor steer the terminal.
+std::string makePrintable(const std::string &text);
+
 } // namespace effc
 
 #endif // EFFC_SUPPORT_DIAGNOSTICCODES_H

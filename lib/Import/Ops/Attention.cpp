@@ -106,6 +106,8 @@ static Value emitSteps(Emitter &e, const Attend &plan, int64_t mode,
       mask = additiveMask(e, mask, type, -infinity);
     value = e.add(value, mask);
   }
+  if (!value)
+    return {};
   if (mode == 2)
     scores = value;
   Value share = e.softmax(value, 3);

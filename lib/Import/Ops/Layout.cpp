@@ -329,7 +329,7 @@ LogicalResult importConstant(NodeContext &ctx) {
   }
   if (ctx.hasAttr("value_string") || ctx.hasAttr("value_strings"))
     return ctx.unsupported("strings are not supported",
-                           "select other outputs with --output");
+                           "select other outputs with --output-names");
   return ctx.hasFailed() ? failure() : ctx.error("no value is given");
 }
 
@@ -443,6 +443,8 @@ static Value toBool(Emitter &e, Value x) {
 /// i64[rank, number of true elements]; the number is counted first. It is the
 /// size of axis `axis` of the node's result.
 static Value indicesOfTrue(Emitter &e, Value mask, int64_t axis) {
+  if (!mask)
+    return {};
   Type i64 = e.ctx.builder().getI64Type();
   AffineExpr elements = eff::getNumElements(mask.getType());
   Value flat = e.reshape(e.convert(mask, i64), {elements});

@@ -231,6 +231,45 @@ Value MathFunctions::erf(Value x) {
 Value MathFunctions::sin(Value x) { return sinCos(x, /*cosine=*/false); }
 Value MathFunctions::cos(Value x) { return sinCos(x, /*cosine=*/true); }
 
+/// Where x lies in quarter turns, modulo 4, for |x| from 2^50 on. x is y 2^s
+/// with an integer y of 24 digits, so that of 2^s 2/pi only the rest modulo 4
+/// counts (Payne and Hanek, 1983); it comes in three parts, of which y times
+/// the first two is exact.
+Value MathFunctions::quarterTurns(Value x) {
+  struct Range {
+    double end, scale, parts[3];
+  };
+  static constexpr Range ranges[] = {
+      {0x1p76,
+       0x1p-26,
+       {1.7235269732773304, 1.0840630268460494e-09, -1.7737227042175265e-18}},
+      {0x1p102,
+       0x1p-52,
+       {1.322750236839056, 1.277951348910289e-09, -2.7181173857954606e-18}},
+      {0x1p128,
+       0x1p-78,
+       {1.8357618637382984, -6.480710551537427e-10, -2.1333796079983287e-18}}};
+  Value size = abs(x);
+  auto choose = [&](auto get) {
+    Value chosen = constant(get(ranges[2]), x);
+    for (const Range &range : {ranges[1], ranges[0]})
+      chosen = select(less(size, constant(range.end, x)),
+                      constant(get(range), x), chosen);
+    return chosen;
+  };
+  Value y = mul(x, choose([](const Range &range) { return range.scale; }));
+  Value turns =
+      mul(y, choose([](const Range &range) { return range.parts[2]; }));
+  for (int part : {1, 0}) {
+    Value product = mul(
+        y, choose([part](const Range &range) { return range.parts[part]; }));
+    Value bits;
+    Value n = roundToInteger(product, 0.25, bits);
+    turns = add(turns, fma(n, constant(-4.0, x), product));
+  }
+  return turns;
+}
+
 Value MathFunctions::sinCos(Value x, bool cosine) {
   // The quadrant and the rest in f64, so that large arguments keep their
   // digits.
@@ -239,6 +278,13 @@ Value MathFunctions::sinCos(Value x, bool cosine) {
   Value n = roundToInteger(wide, 0.6366197723675814, bits);
   Value rest = fma(n, constant(-1.5707963267948966, wide), wide);
   rest = fma(n, constant(-6.123233995736766e-17, wide), rest);
+  // Beyond, n has no bits left for the quadrant.
+  Value isSmall = less(abs(wide), constant(0x1p50, wide));
+  Value turns = quarterTurns(wide), turnBits;
+  Value fraction = sub(turns, roundToInteger(turns, 1.0, turnBits));
+  rest =
+      select(isSmall, rest, mul(fraction, constant(1.5707963267948966, wide)));
+  bits = select(isSmall, bits, turnBits);
   Value r = arith::TruncFOp::create(b, x.getType(), rest);
   Value quadrant =
       arith::TruncIOp::create(b, shapeLike(x, b.getI32Type()), bits);

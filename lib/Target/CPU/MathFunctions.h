@@ -64,6 +64,7 @@ private:
   Value roundToInteger(Value x, double factor, Value &bits);
   Value scaleBy(Value bits, int64_t bias, Value like);
   Value sinCos(Value x, bool cosine);
+  Value quarterTurns(Value x);
   Value log2Wide(Value magnitude);
   Value exp2Wide(Value x);
 

@@ -122,6 +122,15 @@ TEST_F(MathTest, TrigonometricFunctions) {
     check("sin", std::sin, -range, range, 3e-7);
     check("cos", std::cos, -range, range, 3e-7);
   }
+  // The way to the quadrant is another from 2^50 on.
+  for (auto [low, high] : {std::pair(1e6f, 4e15f),
+                           {1e15f, 1e24f},
+                           {1e22f, 1e31f},
+                           {1e30f, 3.4e38f}}) {
+    check("sin", std::sin, low, high, 1e-6);
+    check("cos", std::cos, -high, -low, 1e-6);
+  }
+  checkEdges("cos", std::cos);
   std::vector<float> special = apply("sin", {0.0f, -0.0f, inf, nan});
   EXPECT_EQ(special[0], 0.0f);
   EXPECT_TRUE(std::isnan(special[2]) && std::isnan(special[3]));
