@@ -108,6 +108,35 @@ const onnx::TypeProto *Importer::declaredType(ImportScope &scope,
   return scope.declared.lookup(name);
 }
 
+std::optional<int64_t> Importer::declaredRank(ImportScope &scope,
+                                              StringRef name) const {
+  const onnx::TypeProto *type = declaredType(scope, name);
+  if (type && type->has_tensor_type() && type->tensor_type().has_shape())
+    return type->tensor_type().shape().dim_size();
+  auto it = scope.ranks.find(name);
+  return it == scope.ranks.end() ? std::nullopt : std::optional(it->second);
+}
+
+/// Operators of one tensor whose result has its rank, as function bodies put
+/// them behind a reduction.
+static bool keepsRank(const onnx::NodeProto &node) {
+  static constexpr StringLiteral names[] = {
+      "Abs",      "Cast",    "CastLike", "Clip",    "Exp",        "Floor",
+      "Identity", "Log",     "Neg",      "Not",     "Reciprocal", "Relu",
+      "Round",    "Sigmoid", "Sign",     "Softmax", "Sqrt",       "Tanh"};
+  return (node.domain().empty() || node.domain() == "ai.onnx") &&
+         node.input_size() > 0 && node.output_size() > 0 &&
+         llvm::is_contained(names, StringRef(node.op_type()));
+}
+
+void Importer::inferRanks(ImportScope &scope, const NodeList &nodes,
+                          ArrayRef<int> order) {
+  for (int index : llvm::reverse(order))
+    if (const onnx::NodeProto &node = nodes[index]; keepsRank(node))
+      if (auto rank = declaredRank(scope, node.output(0)))
+        scope.ranks[node.input(0)] = *rank;
+}
+
 const onnx::AttributeProto *
 Importer::resolve(ImportScope &scope, const onnx::AttributeProto &attribute) {
   if (attribute.ref_attr_name().empty())
@@ -265,6 +294,7 @@ LogicalResult Importer::importBody(ImportScope &scope, const NodeList &nodes,
       orderNodes(nodes, outputs, isDefined, reason);
   if (!order)
     return error(loc) << reason;
+  inferRanks(scope, nodes, *order);
   for (int index : *order)
     importNode(scope, nodes[index], index);
   return success();

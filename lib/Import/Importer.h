@@ -36,6 +36,8 @@ struct ImportScope {
   llvm::StringMap<const onnx::TensorProto *> initializers;
   llvm::StringMap<const onnx::SparseTensorProto *> sparseInitializers;
   llvm::StringMap<const onnx::TypeProto *> declared;
+  /// Ranks that follow from what is declared of results that are made of it.
+  llvm::StringMap<int64_t> ranks;
   /// Domain -> version, of the model or of a local function.
   const llvm::StringMap<int64_t> *opsets = nullptr;
   /// Attributes of the call, in the body of a local function.
@@ -65,6 +67,10 @@ public:
   /// Nothing is passed for the name (see ImportScope::absent).
   bool isAbsent(const ImportScope &scope, llvm::StringRef name) const;
   const onnx::TypeProto *declaredType(ImportScope &scope,
+                                      llvm::StringRef name) const;
+  /// The rank that a value of this body has by a declaration, of its own or of
+  /// what elementwise operators make of it.
+  std::optional<int64_t> declaredRank(ImportScope &scope,
                                       llvm::StringRef name) const;
   const onnx::AttributeProto *resolve(ImportScope &scope,
                                       const onnx::AttributeProto &attribute);
@@ -123,6 +129,8 @@ private:
     DiagnosticCode code;
   };
 
+  void inferRanks(ImportScope &scope, const NodeList &nodes,
+                  llvm::ArrayRef<int> order);
   mlir::LogicalResult checkModel();
   mlir::LogicalResult selectOutputs();
   mlir::LogicalResult applyShapeOptions();

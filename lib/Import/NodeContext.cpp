@@ -103,6 +103,12 @@ std::optional<eff::Dims> NodeContext::declaredDims(unsigned output) const {
   return dims;
 }
 
+std::optional<int64_t> NodeContext::declaredRank(unsigned output) const {
+  if (!outputUsed(output))
+    return std::nullopt;
+  return importer.declaredRank(scope, node.output(output));
+}
+
 // Attributes
 // --------------------------------------------------------------------
 

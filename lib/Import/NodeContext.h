@@ -67,6 +67,8 @@ public:
   /// is declared. A hint, for operands that are only known at run time.
   mlir::Type declaredElementType(unsigned output) const;
   std::optional<eff::Dims> declaredDims(unsigned output) const;
+  /// The same of the rank alone, which declarations of later results may tell.
+  std::optional<int64_t> declaredRank(unsigned output) const;
 
   // Attributes. A mistyped attribute is reported and counts as absent; an
   // attribute that the handler never asks for is reported as unknown. ---------

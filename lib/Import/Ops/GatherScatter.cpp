@@ -52,7 +52,7 @@ LogicalResult importGatherND(NodeContext &ctx) {
   if (batchDims < 0 || batchDims >= limit)
     return ctx.error("attribute batch_dims is " + Twine(batchDims) +
                      ", it must be in [0, " + Twine(limit) + ")");
-  std::optional<int64_t> length = declaredRank(ctx);
+  std::optional<int64_t> length = ctx.declaredRank(0);
   if (length)
     length =
         rankOf(ctx.input(0)) + rankOf(ctx.input(1)) - 1 - batchDims - *length;

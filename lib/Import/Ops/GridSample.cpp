@@ -114,7 +114,7 @@ static std::optional<int64_t> gridRank(NodeContext &ctx, Value theta,
   if (!rows)
     if (auto length = getConstant(getDim(size.getType(), 0)))
       rows = *length - 2;
-  if (std::optional<int64_t> rank = declaredRank(ctx); rank && !rows)
+  if (std::optional<int64_t> rank = ctx.declaredRank(0); rank && !rows)
     rows = *rank - 2;
   return rows == 2 || rows == 3 ? rows : std::nullopt;
 }

@@ -337,7 +337,7 @@ LogicalResult importConstantOfShape(NodeContext &ctx) {
   if (failed(ctx.requireInputs(1)))
     return failure();
   std::optional<eff::Dims> dims =
-      ctx.sizes(withLength(ctx, ctx.input(0), declaredRank(ctx)));
+      ctx.sizes(withLength(ctx, ctx.input(0), ctx.declaredRank(0)));
   if (!dims)
     return ctx.hasFailed() ? failure()
                            : ctx.error("the shape is not a list of integers");

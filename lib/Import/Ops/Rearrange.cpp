@@ -213,7 +213,7 @@ static std::optional<int64_t> spatialRank(NodeContext &ctx, Value list) {
   if (rankOf(list) == 1)
     if (std::optional<int64_t> length = getConstant(getDim(list.getType(), 0)))
       return length;
-  std::optional<int64_t> rank = declaredRank(ctx);
+  std::optional<int64_t> rank = ctx.declaredRank(0);
   return rank ? std::optional<int64_t>(*rank - 2) : std::nullopt;
 }
 

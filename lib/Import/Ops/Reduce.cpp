@@ -72,14 +72,22 @@ static LogicalResult setWithoutAxes(Emitter &e, Value y, Value flags,
   Type i64 = ctx.builder().getI64Type();
   Value operand = ctx.input(1);
   int64_t rank = source.size();
-  std::optional<int64_t> left = declaredRank(ctx);
+  std::optional<int64_t> left = ctx.declaredRank(0);
   if (tensorType(operand).hasStaticShape())
     left = rank - tensorType(operand).getNumElements();
   if (!left || *left < 0)
     return ctx.unsupported("the rank of the result is computed from data",
+                           "declare the rank of the result in value_info, or "
                            "make input 1 an initializer");
-  Value kept = pickFlagged(e, ctx.dimValues(source, i64, {rank}),
-                           e.sub(e.scalar(i64, 1), flags), *left);
+  Value keeps = e.sub(e.scalar(i64, 1), flags);
+  if (!tensorType(operand).hasStaticShape()) {
+    Value count = e.reduce(ReduceKind::Sum, keeps, {0}, /*keepdims=*/true);
+    if (!count || failed(ctx.requireEqual(
+                      ctx.defineSize(count, 0, 0, rank), e.constant(*left),
+                      "the rank of the result is not as declared")))
+      return failure();
+  }
+  Value kept = pickFlagged(e, ctx.dimValues(source, i64, {rank}), keeps, *left);
   Dims dims = settle(ctx, 0, defineSizes(e, kept));
   if (ctx.hasFailed() ||
       failed(ctx.requireEqual(getNumElements(y.getType()),

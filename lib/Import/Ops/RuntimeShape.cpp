@@ -163,14 +163,9 @@ Value withLength(NodeContext &ctx, Value vector,
                   "the rank of the result is not as declared");
 }
 
-std::optional<int64_t> declaredRank(NodeContext &ctx) {
-  std::optional<Dims> declared = ctx.declaredDims(0);
-  return declared ? std::optional<int64_t>(declared->size()) : std::nullopt;
-}
-
 Value reshapeToRuntime(NodeContext &ctx, Value x, Value shape, bool allowZero) {
   Emitter e(ctx);
-  shape = withLength(ctx, shape, declaredRank(ctx));
+  shape = withLength(ctx, shape, ctx.declaredRank(0));
   if (!shape)
     return {};
   Type i64 = ctx.builder().getI64Type();

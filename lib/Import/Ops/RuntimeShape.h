@@ -38,9 +38,6 @@ mlir::LogicalResult requireWithin(NodeContext &ctx, mlir::AffineExpr size,
 mlir::Value withLength(NodeContext &ctx, mlir::Value vector,
                        std::optional<int64_t> length);
 
-/// The rank that output 0 is declared to have.
-std::optional<int64_t> declaredRank(NodeContext &ctx);
-
 /// Sizes that output `output` has by its declaration replace late ones; that
 /// they are right is checked when the late ones are known.
 eff::Dims settle(NodeContext &ctx, unsigned output,

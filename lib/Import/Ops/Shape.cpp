@@ -84,7 +84,7 @@ static std::optional<LogicalResult> importRuntimeAxes(NodeContext &ctx,
   if (!axes || ctx.hasAttr("axes") || ctx.constants(axes))
     return std::nullopt;
   int64_t rank = rankOf(x);
-  std::optional<int64_t> declared = declaredRank(ctx);
+  std::optional<int64_t> declared = ctx.declaredRank(0);
   if (declared)
     declared = squeeze ? rank - *declared : *declared - rank;
   axes = withLength(ctx, axes, declared);
@@ -133,7 +133,7 @@ static LogicalResult requireNotOne(NodeContext &ctx, AffineExpr dim) {
 /// The declared rank says; without one they are kept. Either is checked.
 static std::optional<bool> dropsFreeDims(NodeContext &ctx,
                                          ArrayRef<AffineExpr> dims) {
-  std::optional<int64_t> rank = declaredRank(ctx);
+  std::optional<int64_t> rank = ctx.declaredRank(0);
   int64_t ones = 0, unknown = 0;
   for (AffineExpr dim : dims) {
     ones += eff::getConstant(dim) == 1;
@@ -231,7 +231,7 @@ LogicalResult importExpand(NodeContext &ctx) {
     return failure();
   Value x = ctx.input(0);
   std::optional<eff::Dims> target =
-      ctx.sizes(withLength(ctx, ctx.input(1), declaredRank(ctx)));
+      ctx.sizes(withLength(ctx, ctx.input(1), ctx.declaredRank(0)));
   if (!target)
     return ctx.hasFailed() ? failure()
                            : ctx.error("the shape is not a list of integers");
