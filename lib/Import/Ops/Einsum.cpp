@@ -28,6 +28,7 @@ private:
   LogicalResult parse(StringRef equation);
   LogicalResult readOperand(unsigned index, StringRef term);
   LogicalResult takeDiagonals(Labelled &term);
+  Value emitDiagonal(Value x, int64_t axis, AffineExpr size);
   void sumUnread(Labelled &term, const Labelled *other, unsigned next);
   bool isReadLater(int label, unsigned next) const;
   Value arrange(const Labelled &term, ArrayRef<int> order);
@@ -73,17 +74,26 @@ LogicalResult EinsumBuilder::readOperand(unsigned index, StringRef term) {
   return takeDiagonals(operands.back());
 }
 
+/// Every (size + 1)-th element along an axis, `size` of them.
+Value EinsumBuilder::emitDiagonal(Value x, int64_t axis, AffineExpr size) {
+  if (std::optional<int64_t> known = getConstant(size))
+    return e.sliceBy(x, axis, 0, size, *known + 1);
+  Value places = effc::iota(e.ctx, {size}, e.ctx.builder().getI64Type(),
+                            /*axis=*/0, e.constant(0), simplify(size + 1));
+  return e.gather(x, places, axis);
+}
+
 /// A label that occurs twice selects the diagonal: dims moved together, merged
-/// and read with a stride.
+/// and read at every (size + 1)-th place.
 LogicalResult EinsumBuilder::takeDiagonals(Labelled &term) {
   for (size_t i = 0; i < term.labels.size(); ++i) {
     for (size_t j = i + 1; j < term.labels.size(); ++j) {
       if (term.labels[i] != term.labels[j])
         continue;
-      std::optional<int64_t> size = getConstant(e.dim(term.value, i));
-      if (!size || getConstant(e.dim(term.value, j)) != size)
-        return e.ctx.unsupported("the diagonal of symbolic or unequal sizes",
-                                 "fix the sizes with --input-shape");
+      AffineExpr size = e.dim(term.value, i);
+      if (failed(e.ctx.requireEqual(e.dim(term.value, j), size,
+                                    "the sizes of a diagonal differ")))
+        return failure();
       SmallVector<int64_t> order;
       for (int64_t k = 0; k < rankOf(term.value); ++k)
         if (k != int64_t(i) && k != int64_t(j))
@@ -93,9 +103,8 @@ LogicalResult EinsumBuilder::takeDiagonals(Labelled &term) {
       Dims dims = e.dims(moved);
       dims.pop_back();
       int64_t axis = dims.size() - 1;
-      dims[axis] = e.constant(*size * *size);
-      term.value = e.sliceBy(e.reshape(moved, dims), axis, 0, e.constant(*size),
-                             *size + 1);
+      dims[axis] = simplify(size * e.dim(moved, axis + 1));
+      term.value = emitDiagonal(e.reshape(moved, dims), axis, size);
       int label = term.labels[i];
       term.labels.erase(term.labels.begin() + j);
       term.labels.erase(term.labels.begin() + i);

@@ -37,6 +37,7 @@ LogicalResult importRoiAlign(NodeContext &ctx) {
       failed(ctx.requireEqual(e.dim(rois, 0), e.dim(images, 0),
                               "regions and batch_indices differ in number")))
     return failure();
+  rois = e.slice(rois, 1, e.constant(0), e.constant(4));
   Dims dims{e.dim(rois, 0), e.dim(x, 1), e.constant(height), e.constant(width)};
   return ctx.setOutput(
       0, ctx.createTyped<RoiAlignOp>(
@@ -61,6 +62,7 @@ LogicalResult importMaxRoiPool(NodeContext &ctx) {
   if (failed(ctx.requireEqual(e.dim(rois, 1), e.constant(5),
                               "regions do not have 5 numbers")))
     return failure();
+  rois = e.slice(rois, 1, e.constant(0), e.constant(5));
   Dims dims{e.dim(rois, 0), e.dim(x, 1), e.constant(cells[0]),
             e.constant(cells[1])};
   return ctx.setOutput(
