@@ -52,6 +52,10 @@ class Graph:
             if symbolic and self.chance(0.6):
                 self.symbols[name] = int(self.pick((1, 2, 3, 4, 5, 7, 9))) if not self.chance(0.04) else 0
         self.empty = self.chance(0.06)
+        # In some graphs every size of an input may be a symbol of its own, as exporters leave them: what meets in a broadcast
+        # is then only known at run time. Drawn apart, so that other graphs stay what their seed made them.
+        self.free = np.random.default_rng((seed, 1))
+        self.has_free = bool(self.free.random() < 0.15)
 
     # Choosing -------------------------------------------------------------------------------------------
 
@@ -98,7 +102,11 @@ class Graph:
     def new_input(self, dtype, shape, symbols=None, kind="any"):
         value = Value(self.name("x"), dtype, tuple(shape))
         self.guard(value)
-        self.inputs.append((value, symbols or {}, np.asarray(self.data(dtype, value.shape, kind))))
+        symbols = dict(symbols or {})
+        for axis, size in enumerate(value.shape):
+            if self.has_free and size > 0 and axis not in symbols and self.free.random() < 0.6:
+                symbols[axis] = f"{value.name}_d{axis}"
+        self.inputs.append((value, symbols, np.asarray(self.data(dtype, value.shape, kind))))
         self.values.append(value)
         return value
 
