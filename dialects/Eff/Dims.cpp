@@ -121,6 +121,20 @@ std::optional<Dims> broadcastDims(ArrayRef<AffineExpr> a,
   return result;
 }
 
+bool mayBeRepeated(AffineExpr size, AffineExpr to) {
+  return size != to && getConstant(size) != 1;
+}
+
+AffineExpr repeatedStep(AffineExpr size) {
+  // 2 floordiv (size + 1) is 1 for a size of 1 and 0 for all larger ones.
+  return simplify(1 - constDim(size.getContext(), 2).floorDiv(size + 1));
+}
+
+AffineExpr repeatedSize(AffineExpr size, AffineExpr to) {
+  AffineExpr isOne = constDim(size.getContext(), 2).floorDiv(size + 1) % 2;
+  return simplify(size + (to - size) * isOne);
+}
+
 bool areCompatibleTypes(TypeRange inferred, TypeRange actual) {
   if (inferred.size() != actual.size())
     return false;

@@ -62,6 +62,18 @@ mlir::RankedTensorType withElementType(mlir::Type tensorType,
 std::optional<Dims> broadcastDims(llvm::ArrayRef<mlir::AffineExpr> a,
                                   llvm::ArrayRef<mlir::AffineExpr> b);
 
+/// Only a run knows whether a dim of this size is repeated to one of size `to`:
+/// neither is it 1 nor are both the same expression.
+bool mayBeRepeated(mlir::AffineExpr size, mlir::AffineExpr to);
+
+/// The distance between elements of such a dim: 0 where its size is 1, else 1.
+/// (Where the size is 0 nothing is read.)
+mlir::AffineExpr repeatedStep(mlir::AffineExpr size);
+
+/// `to` where the size is 1, else the size: `to` if the one may be repeated to
+/// the other.
+mlir::AffineExpr repeatedSize(mlir::AffineExpr size, mlir::AffineExpr to);
+
 /// Types agree in element type, rank and every dim that is constant in both.
 bool areCompatibleTypes(mlir::TypeRange inferred, mlir::TypeRange actual);
 

@@ -36,9 +36,12 @@ def Eff_SymbolAttr : Eff_Attr<"Symbol", "symbol"> {
 }
 
 def Eff_DerivedSymbolAttr : Eff_Attr<"DerivedSymbol", "derived"> {
-  let summary = "Declares a size that is the smaller or larger of two sizes";
-  let description = [{ `#eff.derived<min, #eff.dims<s0, 128>>`; affine expressions cannot say it. }];
-  let parameters = (ins StringRefParameter<"min or max">:$kind, "::effc::eff::DimsAttr":$sizes);
+  let summary = "Declares a size that is the smaller, the larger or the broadcast of two sizes";
+  let description = [{
+    `#eff.derived<min, #eff.dims<s0, 128>>`; affine expressions cannot say it. The broadcast of two
+    sizes is the second where the first is 1, and else the first.
+  }];
+  let parameters = (ins StringRefParameter<"min, max or broadcast">:$kind, "::effc::eff::DimsAttr":$sizes);
   let assemblyFormat = "`<` $kind `,` $sizes `>`";
 }
 

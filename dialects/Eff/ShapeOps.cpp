@@ -106,6 +106,16 @@ LogicalResult TransposeOp::inferReturnTypes(
 
 LogicalResult TransposeOp::verify() { return verifyInferred(*this); }
 
+bool BroadcastOp::isUndecided(int64_t axis) {
+  Dims from = getDims(getX().getType()), to = getDims(getType());
+  return mayBeRepeated(from[axis], to[to.size() - from.size() + axis]);
+}
+
+bool BroadcastOp::isUndecided() {
+  return llvm::any_of(llvm::seq<int64_t>(0, getRank(getX())),
+                      [&](int64_t axis) { return isUndecided(axis); });
+}
+
 LogicalResult BroadcastOp::verify() {
   if (failed(verifyDims(*this)))
     return failure();

@@ -58,9 +58,18 @@ def Eff_TransposeOp : Eff_InferOp<"transpose"> {
 
 def Eff_BroadcastOp : Eff_Op<"broadcast"> {
   let summary = "Repeats along dims of size 1 and new leading dims";
+  let description = [{
+    A size of the operand that is neither 1 nor that of the result is one of both at run time; a
+    check of the program says so.
+  }];
   let arguments = (ins AnyRankedTensor:$x);
   let results = (outs AnyRankedTensor:$y);
   let assemblyFormat = "$x attr-dict `:` functional-type(operands, results)";
+  let extraClassDeclaration = [{
+    /// Only a run knows whether dim `axis` of the operand is repeated.
+    bool isUndecided(int64_t axis);
+    bool isUndecided();
+  }];
   let hasFolder = 1;
   let hasVerifier = 1;
 }

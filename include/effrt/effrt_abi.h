@@ -117,7 +117,8 @@ typedef enum effrt_dim_kind {
   EFFRT_DIM_CEILDIV = 5,
   EFFRT_DIM_MOD = 6,
   EFFRT_DIM_MIN = 7,
-  EFFRT_DIM_MAX = 8
+  EFFRT_DIM_MAX = 8,
+  EFFRT_DIM_BROADCAST = 9 /* dims[b] where dims[a] is 1, else dims[a] */
 } effrt_dim_kind;
 
 typedef struct effrt_dim_op {

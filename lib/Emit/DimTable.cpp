@@ -23,8 +23,10 @@ uint32_t DimTable::addSymbol(unsigned position) {
   const SymbolEntry &symbol = program.symbols[position];
   if (symbol.isDerived()) {
     uint32_t a = add(symbol.sizes[0]), b = add(symbol.sizes[1]);
-    return insert(symbol.derived == "min" ? EFFRT_DIM_MIN : EFFRT_DIM_MAX, a, b,
-                  0);
+    int32_t kind = symbol.derived == "min"   ? EFFRT_DIM_MIN
+                   : symbol.derived == "max" ? EFFRT_DIM_MAX
+                                             : EFFRT_DIM_BROADCAST;
+    return insert(kind, a, b, 0);
   }
   return insert(EFFRT_DIM_SYMBOL, program.getRow(position), 0, 0);
 }
@@ -114,6 +116,8 @@ static int64_t evaluate(int32_t kind, int64_t a, int64_t b) {
     return b > 0 ? llvm::mod(a, b) : 0;
   case EFFRT_DIM_MIN:
     return std::min(a, b);
+  case EFFRT_DIM_BROADCAST:
+    return a == 1 ? b : a;
   default:
     return std::max(a, b);
   }

@@ -308,7 +308,8 @@ void HeaderWriter::writeSizeHelpers(StringRef bodies) {
       {"ceildiv", "a / b + (a % b > 0)"},
       {"mod", "a % b < 0 ? a % b + b : a % b"},
       {"min", "a < b ? a : b"},
-      {"max", "a > b ? a : b"}};
+      {"max", "a > b ? a : b"},
+      {"broadcast", "a == 1 ? b : a"}};
   for (auto [helper, body] : helpers) {
     std::string function = (name + "_size_" + helper).str();
     if (bodies.contains(function + "("))

@@ -133,9 +133,12 @@ static bool isHarmless(Operation &op) {
         binary.getKind() == eff::BinaryKind::Mod)
       return isa<FloatType>(
           cast<RankedTensorType>(binary.getType()).getElementType());
+  // The sizes of a branch that does not run may not fit.
+  if (auto broadcast = dyn_cast<eff::BroadcastOp>(op))
+    return !broadcast.isUndecided();
   return isa<eff::ElementwiseOpInterface>(op) ||
-         isa<eff::ReshapeOp, eff::TransposeOp, eff::BroadcastOp, eff::SliceOp,
-             eff::ConcatOp, eff::IotaOp, eff::DimValuesOp, eff::YieldOp>(op);
+         isa<eff::ReshapeOp, eff::TransposeOp, eff::SliceOp, eff::ConcatOp,
+             eff::IotaOp, eff::DimValuesOp, eff::YieldOp>(op);
 }
 
 static constexpr int64_t maxHarmlessOps = 8;

@@ -160,7 +160,10 @@ AffineExpr Importer::declareSymbol(StringRef name, StringRef param,
       min = range.min;
       max = range.max;
     }
-  return symbols.declare(name, index, axis, min, max);
+  AffineExpr symbol = symbols.declare(name, index, axis, min, max);
+  if (isState(*inputs[index]))
+    symbols.markState(symbol);
+  return symbol;
 }
 
 AffineExpr Importer::importDim(const onnx::ValueInfoProto &input, int64_t index,
@@ -409,6 +412,21 @@ LogicalResult Importer::checkDeclaredOutput(const onnx::ValueInfoProto &output,
                     << " and computed " << type;
 }
 
+/// Of sizes that met in a broadcast, the one that an output is declared to have
+/// is its size: the others are 1 or the same.
+void Importer::useDeclaredSizes(const onnx::ValueInfoProto &output,
+                                Value value) {
+  const auto &shape = output.type().tensor_type().shape();
+  eff::Dims dims = eff::getDims(value.getType());
+  for (auto [declared, size] : llvm::zip(shape.dim(), dims)) {
+    AffineExpr known = symbols.lookup(declared.dim_param());
+    if (known && known != size && !symbols.isLate(size) &&
+        symbols.isPart(known, size))
+      addCheck(size, known,
+               "output '" + output.name() + "': a size is not as declared");
+  }
+}
+
 LogicalResult Importer::finishFunction() {
   SmallVector<Value> results;
   for (const onnx::ValueInfoProto *output : outputs) {
@@ -425,6 +443,7 @@ LogicalResult Importer::finishFunction() {
              << "; only tensors can be outputs";
     if (failed(checkDeclaredOutput(*output, value)))
       return failure();
+    useDeclaredSizes(*output, value);
     results.push_back(value);
   }
   Location loc = function.getLoc();
@@ -439,7 +458,8 @@ LogicalResult Importer::finishFunction() {
   eff::eraseDeadOps(function);
   checksInBlocks.clear();
   collectEqualities(
-      function, [&](Operation *op, AffineExpr a, AffineExpr b, StringRef what) {
+      function, symbols,
+      [&](Operation *op, AffineExpr a, AffineExpr b, StringRef what) {
         builder.setInsertionPoint(op);
         addCheck(a, b, getNodeName(op->getLoc()) + ": " + what);
       });

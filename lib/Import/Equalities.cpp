@@ -15,7 +15,8 @@ using Require =
 /// Compares the sizes of one op's operands.
 class Collector {
 public:
-  Collector(Operation *op, Require require) : op(op), require(require) {}
+  Collector(Operation *op, const SizeSymbols &symbols, Require require)
+      : op(op), symbols(symbols), require(require) {}
 
   void equal(AffineExpr a, AffineExpr b, StringRef what) {
     if (!a || !b || a == b)
@@ -32,6 +33,17 @@ public:
       if (a && eff::getConstant(a) != 1)
         equal(a, b, "operands do not broadcast");
   }
+  /// The same of an operand that may have to be repeated as the run has it.
+  void repeat(Value operand, ArrayRef<AffineExpr> result) {
+    eff::Dims dims = eff::getDims(operand.getType());
+    for (auto [a, b] : llvm::zip(dims, result.take_back(dims.size())))
+      if (a && b && symbols.mayBeOne(a, b)) {
+        if (!symbols.leads(a, b))
+          require(op, eff::repeatedSize(a, b), b, "operands do not broadcast");
+        a = b;
+      }
+    broadcast(dims, result);
+  }
   void broadcast(Value operand, ArrayRef<AffineExpr> result) {
     if (operand)
       broadcast(eff::getDims(operand.getType()), result);
@@ -43,6 +55,7 @@ public:
 
 private:
   Operation *op;
+  const SizeSymbols &symbols;
   Require require;
 };
 } // namespace
@@ -84,12 +97,14 @@ void Collector::attention(eff::AttentionOp attention) {
   equal(k[tokens], v[tokens], "lengths of k and v differ");
   equal(q[3], k[3], "head sizes of q and k differ");
   eff::Dims scores = {q[0], q[heads], q[tokens], k[tokens]};
-  broadcast(attention.getMask(), scores);
+  if (Value mask = attention.getMask())
+    repeat(mask, scores);
 }
 
-void collectEqualities(func::FuncOp function, Require require) {
+void collectEqualities(func::FuncOp function, const SizeSymbols &symbols,
+                       Require require) {
   function.walk([&](Operation *op) {
-    Collector collect(op, require);
+    Collector collect(op, symbols, require);
     if (isa<eff::ElementwiseOpInterface>(op)) {
       eff::Dims result = eff::getDims(op->getResult(0).getType());
       for (Value operand : op->getOperands())
@@ -101,7 +116,7 @@ void collectEqualities(func::FuncOp function, Require require) {
         .Case([&](eff::ConcatOp op) { collect.concat(op); })
         .Case([&](eff::AttentionOp op) { collect.attention(op); })
         .Case([&](eff::BroadcastOp op) {
-          collect.broadcast(op.getX(), eff::getDims(op.getY().getType()));
+          collect.repeat(op.getX(), eff::getDims(op.getY().getType()));
         })
         .Case([&](eff::ReshapeOp op) {
           collect.equal(eff::getNumElements(op.getX().getType()),
@@ -133,6 +148,15 @@ void Importer::unifySizes() {
   // Replaces nothing but, for a moment, one symbol.
   SmallVector<AffineExpr> step = replacements;
   SmallVector<AffineExpr> stateSizes = replacements;
+  auto replace = [&](unsigned position, AffineExpr value) {
+    for (unsigned i = step.size(); i < symbols.size(); ++i)
+      step.push_back(getAffineSymbolExpr(i, context));
+    AffineExpr symbol = std::exchange(step[position], value);
+    for (AffineExpr &replacement : replacements)
+      if (replacement.isFunctionOfSymbol(position))
+        replacement = eff::replaceSymbols(replacement, step);
+    step[position] = symbol;
+  };
   bool changed = false;
   for (Attribute key : llvm::to_vector(llvm::make_first_range(checks))) {
     ArrayRef<AffineExpr> sizes = cast<eff::DimsAttr>(key).getExprs();
@@ -150,13 +174,20 @@ void Importer::unifySizes() {
     auto symbol = dyn_cast<eff::SymbolAttr>(symbols.toAttr()[position]);
     if (symbol && isState(*inputs[symbol.getInput()]))
       stateSizes[position] = conclusion.value;
-    for (unsigned i = step.size(); i < symbols.size(); ++i)
-      step.push_back(getAffineSymbolExpr(i, context));
-    step[position] = conclusion.value;
-    for (AffineExpr &replacement : replacements)
-      if (replacement.isFunctionOfSymbol(position))
-        replacement = eff::replaceSymbols(replacement, step);
-    step[position] = conclusion.symbol;
+    replace(position, conclusion.value);
+  }
+  // Sizes that met and are now known to be one.
+  for (unsigned i = 0; i < replacements.size(); ++i) {
+    AffineExpr symbol = getAffineSymbolExpr(i, context);
+    AffineExpr met = replacements[i] == symbol
+                         ? symbols.meetAgain(i, replacements)
+                         : AffineExpr();
+    if (met)
+      met = eff::replaceSymbols(met, replacements);
+    if (!met || met.isFunctionOfSymbol(i))
+      continue;
+    changed = true;
+    replace(i, met);
   }
   if (changed)
     replaceSizes(replacements);

@@ -159,6 +159,7 @@ private:
   void dropUnusedSizes();
   mlir::LogicalResult checkDeclaredOutput(const onnx::ValueInfoProto &output,
                                           mlir::Value value);
+  void useDeclaredSizes(const onnx::ValueInfoProto &output, mlir::Value value);
   void importNode(ImportScope &scope, const onnx::NodeProto &node, int index);
   void dispatch(ImportScope &scope, const onnx::NodeProto &node,
                 mlir::Location loc);
@@ -235,7 +236,7 @@ private:
 /// Adds an entry to `checks` for sizes that elementwise operations, matrix
 /// products and concatenations need equal.
 void collectEqualities(
-    mlir::func::FuncOp function,
+    mlir::func::FuncOp function, const SizeSymbols &symbols,
     llvm::function_ref<void(mlir::Operation *, mlir::AffineExpr,
                             mlir::AffineExpr, llvm::StringRef)>
         require);

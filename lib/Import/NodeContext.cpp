@@ -425,6 +425,65 @@ LogicalResult NodeContext::requireEqual(AffineExpr x, AffineExpr y,
   return success();
 }
 
+LogicalResult NodeContext::requireBroadcast(AffineExpr size, AffineExpr to,
+                                            const Twine &what) {
+  if (eff::getConstant(size) == 1)
+    return success();
+  return requireEqual(
+      importer.symbols.mayBeOne(size, to) ? eff::repeatedSize(size, to) : size,
+      to, what);
+}
+
+AffineExpr NodeContext::meetSizes(AffineExpr a, AffineExpr b) {
+  return importer.symbols.meet(a, b);
+}
+
+Value NodeContext::broadcastOperand(Value x, ArrayRef<AffineExpr> dims) {
+  if (!x)
+    return {};
+  auto type = cast<RankedTensorType>(x.getType());
+  eff::Dims own = eff::getDims(type);
+  bool any = false;
+  for (size_t i = 1; i <= std::min(own.size(), dims.size()); ++i) {
+    AffineExpr &size = own[own.size() - i];
+    AffineExpr to = dims[dims.size() - i];
+    if (!to || !importer.symbols.mayBeOne(size, to))
+      continue;
+    size = to;
+    any = true;
+  }
+  if (!any)
+    return x;
+  return createTyped<eff::BroadcastOp>(
+      eff::makeTensorType(type.getElementType(), own), x);
+}
+
+void NodeContext::broadcastOperands(MutableArrayRef<Value> operands,
+                                    int64_t skip) {
+  eff::Dims met;
+  for (Value operand : operands) {
+    if (!operand)
+      return;
+    eff::Dims own = eff::getDims(operand.getType());
+    own.pop_back_n(std::min<size_t>(skip, own.size()));
+    while (met.size() < own.size())
+      met.insert(met.begin(), eff::constDim(context(), 1));
+    for (size_t i = 1; i <= own.size(); ++i) {
+      AffineExpr &size = met[met.size() - i];
+      size = meetSizes(size, own[own.size() - i]);
+    }
+  }
+  // What the model says of the result decides between them.
+  std::optional<eff::Dims> declared = declaredDims(0);
+  if (declared && declared->size() == met.size() + skip)
+    for (auto [size, known] : llvm::zip(met, *declared))
+      if (known && known != size && importer.symbols.isPart(known, size))
+        size = known;
+  met.append(skip, AffineExpr());
+  for (Value &operand : operands)
+    operand = broadcastOperand(operand, met);
+}
+
 // Building
 // ----------------------------------------------------------------------
 

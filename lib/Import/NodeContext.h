@@ -137,6 +137,22 @@ public:
   mlir::LogicalResult requireEqual(mlir::AffineExpr a, mlir::AffineExpr b,
                                    const llvm::Twine &what);
 
+  /// Operands of a multidirectional broadcast (ONNX Broadcasting.md): repeats
+  /// those along dims that are 1 or not as the run has it. The last `skip` dims
+  /// take no part.
+  void broadcastOperands(llvm::MutableArrayRef<mlir::Value> operands,
+                         int64_t skip = 0);
+  /// The same for one operand that broadcasts to `dims`, aligned at the end.
+  mlir::Value broadcastOperand(mlir::Value x,
+                               llvm::ArrayRef<mlir::AffineExpr> dims);
+  /// `meet` and `mayBeOne` of SizeSymbols.
+  mlir::AffineExpr meetSizes(mlir::AffineExpr a, mlir::AffineExpr b);
+  /// Fails when a size cannot be repeated to `to`; a check where only the run
+  /// knows.
+  mlir::LogicalResult requireBroadcast(mlir::AffineExpr size,
+                                       mlir::AffineExpr to,
+                                       const llvm::Twine &what);
+
   // Building ------------------------------------------------------------------
 
   /// Builds an op whose result type is inferred; arguments as for

@@ -87,9 +87,10 @@ bool SizeSymbols::isLate(AffineExpr size) const {
 }
 
 AffineExpr SizeSymbols::derive(StringRef kind, AffineExpr a, AffineExpr b) {
-  // Equal requests share a symbol, in either order of the operands.
+  // Equal requests share a symbol, of extrema in either order of the operands.
   auto sizes = eff::DimsAttr::get(context, {a, b});
-  auto swapped = eff::DimsAttr::get(context, {b, a});
+  auto swapped =
+      kind == "broadcast" ? sizes : eff::DimsAttr::get(context, {b, a});
   for (auto [index, entry] : llvm::enumerate(entries))
     if (auto derived = dyn_cast<eff::DerivedSymbolAttr>(entry))
       if (derived.getKind() == kind &&
@@ -101,9 +102,89 @@ AffineExpr SizeSymbols::derive(StringRef kind, AffineExpr a, AffineExpr b) {
   auto [minB, maxB] = bounds(b);
   if (kind == "min")
     ranges.emplace_back(std::min(minA, minB), std::min(maxA, maxB));
-  else
+  else if (kind == "max")
     ranges.emplace_back(std::max(minA, minB), std::max(maxA, maxB));
+  else
+    ranges.emplace_back(std::min(minA, minB), std::max(maxA, maxB));
   return symbol;
+}
+
+eff::DerivedSymbolAttr SizeSymbols::getDerived(AffineExpr size) const {
+  auto symbol = dyn_cast<AffineSymbolExpr>(size);
+  return symbol && symbol.getPosition() < entries.size()
+             ? dyn_cast<eff::DerivedSymbolAttr>(entries[symbol.getPosition()])
+             : eff::DerivedSymbolAttr();
+}
+
+/// Names that say nothing of the value: free sizes, sizes of data, and what
+/// came of their meeting.
+bool SizeSymbols::isFreeToMeet(AffineExpr size) const {
+  if (eff::getConstant(size))
+    return true;
+  if (!isa<AffineSymbolExpr>(size) || stateSizes.contains(size))
+    return false;
+  eff::DerivedSymbolAttr derived = getDerived(size);
+  return !derived || derived.getKind() == "broadcast" || isLate(size);
+}
+
+void SizeSymbols::collectParts(AffineExpr size,
+                               SmallVectorImpl<AffineExpr> &parts) const {
+  eff::DerivedSymbolAttr derived = getDerived(size);
+  if (!derived || derived.getKind() != "broadcast") {
+    parts.push_back(size);
+    return;
+  }
+  for (AffineExpr part : derived.getSizes().getExprs())
+    collectParts(part, parts);
+}
+
+bool SizeSymbols::isPart(AffineExpr size, AffineExpr met) const {
+  SmallVector<AffineExpr> parts;
+  collectParts(met, parts);
+  return llvm::is_contained(parts, size);
+}
+
+bool SizeSymbols::mayBeOne(AffineExpr size, AffineExpr to) const {
+  return eff::mayBeRepeated(size, to) && !eff::getConstant(size) &&
+         isFreeToMeet(size) && isFreeToMeet(to) && bounds(size).first < 2;
+}
+
+AffineExpr SizeSymbols::meet(AffineExpr a, AffineExpr b) {
+  std::optional<int64_t> x = eff::getConstant(a), y = eff::getConstant(b);
+  if (a == b || x == 1)
+    return b;
+  if (x || y)
+    return x || y == 1 ? a : b;
+  if (!isFreeToMeet(a) || !isFreeToMeet(b) || !mayBeOne(a, b))
+    return a;
+  if (!mayBeOne(b, a))
+    return b;
+  SmallVector<AffineExpr> parts;
+  collectParts(a, parts);
+  collectParts(b, parts);
+  auto position = [](AffineExpr symbol) {
+    return cast<AffineSymbolExpr>(symbol).getPosition();
+  };
+  llvm::sort(parts, [&](AffineExpr p, AffineExpr q) {
+    return position(p) < position(q);
+  });
+  parts.erase(llvm::unique(parts), parts.end());
+  AffineExpr met = parts.pop_back_val();
+  while (!parts.empty())
+    met = derive("broadcast", parts.pop_back_val(), met);
+  return met;
+}
+
+AffineExpr SizeSymbols::meetAgain(unsigned symbol,
+                                  ArrayRef<AffineExpr> replacements) {
+  eff::DerivedSymbolAttr derived =
+      getDerived(getAffineSymbolExpr(symbol, context));
+  if (!derived || derived.getKind() != "broadcast")
+    return {};
+  ArrayRef<AffineExpr> sizes = derived.getSizes().getExprs();
+  AffineExpr a = eff::replaceSymbols(sizes[0], replacements),
+             b = eff::replaceSymbols(sizes[1], replacements);
+  return a == sizes[0] && b == sizes[1] ? AffineExpr() : meet(a, b);
 }
 
 void SizeSymbols::dropUnused(const llvm::SmallBitVector &used) {
@@ -165,7 +246,8 @@ SizeSymbols::Conclusion SizeSymbols::assumeEqual(AffineExpr a, AffineExpr b) {
     for (auto [self, other] :
          {std::pair(sizes[0], sizes[1]), std::pair(sizes[1], sizes[0])})
       if (auto limit = eff::getConstant(other);
-          limit && self == y && isa<AffineSymbolExpr>(y))
+          derived.getKind() != "broadcast" && limit && self == y &&
+          isa<AffineSymbolExpr>(y))
         conclusion.holds =
             narrow(entries, y, ranges[cast<AffineSymbolExpr>(y).getPosition()],
                    derived.getKind() == "min", *limit);

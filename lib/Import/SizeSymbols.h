@@ -4,6 +4,7 @@
 #define EFFC_LIB_IMPORT_SIZESYMBOLS_H
 
 #include "Eff/EffOps.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/SmallBitVector.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -45,6 +46,30 @@ public:
 
   mlir::AffineExpr min(mlir::AffineExpr a, mlir::AffineExpr b);
   mlir::AffineExpr max(mlir::AffineExpr a, mlir::AffineExpr b);
+  /// The size of a dim where dims of two sizes meet in a broadcast: the one
+  /// that is not 1. Between symbols only the run decides, and a derived symbol
+  /// names the answer; sets of symbols that meet in any order have one name.
+  /// What is computed from symbols (past + seq) is taken to be the size that it
+  /// meets, of which the first stands for both.
+  mlir::AffineExpr meet(mlir::AffineExpr a, mlir::AffineExpr b);
+  /// A size of a state is never 1 where another one is not: it has no value of
+  /// its own before the first run.
+  void markState(mlir::AffineExpr symbol) { stateSizes.insert(symbol); }
+  /// A dim of this size may be 1 at run time and be repeated to `to` then; else
+  /// the two sizes are equal.
+  bool mayBeOne(mlir::AffineExpr size, mlir::AffineExpr to) const;
+  /// Holds by itself: `to` is this size unless that is 1.
+  bool leads(mlir::AffineExpr size, mlir::AffineExpr to) const {
+    eff::DerivedSymbolAttr met = getDerived(to);
+    return met && met.getKind() == "broadcast" &&
+           met.getSizes().getExprs().front() == size;
+  }
+  /// A size is one of those that met in `met`.
+  bool isPart(mlir::AffineExpr size, mlir::AffineExpr met) const;
+  /// What a derived symbol of sizes that meet is after a replacement of
+  /// symbols; null when it stays.
+  mlir::AffineExpr meetAgain(unsigned symbol,
+                             llvm::ArrayRef<mlir::AffineExpr> replacements);
   /// Constants that enclose a size.
   std::pair<int64_t, int64_t> bounds(mlir::AffineExpr size) const;
 
@@ -57,6 +82,10 @@ public:
   mlir::MLIRContext *getContext() const { return context; }
 
 private:
+  eff::DerivedSymbolAttr getDerived(mlir::AffineExpr size) const;
+  bool isFreeToMeet(mlir::AffineExpr size) const;
+  void collectParts(mlir::AffineExpr size,
+                    llvm::SmallVectorImpl<mlir::AffineExpr> &parts) const;
   std::pair<int64_t, int64_t> intervalOf(mlir::AffineExpr size) const;
   mlir::AffineExpr derive(llvm::StringRef kind, mlir::AffineExpr a,
                           mlir::AffineExpr b);
@@ -66,6 +95,7 @@ private:
   llvm::SmallVector<mlir::Attribute> entries;
   llvm::SmallVector<std::pair<int64_t, int64_t>> ranges;
   llvm::StringMap<unsigned> lateNames;
+  llvm::DenseSet<mlir::AffineExpr> stateSizes;
 };
 
 } // namespace effc

@@ -27,6 +27,9 @@ static uint8_t eval_binary(int32_t kind, int64_t a, int64_t b, int64_t *out) {
   case EFFRT_DIM_MAX:
     *out = a > b ? a : b;
     return EFFRT_DIM_KNOWN;
+  case EFFRT_DIM_BROADCAST:
+    *out = a == 1 ? b : a;
+    return EFFRT_DIM_KNOWN;
   default:
     break;
   }

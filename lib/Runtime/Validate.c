@@ -35,7 +35,7 @@ static effrt_status check_dim_table(const examined *x) {
     } else if (op->kind == EFFRT_DIM_SYMBOL) {
       good = op->a < p->num_symbols;
       x->late[i] = good && p->symbols[op->a].source == EFFRT_SYMBOL_STEP;
-    } else if (op->kind > EFFRT_DIM_SYMBOL && op->kind <= EFFRT_DIM_MAX) {
+    } else if (op->kind > EFFRT_DIM_SYMBOL && op->kind <= EFFRT_DIM_BROADCAST) {
       good = op->a < i && op->b < i;
       x->late[i] = good && (x->late[op->a] || x->late[op->b]);
     }

@@ -105,7 +105,7 @@ void TableBuilder::addDims() {
   p.num_dims = 1 + source.below(24);
   effrt_dim_op *dims = array<effrt_dim_op>(p.num_dims);
   for (uint32_t i = 0; i < p.num_dims; ++i) {
-    dims[i].kind = int32_t(source.index(EFFRT_DIM_MAX + 1));
+    dims[i].kind = int32_t(source.index(EFFRT_DIM_BROADCAST + 1));
     uint32_t limit = dims[i].kind == EFFRT_DIM_SYMBOL ? p.num_symbols : i;
     dims[i].a = source.index(limit);
     dims[i].b = source.index(limit);

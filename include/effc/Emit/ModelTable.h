@@ -21,7 +21,8 @@ struct SymbolEntry {
   int64_t min = 0, max = 0;
   /// Set by steps.
   bool late = false;
-  /// "min" or "max" of `sizes` for derived ones; these have no table entry.
+  /// "min", "max" or "broadcast" of `sizes` for derived ones; these have no
+  /// table entry.
   std::string derived;
   llvm::SmallVector<mlir::AffineExpr, 2> sizes;
 

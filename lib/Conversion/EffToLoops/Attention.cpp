@@ -113,14 +113,29 @@ struct Attention {
     return arith::DivFOp::create(b, e.loc, e.constant(type, 1), total);
   }
 
-  Value maskElement(ArrayRef<Value> score) const {
-    Dims dims = getDims(op.getMask().getType());
+  /// The scores' sizes along the dims of the mask.
+  Dims maskedDims() const {
+    Dims scores = {q[0], heads, queries, keys};
+    size_t rank = getDims(op.getMask().getType()).size();
+    return Dims(scores.end() - rank, scores.end());
+  }
+  Indices maskIndices(ArrayRef<Value> score) const {
+    Dims dims = getDims(op.getMask().getType()), to = maskedDims();
     Indices at;
     for (size_t i = 0; i < dims.size(); ++i)
-      at.push_back(getConstant(dims[i]) == 1
-                       ? e.index(0)
-                       : score[score.size() - dims.size() + i]);
-    return e.wideElement(op.getMask(), at);
+      at.push_back(
+          e.repeated(dims[i], to[i], score[score.size() - dims.size() + i]));
+    return at;
+  }
+  /// The mask has an element for each key, next to each other.
+  bool maskRunsAlongKeys() const {
+    Dims dims = getDims(op.getMask().getType());
+    return e.getBuffer(op.getMask()) && !dims.empty() &&
+           getConstant(dims.back()) != 1 && !mayBeRepeated(dims.back(), keys);
+  }
+
+  Value maskElement(ArrayRef<Value> score) const {
+    return e.wideElement(op.getMask(), maskIndices(score));
   }
 
   void emitRow(Value batch, Value head, Value position) {
@@ -180,18 +195,18 @@ struct Attention {
   /// does not run along the keys.
   FailureOr<effk::EpilogueInput> maskInput(Value batch, Value head,
                                            Value first) const {
-    Dims dims = getDims(op.getMask().getType());
-    Value buffer = e.getBuffer(op.getMask());
-    if (!buffer || dims.empty() || getConstant(dims.back()) == 1)
+    if (!maskRunsAlongKeys())
       return failure();
-    Indices score{batch, head, first, e.index(0)}, at;
-    for (size_t i = 0; i < dims.size(); ++i)
-      at.push_back(getConstant(dims[i]) == 1 ? e.index(0)
-                                             : score[4 - dims.size() + i]);
-    bool perRow = dims.size() >= 2 && getConstant(dims[dims.size() - 2]) != 1;
-    effk::EpilogueInput input{
-        buffer, perRow ? effk::EpilogueMap::Element : effk::EpilogueMap::Column,
-        e.linearize(at, dims), perRow ? e.size(dims.back()) : Value()};
+    Dims dims = getDims(op.getMask().getType());
+    Indices at = maskIndices({batch, head, first, e.index(0)});
+    AffineExpr rows = dims.size() < 2 ? e.constExpr(1) : dims[dims.size() - 2];
+    bool perRow = getConstant(rows) != 1;
+    Value stride =
+        perRow ? e.repeated(rows, queries, e.size(dims.back())) : Value();
+    effk::EpilogueInput input{e.getBuffer(op.getMask()),
+                              perRow ? effk::EpilogueMap::Element
+                                     : effk::EpilogueMap::Column,
+                              e.linearize(at, dims), stride};
     return input;
   }
 
@@ -222,10 +237,7 @@ struct Attention {
   bool canTile() const {
     bool buffers = e.getBuffer(op.getQ()) && e.getBuffer(op.getK()) &&
                    e.getBuffer(op.getV());
-    bool mask = !op.getMask() ||
-                (e.getBuffer(op.getMask()) &&
-                 !getDims(op.getMask().getType()).empty() &&
-                 getConstant(getDims(op.getMask().getType()).back()) != 1);
+    bool mask = !op.getMask() || maskRunsAlongKeys();
     std::optional<int64_t> rows = getConstant(queries);
     return !e.options.plain && buffers && mask &&
            isTileable({op.getQ(), op.getK(), op.getV()}) && getConstant(q[3]) &&

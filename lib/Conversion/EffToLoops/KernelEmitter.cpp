@@ -134,6 +134,14 @@ Value KernelEmitter::toIndex(Value integer, bool isUnsigned) {
   return b.createOrFold<arith::IndexCastOp>(loc, b.getIndexType(), integer);
 }
 
+Value KernelEmitter::repeated(AffineExpr size, AffineExpr to, Value at) {
+  if (eff::getConstant(size) == 1)
+    return index(0);
+  return eff::mayBeRepeated(size, to)
+             ? mul(at, this->size(eff::repeatedStep(size)))
+             : at;
+}
+
 Value KernelEmitter::linearize(ArrayRef<Value> indices,
                                ArrayRef<AffineExpr> shape) {
   Value position;

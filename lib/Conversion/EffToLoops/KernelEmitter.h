@@ -72,6 +72,10 @@ public:
                       mlir::Value c);
   mlir::Value toIndex(mlir::Value integer, bool isUnsigned);
 
+  /// The index into a dim of this size that is repeated to `to`, or equal to
+  /// it; what only a run knows becomes a factor of 0 or 1.
+  mlir::Value repeated(mlir::AffineExpr size, mlir::AffineExpr to,
+                       mlir::Value index);
   /// The row-major position of an element in a shape.
   mlir::Value linearize(llvm::ArrayRef<mlir::Value> indices,
                         llvm::ArrayRef<mlir::AffineExpr> shape);

@@ -29,11 +29,19 @@ bool canMerge(effk::KernelOp kernel, size_t axis, size_t next) {
     return getDims(type).size() <= rank &&
            spans(type, axis) == spans(type, next);
   };
+  auto isUndecided = [&](BroadcastOp op, size_t i) {
+    size_t skipped = rank - getDims(op.getX().getType()).size();
+    return i >= skipped && op.isUndecided(i - skipped);
+  };
   for (Operation &op : body.without_terminator()) {
     if (isa<ConstantOp>(op))
       continue;
     if (!isa<ElementwiseOpInterface, BroadcastOp>(op) ||
         !uniform(op.getResult(0).getType()))
+      return false;
+    auto broadcast = dyn_cast<BroadcastOp>(op);
+    if (broadcast &&
+        (isUndecided(broadcast, axis) || isUndecided(broadcast, next)))
       return false;
   }
   return llvm::all_of(body.getArgumentTypes(), uniform);

@@ -136,12 +136,12 @@ Value emitTranspose(KernelEmitter &e, TransposeOp op, ArrayRef<Value> indices) {
 }
 
 Value emitBroadcast(KernelEmitter &e, BroadcastOp op, ArrayRef<Value> indices) {
-  Dims dims = getDims(op.getX().getType());
+  Dims from = getDims(op.getX().getType()), to = getDims(op.getType());
   Indices operand;
-  for (size_t i = 0; i < dims.size(); ++i)
-    operand.push_back(getConstant(dims[i]) == 1
-                          ? e.index(0)
-                          : indices[indices.size() - dims.size() + i]);
+  size_t skipped = to.size() - from.size();
+  for (size_t i = 0; i < from.size(); ++i)
+    operand.push_back(
+        e.repeated(from[i], to[skipped + i], indices[skipped + i]));
   return e.element(op.getX(), operand);
 }
 

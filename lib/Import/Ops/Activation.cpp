@@ -43,6 +43,7 @@ LogicalResult importPRelu(NodeContext &ctx) {
   if (rankOf(slope) > rankOf(x))
     return ctx.error("the slope has rank " + Twine(rankOf(slope)) +
                      ", more than the operand's " + Twine(rankOf(x)));
+  slope = ctx.broadcastOperand(slope, getDims(x.getType()));
   return ctx.setOutput(0, binary(ctx, BinaryKind::PRelu, x, slope));
 }
 

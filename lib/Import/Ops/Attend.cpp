@@ -102,6 +102,12 @@ Value additiveMask(Emitter &e, Value mask, Type type, double excluded) {
   return e.select(mask, e.scalar(type, 0.0), e.scalar(type, excluded));
 }
 
+Value repeatMask(Emitter &e, const Attend &plan) {
+  Dims scores = {e.dim(plan.q, 0), e.dim(plan.q, 1), e.dim(plan.q, 2),
+                 e.dim(plan.k, 2)};
+  return e.ctx.broadcastOperand(plan.mask, scores);
+}
+
 Value combineMasks(Emitter &e, Value mask, Value keep, Type type) {
   if (!mask || !keep)
     return mask ? mask : keep;
@@ -118,7 +124,8 @@ static Attend withSink(Emitter &e, Attend plan) {
   Value sink = e.unsqueeze(e.convert(plan.sink, type), {0, 2, 3});
   bool causal = false;
   plan.explicitMask = true;
-  Value mask = combineMasks(e, plan.mask, emitKeep(e, plan, causal), type);
+  Value mask =
+      combineMasks(e, repeatMask(e, plan), emitKeep(e, plan, causal), type);
   if (!mask)
     mask = e.scalar(type, 0);
   constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -148,7 +155,9 @@ Value emitAttention(Emitter &e, const Attend &plan) {
   bool causal = false;
   Value keep = emitKeep(e, plan, causal);
   Type type = elementTypeOf(plan.q);
-  Value mask = combineMasks(e, plan.mask, keep, type);
+  // eff.attention repeats a mask by itself.
+  Value mask = keep ? repeatMask(e, plan) : plan.mask;
+  mask = combineMasks(e, mask, keep, type);
   return e.ctx.create<AttentionOp>(
       plan.q, plan.k, plan.v, mask, llvm::APFloat(plan.scale), causal,
       llvm::APFloat(plan.softcap), /*heads_last=*/false,

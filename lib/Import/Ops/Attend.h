@@ -45,6 +45,8 @@ double defaultScale(Emitter &e, mlir::Value &q);
 /// Bool mask of what causality, windows and valid keys leave; null when all.
 /// Sets `causal` when eff.attention's own rule says the same.
 mlir::Value emitKeep(Emitter &e, const Attend &plan, bool &causal);
+/// The mask, with the sizes of the scores where it may have to be repeated.
+mlir::Value repeatMask(Emitter &e, const Attend &plan);
 /// Both masks hold; either may be null.
 mlir::Value combineMasks(Emitter &e, mlir::Value mask, mlir::Value keep,
                          mlir::Type type);

@@ -100,7 +100,7 @@ static Value emitSteps(Emitter &e, const Attend &plan, int64_t mode,
                   plan.softcap);
   if (mode == 1)
     scores = value;
-  Value mask = combineMasks(e, plan.mask, keep, type);
+  Value mask = combineMasks(e, repeatMask(e, plan), keep, type);
   if (mask) {
     if (elementTypeOf(mask).isInteger(1))
       mask = additiveMask(e, mask, type, -infinity);

@@ -56,6 +56,20 @@ LogicalResult importIsInf(NodeContext &ctx) {
       0, unary(ctx, UnaryKind::IsInf, ctx.input(0), negative, positive));
 }
 
+/// The operands, as broadcast as only the run knows.
+static SmallVector<Value> readOperands(NodeContext &ctx, unsigned count) {
+  SmallVector<Value> operands;
+  for (unsigned i = 0; i < count; ++i)
+    operands.push_back(ctx.input(i));
+  ctx.broadcastOperands(operands);
+  return operands;
+}
+
+static Value emitBinary(NodeContext &ctx, BinaryKind kind) {
+  SmallVector<Value> operands = readOperands(ctx, 2);
+  return binary(ctx, kind, operands[0], operands[1]);
+}
+
 LogicalResult importBinary(NodeContext &ctx) {
   if (failed(ctx.requireInputs(2)))
     return failure();
@@ -68,15 +82,15 @@ LogicalResult importBinary(NodeContext &ctx) {
                          .Cases({"Or", "BitwiseOr"}, BinaryKind::Or)
                          .Cases({"Xor", "BitwiseXor"}, BinaryKind::Xor)
                          .Default(std::nullopt);
-  return ctx.setOutput(0, binary(ctx, kind, ctx.input(0), ctx.input(1)));
+  return ctx.setOutput(0, emitBinary(ctx, kind));
 }
 
 LogicalResult importMod(NodeContext &ctx) {
   if (failed(ctx.requireInputs(2)))
     return failure();
   bool truncate = ctx.attrBool("fmod", false);
-  BinaryKind kind = truncate ? BinaryKind::FMod : BinaryKind::Mod;
-  return ctx.setOutput(0, binary(ctx, kind, ctx.input(0), ctx.input(1)));
+  return ctx.setOutput(
+      0, emitBinary(ctx, truncate ? BinaryKind::FMod : BinaryKind::Mod));
 }
 
 /// Since opset 12 the exponent may have another type; the result has the type
@@ -86,7 +100,10 @@ LogicalResult importPow(NodeContext &ctx) {
   if (failed(ctx.requireInputs(2)))
     return failure();
   Emitter e(ctx);
-  Value base = ctx.input(0), exponent = ctx.input(1);
+  SmallVector<Value> operands = readOperands(ctx, 2);
+  Value base = operands[0], exponent = operands[1];
+  if (!base || !exponent)
+    return failure();
   Type type = elementTypeOf(base);
   if (isFloat(base))
     return ctx.setOutput(
@@ -106,7 +123,7 @@ LogicalResult importBitShift(NodeContext &ctx) {
     return ctx.error("attribute direction must be LEFT or RIGHT");
   BinaryKind kind =
       direction == "LEFT" ? BinaryKind::ShiftLeft : BinaryKind::ShiftRight;
-  return ctx.setOutput(0, binary(ctx, kind, ctx.input(0), ctx.input(1)));
+  return ctx.setOutput(0, emitBinary(ctx, kind));
 }
 
 /// Max, Min, Sum and Mean take any number of operands.
@@ -119,9 +136,10 @@ LogicalResult importVariadic(NodeContext &ctx) {
   BinaryKind kind = op == "Max"   ? BinaryKind::Max
                     : op == "Min" ? BinaryKind::Min
                                   : BinaryKind::Add;
-  Value result = ctx.input(0);
-  for (unsigned i = 1; i < count; ++i)
-    result = e.binary(kind, result, ctx.input(i));
+  SmallVector<Value> operands = readOperands(ctx, count);
+  Value result = operands.front();
+  for (Value operand : llvm::drop_begin(operands))
+    result = e.binary(kind, result, operand);
   if (op == "Mean" && count > 1 && result)
     result = e.binary(BinaryKind::Div, result, double(count));
   return ctx.setOutput(0, result);
@@ -138,14 +156,15 @@ LogicalResult importCompare(NodeContext &ctx) {
            .Case("Greater", CompareKind::Gt)
            .Case("GreaterOrEqual", CompareKind::Ge)
            .Default(std::nullopt);
-  return ctx.setOutput(0, compare(ctx, kind, ctx.input(0), ctx.input(1)));
+  SmallVector<Value> operands = readOperands(ctx, 2);
+  return ctx.setOutput(0, compare(ctx, kind, operands[0], operands[1]));
 }
 
 LogicalResult importWhere(NodeContext &ctx) {
   if (failed(ctx.requireInputs(3)))
     return failure();
-  return ctx.setOutput(0,
-                       select(ctx, ctx.input(0), ctx.input(1), ctx.input(2)));
+  SmallVector<Value> operands = readOperands(ctx, 3);
+  return ctx.setOutput(0, select(ctx, operands[0], operands[1], operands[2]));
 }
 
 } // namespace effc

@@ -19,7 +19,9 @@ Value emitMatMul(Emitter &e, Value a, Value b) {
     a = e.unsqueeze(a, {0});
   if (vectorB)
     b = e.unsqueeze(b, {1});
-  Value y = e.matmul(a, b);
+  Value operands[] = {a, b};
+  e.ctx.broadcastOperands(operands, /*skip=*/2);
+  Value y = e.matmul(operands[0], operands[1]);
   if (!y)
     return {};
   int64_t rank = rankOf(y);
@@ -42,7 +44,7 @@ LogicalResult importMatMul(NodeContext &ctx) {
 static Value addToProduct(Emitter &e, Value y, Value c) {
   if (!y || !c)
     return y;
-  Value sum = e.add(y, c);
+  Value sum = e.add(y, e.ctx.broadcastOperand(c, e.dims(y)));
   if (sum && !areCompatibleTypes(sum.getType(), y.getType())) {
     (void)e.ctx.error("C does not broadcast to the shape of the product");
     return {};

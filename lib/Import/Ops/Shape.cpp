@@ -236,23 +236,21 @@ LogicalResult importExpand(NodeContext &ctx) {
     return ctx.hasFailed() ? failure()
                            : ctx.error("the shape is not a list of integers");
   eff::Dims source = eff::getDims(x.getType());
-  std::optional<eff::Dims> dims = eff::broadcastDims(source, *target);
-  if (!dims)
+  if (!eff::broadcastDims(source, *target))
     return ctx.error("the operand does not broadcast to the shape");
-  // A size of run time is that of the operand or 1 where the operand has one.
-  ArrayRef<AffineExpr> sizes = ArrayRef<AffineExpr>(*dims).take_back(
-      std::min(source.size(), target->size()));
-  ArrayRef<AffineExpr> given =
-      ArrayRef<AffineExpr>(*target).take_back(sizes.size());
-  AffineExpr zero = eff::constDim(ctx.context(), 0);
-  for (auto [size, wanted] : llvm::zip(sizes, given))
-    if (ctx.isLate(wanted) && size != wanted &&
-        failed(ctx.requireEqual(eff::simplify((wanted - 1) * (wanted - size)),
-                                zero,
-                                "the operand does not broadcast to the shape")))
+  // Either may be 1 where the other is not.
+  eff::Dims dims = source;
+  while (dims.size() < target->size())
+    dims.insert(dims.begin(), eff::constDim(ctx.context(), 1));
+  MutableArrayRef<AffineExpr> sizes =
+      MutableArrayRef<AffineExpr>(dims).take_back(target->size());
+  for (auto [size, wanted] : llvm::zip(sizes, *target)) {
+    size = ctx.meetSizes(size, wanted);
+    if (failed(ctx.requireBroadcast(
+            wanted, size, "the operand does not broadcast to the shape")))
       return failure();
-  *dims = settle(ctx, 0, *dims);
-  return ctx.setOutput(0, broadcastTo(ctx, x, *dims));
+  }
+  return ctx.setOutput(0, broadcastTo(ctx, x, settle(ctx, 0, dims)));
 }
 
 LogicalResult importConcat(NodeContext &ctx) {

@@ -61,7 +61,7 @@ struct DropBroadcast : OpInterfaceRewritePattern<ElementwiseOpInterface> {
     Type type = op->getResult(0).getType();
     for (OpOperand &operand : op->getOpOperands()) {
       auto broadcast = operand.get().getDefiningOp<BroadcastOp>();
-      if (!broadcast)
+      if (!broadcast || broadcast.isUndecided())
         continue;
       Dims dims = getDims(broadcast.getX().getType());
       bool contradiction = false;

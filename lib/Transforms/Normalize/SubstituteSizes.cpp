@@ -133,6 +133,11 @@ void Sizes::substituteDecided() {
       continue;
     AffineExpr a = replace(derived.getSizes().getExprs()[0]);
     AffineExpr b = replace(derived.getSizes().getExprs()[1]);
+    if (derived.getKind() == "broadcast") {
+      if (a == b)
+        set(i, a);
+      continue;
+    }
     bool isMin = derived.getKind() == "min";
     if (isNotNegative(simplify(a - b)))
       set(i, isMin ? b : a);

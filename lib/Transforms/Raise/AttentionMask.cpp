@@ -118,7 +118,9 @@ static std::optional<Position> getPosition(Value value, unsigned depth) {
   if (auto binary = dyn_cast<BinaryOp>(op))
     return getSumPosition(binary, depth - 1);
   if (auto broadcast = dyn_cast<BroadcastOp>(op)) {
-    auto position = getPosition(broadcast.getX(), depth - 1);
+    auto position = broadcast.isUndecided()
+                        ? std::nullopt
+                        : getPosition(broadcast.getX(), depth - 1);
     if (position)
       position->coefficients.insert(position->coefficients.begin(),
                                     getRank(value) - getRank(broadcast.getX()),
@@ -277,6 +279,9 @@ static MaskTerm getConditionTerm(MaskTerm term) {
       return term;
     }
     // Leading unit dims come and go.
+    auto broadcast = dyn_cast<BroadcastOp>(op);
+    if (broadcast && broadcast.isUndecided())
+      return term;
     if (!isa<ConvertOp, BroadcastOp>(op) && !addsLeadingUnitDims(op))
       return term;
     value = op->getOperand(0);

@@ -75,6 +75,9 @@ getHalvedOperands(Operation *op) {
       (getRank(op->getOperand(0)) == 0 ||
        getLastDim(op->getOperand(0)) != getLastDim(result)))
     return std::nullopt;
+  if (auto broadcast = dyn_cast<BroadcastOp>(op))
+    if (broadcast.isUndecided())
+      return std::nullopt;
   if (auto slice = dyn_cast<SliceOp>(op))
     if (getLastDim(slice.getX()) != getLastDim(result) ||
         slice.getStrides().back() != 1)

@@ -33,6 +33,53 @@ TEST_F(SizeSymbolsTest, BoundsOfExpressions) {
   EXPECT_LE(symbols.bounds(eff::simplify(batch.floorDiv(2) - batch)).second, 0);
 }
 
+TEST_F(SizeSymbolsTest, SizesThatMeet) {
+  AffineExpr heads = symbols.declare("heads", 2, 1, 1, 1000);
+  AffineExpr large = symbols.declare("large", 3, 0, 2, 1000);
+  AffineExpr one = eff::constDim(&context, 1),
+             four = eff::constDim(&context, 4);
+  EXPECT_EQ(symbols.meet(batch, batch), batch);
+  EXPECT_EQ(symbols.meet(one, batch), batch);
+  EXPECT_EQ(symbols.meet(batch, four), four);
+  EXPECT_EQ(symbols.meet(batch, large), large);
+  // What is computed is taken to be equal.
+  EXPECT_EQ(symbols.meet(batch, past + 1), batch);
+  AffineExpr met = symbols.meet(batch, past);
+  EXPECT_NE(met, batch);
+  EXPECT_EQ(symbols.meet(past, batch), met);
+  EXPECT_EQ(symbols.meet(met, past), met);
+  EXPECT_EQ(symbols.bounds(met), Bounds(0, 1000));
+  AffineExpr all = symbols.meet(heads, met);
+  EXPECT_EQ(symbols.meet(symbols.meet(heads, past), batch), all);
+  EXPECT_TRUE(symbols.isPart(heads, all) && symbols.isPart(batch, all));
+  EXPECT_FALSE(symbols.isPart(large, all));
+  EXPECT_TRUE(symbols.mayBeOne(past, all) && symbols.mayBeOne(past, four));
+  EXPECT_FALSE(symbols.mayBeOne(large, batch));
+  EXPECT_FALSE(symbols.mayBeOne(past + 1, batch));
+}
+
+TEST_F(SizeSymbolsTest, SizesThatMeetAfterReplacement) {
+  AffineExpr met = symbols.meet(batch, past);
+  unsigned position = cast<AffineSymbolExpr>(met).getPosition();
+  SmallVector<AffineExpr> same{batch, past, met}, equal{batch, batch, met},
+      four{batch, eff::constDim(&context, 4), met};
+  EXPECT_FALSE(symbols.meetAgain(position, same));
+  EXPECT_EQ(symbols.meetAgain(position, equal), batch);
+  EXPECT_EQ(symbols.meetAgain(position, four), eff::constDim(&context, 4));
+}
+
+TEST_F(SizeSymbolsTest, RepeatedSizes) {
+  auto evaluate = [&](AffineExpr size, int64_t a, int64_t b) {
+    return eff::getConstant(eff::replaceSymbols(
+        size, {eff::constDim(&context, a), eff::constDim(&context, b)}));
+  };
+  for (int64_t a : {0, 1, 2, 3, 100}) {
+    EXPECT_EQ(evaluate(eff::repeatedSize(batch, past), a, 7), a == 1 ? 7 : a);
+    if (a > 0)
+      EXPECT_EQ(evaluate(eff::repeatedStep(batch), a, 7), a > 1);
+  }
+}
+
 TEST_F(SizeSymbolsTest, MinimaThatFold) {
   EXPECT_EQ(symbols.min(batch, batch + past), batch);
   EXPECT_EQ(symbols.max(batch - 1, eff::constDim(&context, 0)), batch - 1);
