@@ -318,6 +318,32 @@ void separateResults(func::FuncOp function) {
   }
 }
 
+/// A product repeats its operands along batch dims by itself.
+void dropBroadcasts(MatmulOp product) {
+  for (OpOperand &operand : product->getOpOperands()) {
+    auto broadcast = operand.get().getDefiningOp<BroadcastOp>();
+    if (!broadcast || !broadcast.isUndecided())
+      continue;
+    Dims from = getDims(broadcast.getX().getType()),
+         to = getDims(broadcast.getType());
+    if (from.size() == to.size() &&
+        ArrayRef(from).take_back(2) == ArrayRef(to).take_back(2))
+      operand.set(broadcast.getX());
+  }
+}
+
+/// Each elementwise reader repeats by itself as it loads; a shared result would
+/// be a copy.
+void splitUses(BroadcastOp broadcast) {
+  if (!broadcast.isUndecided() || broadcast->hasOneUse())
+    return;
+  for (OpOperand &use : llvm::make_early_inc_range(broadcast->getUses()))
+    if (isElementwise(use.getOwner())) {
+      OpBuilder b(use.getOwner());
+      use.set(b.clone(*broadcast)->getResult(0));
+    }
+}
+
 struct FormKernels : effc::impl::FormKernelsBase<FormKernels> {
   using Base::Base;
 
@@ -325,6 +351,9 @@ struct FormKernels : effc::impl::FormKernelsBase<FormKernels> {
     func::FuncOp function = getOperation();
     if (function->hasAttr("effk.kernel") || function.isDeclaration())
       return;
+    function.walk(dropBroadcasts);
+    if (fuse)
+      function.walk(splitUses);
     eraseDeadOps(function);
     Former former(function);
     formInBlock(former, function.getBody().front());

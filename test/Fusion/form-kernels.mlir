@@ -101,3 +101,32 @@ func.func @integer_division(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>, %d: tensor
   %2 = eff.binary div %1, %d : (tensor<4x8xi32>, tensor<8xi32>) -> tensor<4x8xi32>
   return %2 : tensor<4x8xi32>
 }
+
+// What a run may have to repeat is never copied: every reader does it as it loads, and a product by itself.
+// CHECK-LABEL: func.func @undecided_broadcasts
+// CHECK: effk.kernel "unary"
+// CHECK: eff.broadcast %{{.*}} : (tensor<?x8xf32, #eff.dims<s0, 8>>) -> tensor<?x8xf32, #eff.dims<s2, 8>>
+// CHECK-NEXT: eff.unary abs
+// CHECK: effk.kernel "softmax"
+// CHECK: eff.broadcast
+// CHECK-NEXT: eff.unary exp
+// CHECK-NEXT: eff.softmax
+// CHECK: effk.kernel "matmul"
+// CHECK-NEXT: ^bb0
+// CHECK-NEXT: eff.matmul {{.*}} : (tensor<?x8x8xf32, #eff.dims<s0, 8, 8>>, tensor<?x8x8xf32, #eff.dims<s1, 8, 8>>) -> tensor<?x8x8xf32, #eff.dims<s2, 8, 8>>
+// CHECK-NOT: effk.kernel
+// PLAIN-LABEL: func.func @undecided_broadcasts
+func.func @undecided_broadcasts(%x: tensor<?x8xf32, #eff.dims<s0, 8>>, %a: tensor<?x8x8xf32, #eff.dims<s0, 8, 8>>,
+                                %b: tensor<?x8x8xf32, #eff.dims<s1, 8, 8>>)
+    -> (tensor<?x8xf32, #eff.dims<s2, 8>>, tensor<?x8xf32, #eff.dims<s2, 8>>, tensor<?x8x8xf32, #eff.dims<s2, 8, 8>>)
+    attributes {eff.symbols = [#eff.symbol<"m", input 0, axis 0, in 1 to 9>, #eff.symbol<"n", input 2, axis 0, in 1 to 9>,
+                               #eff.derived<"broadcast", <s0, s1>>]} {
+  %0 = eff.broadcast %x : (tensor<?x8xf32, #eff.dims<s0, 8>>) -> tensor<?x8xf32, #eff.dims<s2, 8>>
+  %1 = eff.unary abs %0 : (tensor<?x8xf32, #eff.dims<s2, 8>>) -> tensor<?x8xf32, #eff.dims<s2, 8>>
+  %2 = eff.unary exp %0 : (tensor<?x8xf32, #eff.dims<s2, 8>>) -> tensor<?x8xf32, #eff.dims<s2, 8>>
+  %3 = eff.softmax %2 axis 1 : (tensor<?x8xf32, #eff.dims<s2, 8>>) -> tensor<?x8xf32, #eff.dims<s2, 8>>
+  %4 = eff.broadcast %a : (tensor<?x8x8xf32, #eff.dims<s0, 8, 8>>) -> tensor<?x8x8xf32, #eff.dims<s2, 8, 8>>
+  %5 = eff.broadcast %b : (tensor<?x8x8xf32, #eff.dims<s1, 8, 8>>) -> tensor<?x8x8xf32, #eff.dims<s2, 8, 8>>
+  %6 = eff.matmul %4, %5 : (tensor<?x8x8xf32, #eff.dims<s2, 8, 8>>, tensor<?x8x8xf32, #eff.dims<s2, 8, 8>>) -> tensor<?x8x8xf32, #eff.dims<s2, 8, 8>>
+  return %1, %3, %6 : tensor<?x8xf32, #eff.dims<s2, 8>>, tensor<?x8xf32, #eff.dims<s2, 8>>, tensor<?x8x8xf32, #eff.dims<s2, 8, 8>>
+}

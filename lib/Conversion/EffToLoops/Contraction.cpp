@@ -40,7 +40,8 @@ Value finish(KernelEmitter &e, Value sum, Value bias, Value channel,
 }
 
 Value emitMatmul(KernelEmitter &e, MatmulOp op, ArrayRef<Value> indices) {
-  Dims a = getDims(op.getA().getType()), b = getDims(op.getB().getType());
+  Dims a = getDims(op.getA().getType()), b = getDims(op.getB().getType()),
+       y = getDims(op.getType());
   Type type = accumulatorType(e, op.getType());
   Value m = indices[indices.size() - 2], n = indices.back();
   auto operand = [&](ArrayRef<AffineExpr> dims, Value row, Value column,
@@ -48,8 +49,7 @@ Value emitMatmul(KernelEmitter &e, MatmulOp op, ArrayRef<Value> indices) {
     Indices at;
     size_t skipped = indices.size() - dims.size();
     for (size_t i = 0; i + 2 < dims.size(); ++i)
-      at.push_back(getConstant(dims[i]) == 1 ? e.index(0)
-                                             : indices[skipped + i]);
+      at.push_back(e.repeated(dims[i], y[skipped + i], indices[skipped + i]));
     at.push_back(transposed ? column : row);
     at.push_back(transposed ? row : column);
     return at;

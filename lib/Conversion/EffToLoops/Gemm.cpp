@@ -362,10 +362,9 @@ struct BatchedMatmul {
   Value base(ArrayRef<AffineExpr> dims, ArrayRef<Value> at) {
     Indices own;
     ArrayRef<AffineExpr> outer = dims.drop_back(2);
+    size_t skipped = at.size() - outer.size();
     for (size_t i = 0; i < outer.size(); ++i)
-      own.push_back(getConstant(outer[i]) == 1
-                        ? e.index(0)
-                        : at[at.size() - outer.size() + i]);
+      own.push_back(e.repeated(outer[i], batch[skipped + i], at[skipped + i]));
     return e.mul(e.linearize(own, outer),
                  e.size(product(e.b.getContext(), dims.take_back(2))));
   }

@@ -226,12 +226,28 @@ LogicalResult importTranspose(NodeContext &ctx) {
   return ctx.setOutput(0, transpose(ctx, x, permutation));
 }
 
+/// The shape for Expand to `rank` dims: one of unknown length is filled up with
+/// ones in front.
+static Value readExpandShape(NodeContext &ctx, int64_t rank) {
+  Emitter e(ctx);
+  Value shape = ctx.input(1);
+  std::optional<int64_t> declared = ctx.declaredRank(0);
+  if (rankOf(shape) != 1 || tensorType(shape).hasStaticShape() ||
+      declared != rank)
+    return withLength(ctx, shape, declared);
+  AffineExpr length = e.dim(shape, 0), all = e.constant(rank);
+  if (failed(ctx.requireEqual(ctx.maxSize(length, all), all,
+                              "the rank of the result is not as declared")))
+    return {};
+  Value filled = e.concat({e.splat(elementTypeOf(shape), {all}, 1), shape}, 0);
+  return e.slice(filled, 0, length, all);
+}
+
 LogicalResult importExpand(NodeContext &ctx) {
   if (failed(ctx.requireInputs(2)))
     return failure();
   Value x = ctx.input(0);
-  std::optional<eff::Dims> target =
-      ctx.sizes(withLength(ctx, ctx.input(1), ctx.declaredRank(0)));
+  std::optional<eff::Dims> target = ctx.sizes(readExpandShape(ctx, rankOf(x)));
   if (!target)
     return ctx.hasFailed() ? failure()
                            : ctx.error("the shape is not a list of integers");

@@ -38,3 +38,16 @@ func.func @no_check(%x: tensor<?x4xf32, #eff.dims<s0, 4>>) -> tensor<?x4xf32, #e
   %y = eff.slice %x <0, 0> by [1, 1] : (tensor<?x4xf32, #eff.dims<s0, 4>>) -> tensor<?x4xf32, #eff.dims<s1, 4>>
   return %y : tensor<?x4xf32, #eff.dims<s1, 4>>
 }
+
+// -----
+
+// Where one size meets itself under another name, the broadcast is that size.
+// CHECK-LABEL: func.func @sizes_that_met
+// CHECK-SAME: -> tensor<?xf32, #eff.dims<s0>>
+func.func @sizes_that_met(%x: tensor<?xf32, #eff.dims<s0>>) -> tensor<?xf32, #eff.dims<s2>>
+    attributes {eff.checks = [#eff.check<<s0, s1>, "sizes differ">],
+                eff.symbols = [#eff.symbol<"n", input 0, axis 0, in 1 to 4096>, #eff.derived<"min", <s0, 1024>>,
+                               #eff.derived<"broadcast", <s0, s1>>]} {
+  %y = eff.broadcast %x : (tensor<?xf32, #eff.dims<s0>>) -> tensor<?xf32, #eff.dims<s2>>
+  return %y : tensor<?xf32, #eff.dims<s2>>
+}
