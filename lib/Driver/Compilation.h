@@ -40,6 +40,8 @@ public:
 
 private:
   bool checkOptions();
+  /// Whether the model is bytes or a regular file.
+  bool checkModelFile();
   /// Imports an ONNX file or parses a saved stage.
   mlir::OwningOpRef<mlir::ModuleOp> readModel(const EntryPoint &entry);
   mlir::OwningOpRef<mlir::ModuleOp> importModel(const EntryPoint &entry);

@@ -356,7 +356,7 @@ OwningOpRef<ModuleOp> Compilation::lowerAll(eff::TargetAttr target) {
 
 void Compilation::run() {
   result.exitCode = 1;
-  if (!checkOptions())
+  if (!checkOptions() || !checkModelFile())
     return;
   FailureOr<eff::TargetAttr> target = resolveCPU(
       options.cpu, FileLineColLoc::get(context, getModelFile(), 0, 0));

@@ -14,6 +14,22 @@ using namespace mlir;
 
 namespace effc {
 
+bool Compilation::checkModelFile() {
+  llvm::sys::fs::file_status status;
+  if (options.modelBytes ||
+      (!llvm::sys::fs::status(options.model, status) &&
+       status.type() == llvm::sys::fs::file_type::regular_file))
+    return true;
+  InFlightDiagnostic message = error(DiagnosticCode::CannotReadModel);
+  if (!llvm::sys::fs::exists(status))
+    message << "no such file: '" << options.model << "'";
+  else
+    // A pipe, for one, would be waited for.
+    message << "cannot read '" << options.model
+            << "': it is not a regular file";
+  return false;
+}
+
 OwningOpRef<ModuleOp> Compilation::readModel(const EntryPoint &entry) {
   bool isText = StringRef(options.model).ends_with(".mlir");
   if (isText != startAt.has_value()) {
@@ -21,11 +37,6 @@ OwningOpRef<ModuleOp> Compilation::readModel(const EntryPoint &entry) {
     message << (isText ? "a saved stage needs --start-at"
                        : "--start-at needs a file of --save-stages");
     message.attachNote() << "2-normalize.mlir continues with --start-at=raise";
-    return {};
-  }
-  if (!options.modelBytes && !llvm::sys::fs::exists(options.model)) {
-    error(DiagnosticCode::CannotReadModel)
-        << "no such file: '" << options.model << "'";
     return {};
   }
   if (!isText)
