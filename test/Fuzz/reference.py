@@ -169,10 +169,26 @@ def overflows_power(model, values):
     return False
 
 
+def scales_nothing(model, values):
+    """Whether a Gemm with a beta has no inner size; ONNX Runtime then leaves beta out."""
+    return any(node.op_type == "Gemm" and any(a.name == "beta" for a in node.attribute) and
+               any(values[name].size == 0 for name in node.input[:2] if name in values) for node in model.graph.node)
+
+
+def spreads_nan(model, values):
+    """Whether a transposed convolution reads what is not finite: zero taps make NaN of it in effc."""
+    return any(node.op_type == "ConvTranspose" and not np.isfinite(values[node.input[0]]).all()
+               for node in model.graph.node if node.input[0] in values)
+
+
 def open_question(model, feed):
     """What ONNX leaves open and the graph meets with these inputs, or ""."""
     values = {**feed, **intermediate_values(model, feed)}
     values.update((tensor.name, onnx.numpy_helper.to_array(tensor)) for tensor in model.graph.initializer)
     if orders_nan(model, values):
         return "a NaN is ordered"
+    if scales_nothing(model, values):
+        return "a Gemm without inner size scales its bias"
+    if spreads_nan(model, values):
+        return "a transposed convolution reads a NaN"
     return "a power of integers overflows" if overflows_power(model, values) else ""
