@@ -17,6 +17,10 @@ namespace effc::effk {
 /// Names of the runtime's kernels (eff.library) begin with this.
 inline constexpr llvm::StringLiteral kLibraryPrefix = "effrt_op_";
 
+/// Attribute of a kernel function: a line on how it computes, where that is not
+/// to be seen from its tile ops.
+inline constexpr llvm::StringLiteral kChoiceAttr = "eff.choice";
+
 /// Where an input of a gemm's epilogue is read; values of GemmOp's `maps`.
 enum class EpilogueMap : int64_t {
   Scalar = 0,

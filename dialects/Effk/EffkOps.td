@@ -27,9 +27,10 @@ def Effk_PanelAttr : AttrDef<Effk_Dialect, "Panel"> {
     A [K, N] matrix cut into column panels: element (k, n) of group g lies at
     `((g * ceil(N / width) + n / width) * K + k) * width + n % width`; columns beyond N are zero. The width is a
     whole number of vectors. `source` says how the logical matrix is read from the constant:
-    `kn`, `nk` (transposed), or `oihw` ([G * N, C, kernel...] with k = (kernel position, c)).
+    `kn`, `nk` (transposed), `oihw` ([G * N, C, kernel...] with k = (kernel position, c)), or `winograd` ([blocks * N, C, 3, 3] of f32
+    transformed for F(4x4, 3x3), k = c: a group for each block of N outputs and each of its 36 points, points inside).
   }];
-  let parameters = (ins StringRefParameter<"kn, nk or oihw">:$source, "int64_t":$groups, "int64_t":$k,
+  let parameters = (ins StringRefParameter<"kn, nk, oihw or winograd">:$source, "int64_t":$groups, "int64_t":$k,
                         "int64_t":$n, "int64_t":$width);
   let assemblyFormat = "`<` $source `,` $groups `x` $k `x` $n `by` $width `>`";
 }

@@ -4,6 +4,7 @@
 // in L2 stay there, else the larger traffic is avoided".
 #include "effc/Analysis/TileChoice.h"
 
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace effc;
@@ -97,4 +98,103 @@ TileChoice effc::chooseGemmTile(eff::TargetAttr target,
     blockRows = llvm::divideCeil(rows, blocks);
   return {tileRows, width,
           static_cast<int64_t>(llvm::alignTo(blockRows, tileRows)), rowsOuter};
+}
+
+//===----------------------------------------------------------------------===//
+// Winograd
+//===----------------------------------------------------------------------===//
+
+// Cycles a vector of channels and tile: 6x6 loads, transform and stores, a
+// third more for windows copied at the border; the same of the results.
+static constexpr double inputTransformCycles = 220.0,
+                        outputTransformCycles = 260.0;
+// Weights that do not stay in L2 come from L3 or memory, once a strip.
+static constexpr double farBytesPerCycle = 8.0, nearBytesPerCycle = 32.0;
+// What the model must promise, since it may be wrong by that much.
+static constexpr double leastGain = 1.15;
+// Tiles of a strip: more reuse the weights, fewer stay in L2 and feed threads.
+static constexpr int64_t mostTiles = 64, mostTilesOfSmallWeights = 32,
+                         leastTiles = 16;
+// Iterations of a launch that are worth a loop order which reads inputs twice.
+static constexpr int64_t enoughItems = 8, leastBlock = 64;
+
+static double weightCycles(eff::TargetAttr target, int64_t elements) {
+  int64_t bytes = 4 * elements;
+  return bytes /
+         (bytes > target.getL2Bytes() ? farBytesPerCycle : nearBytesPerCycle);
+}
+
+static int64_t chooseStrip(eff::TargetAttr target, const WinogradSizes &sizes,
+                           std::optional<int64_t> tiles) {
+  int64_t pointBytes = 4 * WinogradTile::points;
+  int64_t most = std::clamp(target.getL2Bytes() / (pointBytes * sizes.channels),
+                            leastTiles, mostTiles);
+  if (pointBytes * sizes.channels * sizes.outputs <= target.getL2Bytes())
+    most = std::min(most, mostTilesOfSmallWeights);
+  if (!tiles)
+    return most;
+  // Strips of about the same size.
+  int64_t strips = llvm::divideCeil(std::max<int64_t>(*tiles, 1), most);
+  int64_t strip = llvm::divideCeil(std::max<int64_t>(*tiles, 1), strips);
+  return strips == 1 ? strip : llvm::alignTo(strip, 2);
+}
+
+/// How many times faster than the direct sum.
+static double estimateGain(eff::TargetAttr target, const WinogradSizes &sizes,
+                           const WinogradChoice &choice, int64_t tiles) {
+  int64_t lanes = target.getVectorBits() / 32;
+  constexpr int64_t pixels = WinogradTile::outputs * WinogradTile::outputs;
+  int64_t rows = tiles * pixels;
+  if (sizes.rows && sizes.columns)
+    rows = sizes.images.value_or(1) * *sizes.rows * *sizes.columns;
+  Tile direct =
+      chooseTile(target, lanes, rows, sizes.outputs, 9 * sizes.channels);
+  double directCycles =
+      estimateCycles(direct, lanes, rows, sizes.outputs, 9 * sizes.channels) +
+      weightCycles(target, 9 * sizes.channels * sizes.outputs);
+  auto stripCycles = [&](int64_t count) {
+    Tile tile{choice.product.rows, choice.product.width / lanes};
+    return WinogradTile::points *
+           estimateCycles(tile, lanes, count, sizes.outputs, sizes.channels);
+  };
+  double cycles = tiles / choice.strip * stripCycles(choice.strip);
+  if (tiles % choice.strip != 0)
+    cycles += stripCycles(tiles % choice.strip);
+  cycles +=
+      tiles * (llvm::divideCeil(sizes.channels, lanes) * inputTransformCycles +
+               llvm::divideCeil(sizes.outputs, lanes) * outputTransformCycles);
+  cycles += llvm::divideCeil(tiles, choice.strip) *
+            weightCycles(target,
+                         WinogradTile::points * sizes.channels * sizes.outputs);
+  return directCycles / cycles;
+}
+
+WinogradChoice effc::chooseWinograd(eff::TargetAttr target,
+                                    const WinogradSizes &sizes) {
+  // Of one image where the batch is free: more only make it better.
+  std::optional<int64_t> known;
+  if (sizes.rows && sizes.columns)
+    known = sizes.images.value_or(1) *
+            llvm::divideCeil(*sizes.rows, WinogradTile::outputs) *
+            llvm::divideCeil(*sizes.columns, WinogradTile::outputs);
+  WinogradChoice choice;
+  choice.strip = chooseStrip(target, sizes, known);
+  choice.product =
+      chooseGemmTile(target, choice.strip, sizes.outputs, sizes.channels);
+  int64_t tiles = known.value_or(4 * choice.strip);
+  int64_t width = choice.product.width,
+          strips = llvm::divideCeil(tiles, choice.strip), blocks = 1;
+  while (strips * blocks < enoughItems &&
+         sizes.outputs % (2 * blocks * width) == 0 &&
+         sizes.outputs / (2 * blocks) >= leastBlock)
+    blocks *= 2;
+  choice.block = sizes.outputs / blocks;
+  double gain = tiles > 0 ? estimateGain(target, sizes, choice, tiles) : 0;
+  choice.isFaster = gain >= leastGain;
+  choice.reason = llvm::formatv("{0} channels, {1} output channels, {2} tiles: "
+                                "estimated {3:F2} times as fast",
+                                sizes.channels, sizes.outputs,
+                                known ? std::to_string(*known) : "any", gain)
+                      .str();
+  return choice;
 }

@@ -1,6 +1,7 @@
 // Streams constants, converting floats on the way. All three panel sources
 // come down to strided runs: a column, a row or a tap of the panel at a time.
 #include "effc/Conversion/Packing.h"
+#include "effc/Analysis/TileChoice.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/ADT/APFloat.h"
 #include "llvm/Support/raw_ostream.h"
@@ -228,6 +229,10 @@ public:
                     1, columns);
       return;
     }
+    if (kind == "winograd")
+      return fillPoint(group % WinogradTile::points,
+                       group / WinogradTile::points * n + column, columns,
+                       reinterpret_cast<float *>(to));
     for (int64_t j = 0; j < columns; ++j) {
       int64_t first = (group * n + column + j) * k;
       char *at = to + j * bytes;
@@ -244,6 +249,39 @@ public:
   }
 
 private:
+  /// (G w G^T)[point] for 3x3 filters w; G holds the powers of the points over
+  /// the product of their distances.
+  void fillPoint(int64_t point, int64_t column, int64_t columns,
+                 float *to) const {
+    constexpr double p = WinogradTile::near, q = WinogradTile::far;
+    constexpr double zero = 1 / (p * p * q * q),
+                     near = 1 / (2 * p * p * (p * p - q * q)),
+                     far = 1 / (2 * q * q * (q * q - p * p));
+    constexpr double matrix[WinogradTile::inputs][3] = {
+        {zero, 0, 0},
+        {near, near * p, near * p * p},
+        {near, -near * p, near * p * p},
+        {far, far * q, far * q * q},
+        {far, -far * q, far * q * q},
+        {0, 0, 1}};
+    const double *left = matrix[point / WinogradTile::inputs],
+                 *right = matrix[point % WinogradTile::inputs];
+    double factors[9];
+    for (int64_t tap = 0; tap < 9; ++tap)
+      factors[tap] = left[tap / 3] * right[tap % 3];
+    std::vector<float> filters(k * 9);
+    for (int64_t j = 0; j < columns; ++j) {
+      source.read((column + j) * k * 9, 1,
+                  reinterpret_cast<char *>(filters.data()), 1, k * 9);
+      for (int64_t c = 0; c < k; ++c) {
+        double sum = 0;
+        for (int64_t tap = 0; tap < 9; ++tap)
+          sum += factors[tap] * filters[c * 9 + tap];
+        to[c * width + j] = static_cast<float>(sum);
+      }
+    }
+  }
+
   const Source &source;
   StringRef kind;
   int64_t k, n, width, taps, bytes;
@@ -272,7 +310,13 @@ LogicalResult packPanel(ElementsAttr value, effk::PanelAttr layout,
     for (int64_t size : shape.drop_front(2))
       taps *= size;
   }
-  if (!known || width < 1 || value.getNumElements() != groups * k * n ||
+  int64_t elements = groups * k * n;
+  if (kind == "winograd" && shape.size() == 4 && elementType.isF32()) {
+    known =
+        shape[2] == 3 && shape[3] == 3 && groups % WinogradTile::points == 0;
+    elements = groups / WinogradTile::points * 9 * k * n;
+  }
+  if (!known || width < 1 || value.getNumElements() != elements ||
       (taps > 0 && k % taps != 0))
     return emitError() << "constant of type " << value.getType()
                        << " does not fit the panels " << layout;

@@ -194,7 +194,7 @@ static void predict(ModuleOp module, CheckResult &result) {
   double ns = 0;
   for (const LaunchEntry &launch : program.launches) {
     bool tiles =
-        StringRef(table->kernels[launch.kernel].choice).starts_with("gemm");
+        StringRef(table->kernels[launch.kernel].choice).contains("gemm");
     ns += tiles ? (*values)[launch.flops] / tileFlopsPerNs +
                       (*values)[launch.bytes] / 16.0
                 : (*values)[launch.cost];

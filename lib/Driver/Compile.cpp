@@ -176,6 +176,8 @@ void Compilation::recordStage(Stage stage, ModuleOp module) {
 LogicalResult Compilation::runPipeline(ModuleOp module) {
   PipelineOptions pipeline;
   pipeline.plain = options.plain;
+  if (options.exact)
+    pipeline.winograd = WinogradUse::Never;
   pipeline.f64 = options.computeF64;
   pipeline.verify = options.verifyEach;
   if (startAt)

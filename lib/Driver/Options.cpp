@@ -152,6 +152,7 @@ std::vector<std::string> describeOptions(const CompileOptions &options) {
   for (const std::string &state : options.states)
     add(true, "--state=" + state);
   add(options.plain, "--plain");
+  add(options.exact, "--exact");
   add(options.sanitize, "--sanitize");
   add(options.computeF64, "--compute=f64");
   add(options.optLevel != 3, "-O" + std::to_string(options.optLevel));

@@ -105,6 +105,26 @@ static Json describeDim(const ProgramTable &program,
   return nullptr;
 }
 
+/// Kernels that round more than the sums of the model do.
+static Json describeApproximations(const ModelTable &table,
+                                   const ProgramTable &program) {
+  Json kernels = Json::array();
+  for (const LaunchEntry &launch : program.launches) {
+    const KernelEntry &kernel = table.kernels[launch.kernel];
+    if (llvm::StringRef(kernel.choice).starts_with("winograd") &&
+        !llvm::is_contained(kernels, Json(kernel.name)))
+      kernels.push_back(kernel.name);
+  }
+  if (kernels.empty())
+    return Json::array();
+  return Json::array(
+      {{{"algorithm", "Winograd F(4x4, 3x3)"},
+        {"kernels", kernels},
+        {"error", "at most 2e-5 of the largest output of the convolution; an "
+                  "infinity or NaN among the inputs reaches the 4x4 outputs of "
+                  "every tile that reads it; --exact turns it off"}}});
+}
+
 static Json describePrograms(const ModelTable &table) {
   Json list = Json::array();
   for (const ProgramTable &program : table.programs) {
@@ -131,6 +151,7 @@ static Json describePrograms(const ModelTable &table) {
                     {"outputs", describeTensors(program.outputs)},
                     {"states", describeStates(program.states)},
                     {"arena_bytes", arena ? Json(*arena) : Json(nullptr)},
+                    {"approximations", describeApproximations(table, program)},
                     {"launches", launches}});
   }
   return list;

@@ -96,7 +96,7 @@ public:
     if (!function)
       return choice;
     if (auto attr =
-            function->getAttrOfType<mlir::StringAttr>(kKernelChoiceAttr))
+            function->getAttrOfType<mlir::StringAttr>(effk::kChoiceAttr))
       return attr.str();
     function->walk([&](effk::GemmOp gemm) {
       choice = "gemm " + std::to_string(gemm.getTile()[0]) + "x" +

@@ -9,12 +9,13 @@ using namespace effc;
 
 FailureOr<std::unique_ptr<HostRunner>>
 HostRunner::create(OwningOpRef<ModuleOp> module, eff::TargetAttr target,
-                   bool plain) {
+                   bool plain, WinogradUse winograd) {
   std::unique_ptr<HostRunner> runner(new HostRunner(std::move(module)));
   ModuleOp whole = runner->getModule();
   whole->setAttr("eff.target", target);
   PipelineOptions pipeline;
   pipeline.plain = plain;
+  pipeline.winograd = winograd;
   pipeline.startAt = Stage::Fusion;
   if (failed(runStages(whole, pipeline)))
     return failure();

@@ -8,6 +8,7 @@
 
 #include "Effk/EffkOps.h"
 #include "GuardedBuffer.h"
+#include "effc/Analysis/TileChoice.h"
 #include "effc/Target/CPU/JITKernels.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include <random>
@@ -26,7 +27,7 @@ public:
   /// kernels.
   static mlir::FailureOr<std::unique_ptr<HostRunner>>
   create(mlir::OwningOpRef<mlir::ModuleOp> module, eff::TargetAttr target,
-         bool plain);
+         bool plain, WinogradUse winograd = WinogradUse::WhereFaster);
 
   /// Runs the module's one host function. `symbols` are the values of s0, s1,
   /// ...; `seed` decides the cuts.

@@ -47,6 +47,10 @@ static std::string describeEntryPoint(const Json &program) {
   for (const Json &state : program.value("states", Json::array()))
     lines += describeTensors("state", Json::array({state.at("before")})) +
              describeTensors("becomes", Json::array({state.at("after")}));
+  for (const Json &each : program.value("approximations", Json::array()))
+    lines += format("  %zu kernels by %s: %s\n", each.at("kernels").size(),
+                    getText(each, "algorithm").c_str(),
+                    getText(each, "error").c_str());
   return lines;
 }
 

@@ -158,6 +158,8 @@ static void addTargetOptions(CLI::App &verb, CompileVerb &state) {
       ->check(CLI::Range(0, 3));
   verb.add_flag("--plain", state.options.plain,
                 "Simple loops, one kernel an operation: the oracle");
+  verb.add_flag("--exact", state.options.exact,
+                "No algorithm that rounds more than a sum does: no Winograd");
   verb.add_flag("--sanitize", state.options.sanitize,
                 "AddressSanitizer in the kernels; the program that loads the "
                 "library needs its runtime (docs/sanitizers.md)");

@@ -5,6 +5,7 @@
 
 #include "Eff/EffOps.h"
 #include <optional>
+#include <string>
 
 namespace effc {
 
@@ -22,6 +23,36 @@ struct TileChoice {
 /// convolution, whose pixels are shared by taps; 0 is 4 k.
 TileChoice chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
                           int64_t n, int64_t k, int64_t rowBytes = 0);
+
+/// F(4x4, 3x3): a tile of 6x6 inputs gives 4x4 outputs from 36 products.
+struct WinogradTile {
+  static constexpr int64_t outputs = 4, inputs = 6, points = 36;
+  /// The points that the polynomials are taken at: 0, +-near, +-far, infinity.
+  /// All factors that follow from these are exact in f32.
+  static constexpr double near = 0.75, far = 1.5;
+};
+
+/// A 3x3 convolution of stride 1; what is symbolic is nothing.
+struct WinogradSizes {
+  std::optional<int64_t> images, rows, columns; ///< of the result
+  int64_t channels = 0, outputs = 0;
+};
+
+struct WinogradChoice {
+  int64_t strip = 0;  ///< tiles of one iteration
+  int64_t block = 0;  ///< output channels of one iteration; divides them
+  TileChoice product; ///< a strip's tiles x channels x outputs
+  bool isFaster = false;
+  std::string reason; ///< why it is, or is not, faster
+};
+
+/// How to compute a convolution by Winograd's algorithm and whether that is
+/// faster than the direct sum.
+WinogradChoice chooseWinograd(eff::TargetAttr target,
+                              const WinogradSizes &sizes);
+
+/// Where Winograd's algorithm is used. Always is for tests and measurements.
+enum class WinogradUse { WhereFaster, Never, Always };
 
 } // namespace effc
 

@@ -2,6 +2,7 @@
 #ifndef EFFC_CONVERSION_PASSES_H
 #define EFFC_CONVERSION_PASSES_H
 
+#include "effc/Analysis/TileChoice.h"
 #include "mlir/Pass/Pass.h"
 
 namespace effc {

@@ -9,7 +9,8 @@ def ConvertKernelsToLoops : Pass<"convert-kernels-to-loops", "::mlir::ModuleOp">
   let description = [{
     Replaces each `effk.kernel` of the host functions by an `effk.launch` of a new function over flat memrefs. Regions that
     give equal code share one function. With `plain` the loops are scalar, sums are made in order, and no tile op is
-    used. Exact.
+    used. Convolutions may be computed by Winograd's algorithm, which rounds more than a sum; with `winograd=never` they are not.
+    Everything else is exact.
 
     ```mlir
     %0 = effk.kernel "relu"(%x) : (tensor<8xf32>) -> tensor<8xf32> { ... }
@@ -19,7 +20,15 @@ def ConvertKernelsToLoops : Pass<"convert-kernels-to-loops", "::mlir::ModuleOp">
   }];
   let dependentDialects = ["::effc::effk::EffkDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
                            "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
-  let options = [Option<"plain", "plain", "bool", "false", "Scalar loops only: the oracle">];
+  let options = [
+    Option<"plain", "plain", "bool", "false", "Scalar loops only: the oracle">,
+    Option<"winograd", "winograd", "::effc::WinogradUse", "::effc::WinogradUse::WhereFaster",
+           "Where convolutions use Winograd's algorithm",
+           [{::llvm::cl::values(
+               clEnumValN(::effc::WinogradUse::WhereFaster, "where-faster", "By the cost model"),
+               clEnumValN(::effc::WinogradUse::Never, "never", "--exact"),
+               clEnumValN(::effc::WinogradUse::Always, "always", "Wherever it is possible"))}]>
+  ];
   let statistics = [
     Statistic<"numKernels", "num-kernels", "Launches made">,
     Statistic<"numFunctions", "num-functions", "Distinct kernel functions">

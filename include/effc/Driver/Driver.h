@@ -43,6 +43,8 @@ struct CompileOptions {
   bool plain = false;
   /// Every float computed and stored as double; with `plain`.
   bool computeF64 = false;
+  /// No reordering beyond what a sum needs: no Winograd.
+  bool exact = false;
   /// AddressSanitizer checks what kernels read and write (docs/sanitizers.md).
   bool sanitize = false;
   std::vector<DimOption> dims;

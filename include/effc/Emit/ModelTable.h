@@ -121,9 +121,6 @@ struct ModelTable {
   bool hasStates() const { return !programs.back().states.empty(); }
 };
 
-/// Attribute of a kernel function that says how it was generated.
-inline constexpr llvm::StringLiteral kKernelChoiceAttr = "eff.choice";
-
 /// The effrt_dtype of an element type, nothing for types a model cannot hold.
 std::optional<int32_t> getDType(mlir::Type elementType);
 

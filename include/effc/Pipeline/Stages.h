@@ -3,6 +3,7 @@
 #ifndef EFFC_PIPELINE_STAGES_H
 #define EFFC_PIPELINE_STAGES_H
 
+#include "effc/Analysis/TileChoice.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 #include <functional>
@@ -25,6 +26,7 @@ struct PipelineOptions {
   bool plain = false;
   /// With plain: floats become doubles.
   bool f64 = false;
+  WinogradUse winograd = WinogradUse::WhereFaster;
   /// The first stage to run; Import runs none of the passes before Normalize.
   Stage startAt = Stage::Normalize;
   Stage stopAfter = Stage::Conversion;

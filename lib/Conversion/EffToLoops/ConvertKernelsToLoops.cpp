@@ -159,6 +159,7 @@ struct ConvertKernelsToLoops
     ModuleOp module = getOperation();
     LoopOptions options;
     options.plain = plain;
+    options.winograd = winograd;
     options.target = module->getAttrOfType<eff::TargetAttr>("eff.target");
     if (!options.target)
       options.plain = true;

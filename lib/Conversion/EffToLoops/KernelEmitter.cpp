@@ -452,8 +452,9 @@ LogicalResult KernelEmitter::emitBody() {
       if (succeeded(emit(*this, anchor)))
         return success();
     if (!options.plain)
-      for (auto *emit : {emitDepthwiseKernel, emitConvKernel, emitLinearKernel,
-                         emitMatmulKernel, emitWindowKernel, emitReduceKernel})
+      for (auto *emit : {emitDepthwiseKernel, emitWinogradKernel,
+                         emitConvKernel, emitLinearKernel, emitMatmulKernel,
+                         emitWindowKernel, emitReduceKernel})
         if (succeeded(emit(*this, anchor)))
           return success();
   }

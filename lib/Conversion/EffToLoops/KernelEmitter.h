@@ -9,6 +9,7 @@
 
 #include "Eff/EffOps.h"
 #include "Effk/EffkOps.h"
+#include "effc/Analysis/TileChoice.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -21,6 +22,7 @@ namespace effc {
 struct LoopOptions {
   /// Scalar loops, no reassociation, no tile ops: the oracle.
   bool plain = false;
+  WinogradUse winograd = WinogradUse::WhereFaster;
   /// Null in the plain path.
   eff::TargetAttr target;
 };
@@ -234,6 +236,8 @@ mlir::LogicalResult emitDeformConvKernel(KernelEmitter &e,
 mlir::LogicalResult emitWindowKernel(KernelEmitter &e, mlir::Operation *anchor);
 mlir::LogicalResult emitLinearKernel(KernelEmitter &e, mlir::Operation *anchor);
 mlir::LogicalResult emitConvKernel(KernelEmitter &e, mlir::Operation *anchor);
+mlir::LogicalResult emitWinogradKernel(KernelEmitter &e,
+                                       mlir::Operation *anchor);
 mlir::LogicalResult emitDepthwiseKernel(KernelEmitter &e,
                                         mlir::Operation *anchor);
 mlir::LogicalResult emitMatmulKernel(KernelEmitter &e, mlir::Operation *anchor);

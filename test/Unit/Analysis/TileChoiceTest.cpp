@@ -18,6 +18,13 @@ protected:
     return chooseGemmTile(target, m, n, k, rowBytes);
   }
 
+  WinogradChoice chooseWinograd(int64_t bits, const WinogradSizes &sizes) {
+    auto target =
+        eff::TargetAttr::get(&context, "test", "", "", bits,
+                             bits == 512 ? 32 : 16, 32 << 10, 1 << 20);
+    return effc::chooseWinograd(target, sizes);
+  }
+
   mlir::MLIRContext context;
 };
 
@@ -55,6 +62,41 @@ TEST_F(TileChoiceTest, BlocksHoldWholeTiles) {
     TileChoice tile = choose(512, rows, 384, 384);
     EXPECT_EQ(tile.rowsPerBlock % tile.rows, 0);
   }
+}
+
+// The 3x3 convolutions of resnet50 and smaller ones, as measured
+// (docs/evidence.md, "Winograd").
+TEST_F(TileChoiceTest, WinogradWhereItIsFaster) {
+  for (int64_t bits : {256, 512}) {
+    EXPECT_TRUE(chooseWinograd(bits, {1, 56, 56, 64, 64}).isFaster);
+    EXPECT_TRUE(chooseWinograd(bits, {1, 28, 28, 128, 128}).isFaster);
+    EXPECT_TRUE(chooseWinograd(bits, {1, 14, 14, 256, 256}).isFaster);
+    EXPECT_TRUE(chooseWinograd(bits, {1, 14, 14, 64, 64}).isFaster);
+    // Sizes that only a run knows.
+    EXPECT_TRUE(chooseWinograd(bits, {{}, {}, {}, 128, 128}).isFaster);
+    EXPECT_TRUE(chooseWinograd(bits, {{}, 28, 28, 128, 128}).isFaster);
+    // Few channels; nothing to do.
+    EXPECT_FALSE(chooseWinograd(bits, {1, 28, 28, 8, 8}).isFaster);
+    EXPECT_FALSE(chooseWinograd(bits, {1, 224, 224, 3, 64}).isFaster);
+    EXPECT_FALSE(chooseWinograd(bits, {0, 28, 28, 128, 128}).isFaster);
+  }
+  // Few tiles for weights that come from memory: they cost more than the sums
+  // with wide vectors, less than those with narrow ones.
+  EXPECT_FALSE(chooseWinograd(512, {1, 7, 7, 512, 512}).isFaster);
+  EXPECT_FALSE(chooseWinograd(512, {{}, 7, 7, 512, 512}).isFaster);
+  EXPECT_TRUE(chooseWinograd(256, {1, 7, 7, 512, 512}).isFaster);
+}
+
+TEST_F(TileChoiceTest, WinogradBlocksDivideTheOutputs) {
+  for (int64_t outputs : {1, 7, 48, 64, 100, 129, 256, 512, 768})
+    for (int64_t size : {1, 7, 14, 56, 200}) {
+      WinogradChoice choice = chooseWinograd(512, {1, size, size, 64, outputs});
+      EXPECT_EQ(outputs % choice.block, 0);
+      EXPECT_GE(choice.strip, 1);
+      EXPECT_LE(choice.strip, 64);
+    }
+  // Enough iterations for a few threads.
+  EXPECT_EQ(chooseWinograd(512, {1, 14, 14, 256, 256}).block, 64);
 }
 
 } // namespace

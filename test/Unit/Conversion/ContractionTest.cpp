@@ -429,6 +429,76 @@ TEST(Conv, FusesItsEpilogue) {
   }
 }
 
+/// By Winograd's algorithm, for vectors of both widths; bias, a factor per
+/// channel, a residual and an activation behind it.
+void checkWinograd(const Conv &conv,
+                   const std::map<int64_t, std::string> &dims = {}) {
+  SCOPED_TRACE(conv.attributes());
+  Random random;
+  Tensor x = random.floats(conv.x), w = random.floats(conv.weight()),
+         bias = random.floats({conv.outputs}),
+         scale = random.floats({conv.outputs}),
+         r = random.floats(conv.result());
+  Tensor sums = tabulate("f64", conv.result(), [&](const Shape &at) {
+    return conv.evaluate(x, w, at);
+  });
+  auto result = [&](bool fused) {
+    return toChannelsLast(tabulate("f32", sums.shape, [&](const Shape &at) {
+      Real sum = sums.at(at);
+      if (fused)
+        sum = (sum + bias.at({at[1]})) * scale.at({at[1]}) + r.at(at);
+      return fused ? std::fmax(sum, 0) : sum;
+    }));
+  };
+  // The bound counts from the largest output.
+  Real largest = 1;
+  for (Real value : sums.values)
+    largest = std::fmax(largest, std::fabs(value));
+  std::string attributes = " {" + conv.attributes() + ", channels_last = true}";
+  LoopCase c{"eff.conv %a0, %a1" + attributes,
+             {toChannelsLast(x), w},
+             {result(false)},
+             {1},
+             dims,
+             0,
+             1e-5 * static_cast<double>(largest),
+             0,
+             1,
+             true,
+             {"native", "v3"}};
+  check(c);
+  c.text = "%0 = eff.conv %a0, %a1 bias %a2" + attributes +
+           " : ($0, $1, $2) -> $r\n"
+           "  %1 = eff.binary mul %0, %a3 : ($r, $3) -> $r\n"
+           "  %2 = eff.binary add %1, %a4 : ($r, $4) -> $r\n"
+           "  %r = eff.unary relu %2 : ($r) -> $r";
+  c.inputs = {toChannelsLast(x), w, bias, scale, toChannelsLast(r)};
+  c.expected = {result(true)};
+  c.constants = {1, 2};
+  check(c);
+}
+
+TEST(Conv, Winograd) {
+  std::vector<int64_t> ones = {1, 1}, same = {1, 1, 1, 1};
+  checkWinograd({{2, 5, 9, 8}, 7, {3, 3}, ones, ones, same}, {{2, "s0"}});
+  checkWinograd({{1, 19, 11, 6}, 33, {3, 3}, ones, ones, {0, 0, 0, 0}},
+                {{11, "s0"}, {6, "s1"}, {9, "s0 - 2"}, {4, "s1 - 2"}});
+  checkWinograd({{1, 16, 5, 13}, 32, {3, 3}, ones, ones, {2, 1, 0, 3}});
+  checkWinograd({{3, 17, 12, 4}, 6, {3, 3}, ones, ones, {5, 0, 3, 7}});
+  checkWinograd({{5, 4, 1, 1}, 3, {3, 3}, ones, ones, same});
+  checkWinograd({{1, 3, 2, 37}, 49, {3, 3}, ones, ones, same}, {{37, "s0"}});
+  checkWinograd({{0, 3, 6, 6}, 4, {3, 3}, ones, ones, same});
+  checkWinograd({{1, 1, 33, 29}, 2, {3, 3}, ones, ones, same},
+                {{33, "s0"}, {29, "s1"}});
+}
+
+/// Tiles of more than one strip, and sizes below a tile beside them.
+TEST(Conv, WinogradStrips) {
+  std::vector<int64_t> ones = {1, 1}, same = {1, 1, 1, 1};
+  checkWinograd({{4, 8, 21, 22}, 8, {3, 3}, ones, ones, same},
+                {{4, "s0"}, {21, "s1"}, {22, "s2"}});
+}
+
 TEST(ConvTranspose, AllForms) {
   struct Case {
     Conv conv; ///< x and weight as conv_transpose has them

@@ -144,16 +144,20 @@ void compare(const Tensor &actual, const Tensor &expected, const LoopCase &c) {
   }
 }
 
-void runOnce(const LoopCase &c, bool plain, bool symbolic) {
+void runOnce(const LoopCase &c, bool plain, bool symbolic,
+             const std::string &cpu) {
   Program program(c, symbolic);
   std::string text = program.write();
-  SCOPED_TRACE((plain ? "plain path: " : "fast path: ") + text.substr(0, 1500));
+  SCOPED_TRACE((plain ? "plain path, " : "fast path, ") + cpu + ": " +
+               text.substr(0, 1500));
   MLIRContext &context = getContext();
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
   ASSERT_TRUE(module);
-  auto target = resolveCPU("native", UnknownLoc::get(&context));
+  auto target = resolveCPU(cpu, UnknownLoc::get(&context));
   ASSERT_TRUE(succeeded(target));
-  auto runner = HostRunner::create(std::move(module), *target, plain);
+  auto runner = HostRunner::create(std::move(module), *target, plain,
+                                   c.winograd ? WinogradUse::Always
+                                              : WinogradUse::WhereFaster);
   ASSERT_TRUE(succeeded(runner));
   if (!plain && c.launches)
     EXPECT_EQ((*runner)->countLaunches(), *c.launches);
@@ -187,6 +191,7 @@ void effc::check(const LoopCase &c) {
     // The plain path treats both alike.
     for (bool plain : {true, false})
       if (!plain || !symbolic)
-        runOnce(c, plain, symbolic);
+        for (const std::string &cpu : c.cpus)
+          runOnce(c, plain, symbolic, cpu);
   }
 }

@@ -28,6 +28,10 @@ struct LoopCase {
   int32_t error = 0;
   /// Launches that the fast path must make.
   std::optional<unsigned> launches = std::nullopt;
+  /// Convolutions by Winograd's algorithm wherever it is possible.
+  bool winograd = false;
+  /// Targets of the run; v3 has vectors of 256 bits.
+  std::vector<std::string> cpus = {"native"};
 };
 
 /// Fails the test where a run differs from what is expected.

@@ -4,6 +4,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cmath>
 #include <gtest/gtest.h>
 
 using namespace mlir;
@@ -86,6 +87,35 @@ TEST_F(PackingTest, PacksConvolutionTapsBeforeChannels) {
     int64_t tap = k / 3, c = k % 3;
     return float(((g * 5 + n) * 3 + c) * 6 + tap + 1);
   });
+}
+
+// Two blocks of 5 outputs, 2 channels: G w G^T at the points 0, +-3/4, +-3/2
+// and infinity.
+TEST_F(PackingTest, TransformsFiltersForWinograd) {
+  auto layout = effk::PanelAttr::get(&context, "winograd", 72, 2, 5, 4);
+  auto packed =
+      pack<float>(iota({10, 2, 3, 3}), layout, Float32Type::get(&context));
+  const double roots[] = {0, 0.75, -0.75, 1.5, -1.5};
+  auto factor = [&](int64_t point, int64_t tap) {
+    if (point == 5)
+      return tap == 2 ? 1.0 : 0.0;
+    double distance = 1;
+    for (int64_t other = 0; other < 5; ++other)
+      if (other != point)
+        distance *= roots[point] - roots[other];
+    return std::pow(roots[point], tap) / distance;
+  };
+  int64_t panels = 2, width = 4, k = 2;
+  for (int64_t g = 0; g < 72; ++g)
+    for (int64_t c = 0; c < k; ++c)
+      for (int64_t n = 0; n < panels * width; ++n) {
+        double expected = 0;
+        for (int64_t tap = 0; tap < 9 && n < 5; ++tap)
+          expected += factor(g % 36 / 6, tap / 3) * factor(g % 6, tap % 3) *
+                      (((g / 36 * 5 + n) * 2 + c) * 9 + tap + 1);
+        int64_t index = ((g * panels + n / width) * k + c) * width + n % width;
+        ASSERT_NEAR(packed[index], expected, 1e-6 * std::fabs(expected));
+      }
 }
 
 TEST_F(PackingTest, ConvertsFloats) {
