@@ -111,7 +111,7 @@ class Reference:
     def move_values_on_the_way(self):
         self.is_thorough = True
         values = intermediate_values(self.model, self.feed)
-        for _ in range(12):
+        for _ in range(40):
             noisy = with_rounding(self.model, values, self.rng)
             self.moved.append(run_session(open_session(noisy), self.feed))
 
@@ -179,7 +179,7 @@ def scales_nothing(model, values):
 def spreads_nan(model, values):
     """Whether a transposed convolution reads what is not finite: zero taps make NaN of it in effc."""
     return any(node.op_type == "ConvTranspose" and not np.isfinite(values[node.input[0]]).all()
-               for node in model.graph.node if node.input[0] in values)
+               for node in model.graph.node if node.input and node.input[0] in values)
 
 
 def open_question(model, feed):
