@@ -53,8 +53,6 @@ bool isSmallType(int32_t dtype) {
 
 constexpr char magic[] = "\x93NUMPY";
 constexpr size_t magicSize = 6;
-/// NumPy's own limit.
-constexpr size_t maxRank = 64;
 
 const TypeRow *findType(int32_t dtype) {
   if (isSmallType(dtype))
@@ -174,7 +172,7 @@ private:
       return false;
     while (!take(')')) {
       int64_t size;
-      if (shape.size() == maxRank || !takeInteger(size))
+      if (shape.size() == kMaxTensorRank || !takeInteger(size))
         return false;
       shape.push_back(size);
       if (!take(',') && !peek(')'))

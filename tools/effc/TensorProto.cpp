@@ -175,6 +175,11 @@ std::optional<NpyArray> TensorReader::finish(const std::string &path,
   for (uint64_t value : narrow)
     addBytes(reinterpret_cast<const uint8_t *>(&value), size);
   array.data = hasRaw ? std::move(raw) : std::move(typed);
+  if (array.shape.size() > kMaxTensorRank) {
+    error = "'" + path + "' has rank " + std::to_string(array.shape.size()) +
+            "; up to " + std::to_string(kMaxTensorRank) + " is supported";
+    return std::nullopt;
+  }
   uint64_t count = 1, expected = 0;
   bool good = true;
   for (int64_t dim : array.shape)

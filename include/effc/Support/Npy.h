@@ -13,6 +13,9 @@
 
 namespace effc {
 
+/// Of tensors in files.
+constexpr size_t kMaxTensorRank = 64;
+
 /// The type of an array of raw bytes: .npy has no names for floats of 8 and 4
 /// bits and integers of 4 and 2.
 constexpr int32_t npyBytes = -1;
