@@ -1,5 +1,8 @@
 // Sizes that must be equal but are written differently: ONNX lets a model add
 // `total` to `past + seq`. Such pairs become run-time checks of the function.
+// A verifier only knows that sizes do not contradict each other, so whatever it
+// compares has to be said here as well, or by the operator's importer: kernels
+// rely on it.
 #include "Importer.h"
 #include "mlir/IR/AttrTypeSubElements.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -49,7 +52,24 @@ public:
       broadcast(eff::getDims(operand.getType()), result);
   }
 
+  /// Dim by dim; verifiers have compared the ranks.
+  void equal(ArrayRef<AffineExpr> a, ArrayRef<AffineExpr> b, StringRef what) {
+    for (auto [x, y] : llvm::zip(a, b))
+      equal(x, y, what);
+  }
+  /// An optional vector of one element a channel.
+  void perChannel(Value vector, AffineExpr channels) {
+    if (vector)
+      equal(eff::getDims(vector.getType()), {channels},
+            "the vector has another length than there are channels");
+  }
+
   void matmul(eff::MatmulOp matmul);
+  void linear(eff::LinearOp linear);
+  void conv(eff::ConvOp conv);
+  void convTranspose(eff::ConvTransposeOp conv);
+  void gatherND(eff::GatherNDOp gather);
+  void scatterND(eff::ScatterNDOp scatter);
   void concat(eff::ConcatOp concat);
   void attention(eff::AttentionOp attention);
 
@@ -74,6 +94,49 @@ void Collector::matmul(eff::MatmulOp matmul) {
   broadcast(ArrayRef<AffineExpr>(b).drop_back(2), batch);
 }
 
+void Collector::linear(eff::LinearOp linear) {
+  eff::Dims weight = eff::getDims(linear.getWeight().getType());
+  equal(eff::getDims(linear.getX().getType()).back(),
+        linear.getTransposeWeight() ? weight[1] : weight[0],
+        "inner sizes of the matrix product differ");
+  perChannel(linear.getBias(), eff::getDims(linear.getType()).back());
+}
+
+void Collector::conv(eff::ConvOp conv) {
+  eff::Dims x = eff::getDims(conv.getX().getType());
+  eff::Dims weight = eff::getDims(conv.getWeight().getType());
+  int64_t groups = conv.getGroups();
+  equal(conv.getChannelsLast() ? x.back() : x[1],
+        eff::simplify(weight[1] * groups),
+        "channels are not those of the weight");
+  perChannel(conv.getBias(), weight[0]);
+}
+
+void Collector::convTranspose(eff::ConvTransposeOp conv) {
+  eff::Dims weight = eff::getDims(conv.getWeight().getType());
+  int64_t groups = conv.getGroups();
+  equal(eff::getDims(conv.getX().getType())[1], weight[0],
+        "channels are not those of the weight");
+  perChannel(conv.getBias(), eff::simplify(weight[1] * groups));
+}
+
+void Collector::gatherND(eff::GatherNDOp gather) {
+  eff::Dims x = eff::getDims(gather.getX().getType());
+  eff::Dims indices = eff::getDims(gather.getIndices().getType());
+  size_t batch = gather.getBatchDims();
+  equal(ArrayRef<AffineExpr>(x).take_front(batch),
+        ArrayRef<AffineExpr>(indices).take_front(batch), "batch sizes differ");
+}
+
+void Collector::scatterND(eff::ScatterNDOp scatter) {
+  eff::Dims x = eff::getDims(scatter.getX().getType());
+  eff::Dims expected = eff::getDims(scatter.getIndices().getType());
+  int64_t depth = eff::getConstant(expected.pop_back_val()).value_or(0);
+  expected.append(x.begin() + depth, x.end());
+  equal(eff::getDims(scatter.getUpdates().getType()), expected,
+        "updates are not one slice for each index tuple");
+}
+
 void Collector::concat(eff::ConcatOp concat) {
   eff::Dims first = eff::getDims(concat.getInputs().front().getType());
   for (Value input : llvm::drop_begin(concat.getInputs())) {
@@ -96,6 +159,9 @@ void Collector::attention(eff::AttentionOp attention) {
   equal(q[0], v[0], "batch sizes of q and v differ");
   equal(k[tokens], v[tokens], "lengths of k and v differ");
   equal(q[3], k[3], "head sizes of q and k differ");
+  equal(k[heads], v[heads], "heads of k and v differ");
+  equal(eff::simplify(q[heads].floorDiv(k[heads]) * k[heads]), q[heads],
+        "heads of q are no multiple of those of k");
   eff::Dims scores = {q[0], q[heads], q[tokens], k[tokens]};
   if (Value mask = attention.getMask())
     repeat(mask, scores);
@@ -130,11 +196,29 @@ void collectEqualities(func::FuncOp function, const SizeSymbols &symbols,
           collect.broadcast(op.getCos(), half);
           collect.broadcast(op.getSin(), half);
         })
-        .Case([&](eff::LinearOp op) {
-          eff::Dims weight = eff::getDims(op.getWeight().getType());
-          collect.equal(eff::getDims(op.getX().getType()).back(),
-                        op.getTransposeWeight() ? weight[1] : weight[0],
-                        "inner sizes of the matrix product differ");
+        .Case([&](eff::LinearOp op) { collect.linear(op); })
+        .Case([&](eff::ConvOp op) { collect.conv(op); })
+        .Case([&](eff::ConvTransposeOp op) { collect.convTranspose(op); })
+        .Case([&](eff::GatherNDOp op) { collect.gatherND(op); })
+        .Case([&](eff::ScatterNDOp op) { collect.scatterND(op); })
+        .Case([&](eff::ScatterElementsOp op) {
+          collect.equal(eff::getDims(op.getIndices().getType()),
+                        eff::getDims(op.getUpdates().getType()),
+                        "indices and updates differ in shape");
+        })
+        .Case([&](eff::LayerNormOp op) {
+          eff::Dims x = eff::getDims(op.getX().getType());
+          collect.broadcast(op.getScale(), x);
+          collect.broadcast(op.getBias(), x);
+        })
+        .Case([&](eff::RMSNormOp op) {
+          collect.broadcast(op.getScale(), eff::getDims(op.getX().getType()));
+        })
+        .Case([&](eff::GroupNormOp op) {
+          eff::Dims x = eff::getDims(op.getX().getType());
+          AffineExpr channels = op.getChannelsLast() ? x.back() : x[1];
+          collect.perChannel(op.getScale(), channels);
+          collect.perChannel(op.getBias(), channels);
         });
   });
 }

@@ -171,6 +171,59 @@ class LateSizes(unittest.TestCase):
             self.check("RotaryEmbedding", 4, [case(8, 4), case(2, 1)], [(case(7, 3), "expected 6")], opset=23, interleaved=interleaved)
         self.check("RotaryEmbedding", 4, [case(4, 2), case(7, 2)], [(case(3, 2), "was compiled for 4")], opset=23, rotary_embedding_dim=4)
 
+    # Kernels rely on what these refuse: sizes that only a run can compare.
+
+    def test_refuses_indices_beyond_the_operand(self):
+        def gather(*shape):
+            return [real(2, 4), np.zeros(shape, np.int64)]
+
+        def scatter(indices, updates):
+            return [real(2, 4), np.zeros(indices, np.int64), real(*updates)]
+
+        self.check("GatherElements", 2, [gather(2, 3), gather(2, 7)], [(gather(9000, 1), "reach beyond the operand")], axis=1)
+        self.check("GatherElements", 2, [gather(7, 4)], [(gather(2, 9000), "reach beyond the operand")], axis=0)
+        refused = [(scatter((9000, 1), (9000, 1)), "reach beyond the operand"), (scatter((1, 1), (1, 2)), "expected 1")]
+        self.check("ScatterElements", 2, [scatter((2, 1), (2, 1)), scatter((1, 1), (1, 1))], refused, axis=1)
+
+    def test_refuses_updates_that_do_not_fit(self):
+        def scatter(tuples, *updates):
+            return [real(4, 5), ints(*[(i,) for i in range(tuples)]), real(*updates)]
+
+        self.check("ScatterND", 2, [scatter(2, 2, 5), scatter(4, 4, 5)], [(scatter(2, 1, 5), "expected 2"), (scatter(2, 2, 3), "expected 5")])
+        batched = [real(2, 5, 6), np.zeros((2, 3, 1), np.int64)]
+        self.check("GatherND", 3, [batched], [([batched[0], np.zeros((1, 3, 1), np.int64)], "expected 2")], batch_dims=1)
+
+    def test_refuses_channels_that_do_not_fit(self):
+        def conv(x, weight, bias):
+            return [real(1, x, 8, 8), real(weight, 4, 3, 3), real(bias)]
+
+        self.check("Conv", 4, [conv(4, 6, 6)], [(conv(5, 6, 6), "expected"), (conv(4, 6, 5), "expected 6")], kernel_shape=[3, 3])
+        refused = [([real(1, 5, 8, 8), real(6, 4, 3, 3), real(4)], "expected"), ([real(1, 6, 8, 8), real(6, 4, 3, 3), real(3)], "expected 4")]
+        self.check("ConvTranspose", 4, [[real(1, 6, 8, 8), real(6, 4, 3, 3), real(4)]], refused, kernel_shape=[3, 3])
+
+    def test_norms_repeat_their_parameters(self):
+        cases = [[real(3, 8), real(scale), real(bias)] for scale, bias in ((8, 8), (1, 8), (8, 1), (1, 1))]
+        self.check("LayerNormalization", 2, cases, [([real(3, 8), real(7), real(8)], "7 and 8|expected")], opset=17)
+        self.check("RMSNormalization", 2, [[real(3, 8), real(8)], [real(3, 8), real(1)]], [([real(3, 8), real(7)], "7 and 8|expected")], opset=23)
+
+    def test_refuses_targets_that_do_not_fit(self):
+        def loss(*target):
+            return [real(2, 3, 4), np.zeros(target, np.int64)]
+
+        for op in ("NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"):
+            self.check(op, 0, [loss(2, 4)], [(loss(9000, 4), "expected 2"), (loss(2, 9000), "expected 4"), (loss(1, 4), "expected 2")], opset=13)
+
+    def test_refuses_heads_that_do_not_fit(self):
+        def attention(q, k, v):
+            return [real(1, q, 3, 8), real(1, k, 5, 8), real(1, v, 5, 6)]
+
+        refused = [(attention(4, 2, 1), "expected 2"), (attention(4, 3, 3), "no multiple")]
+        self.check("Attention", 4, [attention(4, 2, 2), attention(3, 3, 3)], refused, opset=23)
+
+    def test_refuses_a_step_of_zero(self):
+        cases = [[real(6, 3), ints(0), ints(6), ints(0), ints(step)] for step in (1, 2)]
+        self.check("Slice", 2, cases, [([real(6, 3), ints(0), ints(6), ints(0), ints(0)], "-1")], opset=13)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -22,11 +22,26 @@ LogicalResult importGather(NodeContext &ctx) {
                        Emitter(ctx).gather(ctx.input(0), ctx.input(1), *axis));
 }
 
+/// Off the axis an element's own place is its index in the operand. Ranks are
+/// for the verifiers to compare.
+static LogicalResult requireFit(NodeContext &ctx, Value indices, Value x,
+                                int64_t axis) {
+  Dims small = getDims(indices.getType()), large = getDims(x.getType());
+  for (auto [i, sizes] : llvm::enumerate(llvm::zip(small, large))) {
+    auto [own, whole] = sizes;
+    if (int64_t(i) != axis &&
+        failed(ctx.requireEqual(ctx.maxSize(own, whole), whole,
+                                "indices reach beyond the operand")))
+      return failure();
+  }
+  return success();
+}
+
 LogicalResult importGatherElements(NodeContext &ctx) {
   if (failed(ctx.requireInputs(2)))
     return failure();
   std::optional<int64_t> axis = readAxis(ctx, 0);
-  if (!axis)
+  if (!axis || failed(requireFit(ctx, ctx.input(1), ctx.input(0), *axis)))
     return failure();
   return ctx.setOutput(0, ctx.create<GatherElementsOp>(
                               ctx.input(0), ctx.input(1), uint64_t(*axis)));
@@ -80,7 +95,8 @@ LogicalResult importScatterElements(NodeContext &ctx) {
     return failure();
   std::optional<int64_t> axis = readAxis(ctx, 0);
   std::optional<ScatterKind> kind = readReduction(ctx);
-  if (!axis || !kind)
+  if (!axis || !kind ||
+      failed(requireFit(ctx, ctx.input(1), ctx.input(0), *axis)))
     return failure();
   return ctx.setOutput(
       0, ctx.create<ScatterElementsOp>(*kind, ctx.input(0), ctx.input(1),

@@ -32,6 +32,10 @@ static Value emitLogLikelihood(Emitter &e, Value x, Value target,
                     "; the second has one dim less than the first");
     return {};
   }
+  for (int64_t i = 0; i < rankOf(target); ++i)
+    if (failed(ctx.requireEqual(e.dim(target, i), e.dim(x, i == 0 ? 0 : i + 1),
+                                "there is not one target for each element")))
+      return {};
   Type type = elementTypeOf(x);
   Value used;
   if (ignore) {

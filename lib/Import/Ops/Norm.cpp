@@ -89,8 +89,11 @@ LogicalResult importLayerNorm(NodeContext &ctx) {
       normalizeAxis(ctx, ctx.attrInt("axis", -1), rankOf(x));
   if (!axis)
     return failure();
-  Value y = ctx.create<LayerNormOp>(x, ctx.input(1), ctx.input(2),
-                                    uint64_t(*axis), llvm::APFloat(epsilon));
+  Value bias = ctx.input(2);
+  Value y =
+      ctx.create<LayerNormOp>(x, ctx.broadcastOperand(ctx.input(1), e.dims(x)),
+                              ctx.broadcastOperand(bias, e.dims(x)),
+                              uint64_t(*axis), llvm::APFloat(epsilon));
   if (failed(ctx.setOutput(0, y)))
     return failure();
   if (!ctx.outputUsed(1) && !ctx.outputUsed(2))
@@ -116,8 +119,9 @@ LogicalResult importRMSNorm(NodeContext &ctx) {
       normalizeAxis(ctx, ctx.attrInt("axis", -1), rankOf(x));
   if (!axis)
     return failure();
-  Value y = ctx.create<RMSNormOp>(x, ctx.input(1), uint64_t(*axis),
-                                  llvm::APFloat(epsilon));
+  Value y =
+      ctx.create<RMSNormOp>(x, ctx.broadcastOperand(ctx.input(1), e.dims(x)),
+                            uint64_t(*axis), llvm::APFloat(epsilon));
   if (failed(ctx.setOutput(0, y)) || !ctx.outputUsed(1))
     return success(bool(y));
   Value square = e.reduce(ReduceKind::Mean, e.mul(x, x), axesFrom(*axis, x),

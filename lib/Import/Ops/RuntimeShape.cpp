@@ -235,6 +235,9 @@ static SmallVector<AxisRange> rangesAtRuntime(Emitter &e, Value x, Value starts,
   distance = bound(distance, BinaryKind::Max, zero);
   Value extent = e.div(e.sub(e.add(distance, width), one),
                        bound(width, BinaryKind::Max, one));
+  // A step of 0 leads nowhere; no size takes -1.
+  extent = e.select(e.compare(CompareKind::Eq, step, 0.0), e.scalar(i64, -1),
+                    extent);
   SmallVector<AxisRange> ranges;
   if (!extent)
     return ranges;
