@@ -81,6 +81,9 @@ def run_ctest(build, jobs):
         if not report.exists():
             return Counts().with_status(status)
         suite = xml.etree.ElementTree.parse(report).getroot()
+        for case in suite.iter("testcase"):
+            if case.get("status") == "fail":
+                print(f"  FAIL: {case.get('name')}\n{case.findtext('system-out', '')[-4000:]}", flush=True)
         total, failed, skipped, disabled = (int(suite.get(k, 0)) for k in ("tests", "failures", "skipped", "disabled"))
         return Counts(total - failed - skipped - disabled, failed, skipped + disabled).with_status(status)
 

@@ -191,7 +191,7 @@ template <typename Damage> std::string refusalAfter(Damage damage) {
 TEST(Model, RefusesDamagedTables) {
   EXPECT_NE(DAMAGE(dims[5].a = 5).find("bad dim 5"), std::string::npos);
   EXPECT_NE(DAMAGE(dims[0].a = 3).find("bad dim 0"), std::string::npos);
-  EXPECT_NE(DAMAGE(dims[4].kind = 9).find("bad dim 4"), std::string::npos);
+  EXPECT_NE(DAMAGE(dims[4].kind = 99).find("bad dim 4"), std::string::npos);
   EXPECT_NE(DAMAGE(checks[0].b = 1000).find("bad check"), std::string::npos);
   EXPECT_NE(DAMAGE(symbols[1].index = 4).find("bad symbol"), std::string::npos);
   EXPECT_NE(DAMAGE(symbols[1].axis = 2).find("bad symbol"), std::string::npos);
