@@ -147,7 +147,8 @@ def intermediate_values(model, feed):
 # ONNX leaves open which of NaN and a number is larger.
 ORDERING = {"TopK", "MaxPool", "GlobalMaxPool", "Max", "Min", "ReduceMax", "ReduceMin", "ArgMax", "ArgMin", "Clip", "Relu", "Hardmax",
             "Sign", "Softmax", "LogSoftmax", "Cast", "QuantizeLinear", "ThresholdedRelu", "Shrink", "LpNormalization", "LeakyRelu",
-            "Elu", "Celu", "Selu", "HardSigmoid", "HardSwish", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "ReduceLogSumExp"}
+            "Elu", "Celu", "Selu", "HardSigmoid", "HardSwish", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "ReduceLogSumExp",
+            "LSTM", "GRU", "RNN"}
 
 
 def orders_nan(model, values):
