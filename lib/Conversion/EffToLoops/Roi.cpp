@@ -12,8 +12,8 @@ namespace {
 
 using Indices = KernelEmitter::Indices;
 
-/// More samples than that along one axis of a cell change nothing that a float
-/// shows; it bounds the time that an absurd region takes.
+/// Of an adaptive cell along one axis. A cell of more pixels than that is
+/// sampled more thinly; it bounds the time that an absurd region takes.
 constexpr double maxSamples = 1 << 12;
 
 /// One axis of RoiAlign: number 0 is the rows, 1 the columns.
