@@ -11,6 +11,16 @@ using namespace effc::effk;
 #define GET_ATTRDEF_CLASSES
 #include "Effk/EffkAttrs.cpp.inc"
 
+int64_t PanelAttr::getDepth() const {
+  return getRuns() * static_cast<int64_t>(
+                         llvm::alignTo(getK() / getRuns(), getInterleave()));
+}
+
+int64_t PanelAttr::getNumElements() const {
+  return getGroups() * llvm::divideCeil(getN(), getWidth()) * getDepth() *
+         getWidth();
+}
+
 void EffkDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST

@@ -45,9 +45,12 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return success();
 }
 
-static Type sumTypeOf(MemRefType a) {
-  Type f32 = Float32Type::get(a.getContext());
-  return a.getElementType().isF64() ? a.getElementType() : f32;
+Type effk::getSumType(Type a) {
+  if (a.isF64())
+    return a;
+  if (isa<IntegerType>(a))
+    return IntegerType::get(a.getContext(), 32);
+  return Float32Type::get(a.getContext());
 }
 
 LogicalResult GemmOp::verify() {
@@ -77,7 +80,8 @@ LogicalResult GemmOp::verify() {
   // gives an element of c.
   auto flat = [](Value memref) { return cast<MemRefType>(memref.getType()); };
   Type index = IndexType::get(getContext());
-  SmallVector<Type> types = {sumTypeOf(flat(getA())), index, index};
+  SmallVector<Type> types = {getSumType(flat(getA()).getElementType()), index,
+                             index};
   for (Value input : getEpilogueInputs())
     types.push_back(flat(input).getElementType());
   Block &body = getEpilogue().front();
@@ -92,6 +96,12 @@ LogicalResult GemmOp::verify() {
       getRowsPerBlock() < 1)
     return emitOpError(
         "tile must be [rows, width] and rows_per_block positive");
+  // gemm_c6: only panels are interleaved, and only bytes have a pad value.
+  if (static_cast<int64_t>(getInterleave()) < 1 ||
+      (getInterleave() > 1 && getBStride()))
+    return emitOpError("interleave must be positive, and 1 with b_stride");
+  if (getPadValue() != 0 && !flat(getA()).getElementType().isInteger(8))
+    return emitOpError("pad_value needs bytes");
   return success();
 }
 
@@ -101,7 +111,8 @@ GemmOp effk::createGemm(OpBuilder &builder, Location loc,
   auto orZero = [&](Value value) { return value ? value : zero; };
   SmallVector<Value> inputs, bases, strides;
   SmallVector<int64_t> maps;
-  SmallVector<Type> types = {sumTypeOf(cast<MemRefType>(gemm.a.getType())),
+  auto a = cast<MemRefType>(gemm.a.getType());
+  SmallVector<Type> types = {getSumType(a.getElementType()),
                              builder.getIndexType(), builder.getIndexType()};
   for (const EpilogueInput &input : gemm.epilogueInputs) {
     inputs.push_back(input.memref);
@@ -117,7 +128,7 @@ GemmOp effk::createGemm(OpBuilder &builder, Location loc,
       gemm.windowPads, gemm.b, orZero(gemm.bBase), gemm.bStride, gemm.c,
       orZero(gemm.cBase), gemm.cStride, gemm.n, gemm.lo, gemm.hi, inputs, bases,
       strides, maps, ArrayRef<int64_t>{gemm.tileRows, gemm.tileWidth},
-      gemm.rowsPerBlock, gemm.rowsOuter);
+      gemm.rowsPerBlock, gemm.rowsOuter, gemm.interleave, gemm.padValue);
   OpBuilder::InsertionGuard guard(builder);
   Block *body = builder.createBlock(&op.getEpilogue(), {}, types,
                                     SmallVector<Location>(types.size(), loc));

@@ -29,6 +29,9 @@ enum class EpilogueMap : int64_t {
   Row = 3
 };
 
+/// What products with left elements of type `a` are summed in.
+mlir::Type getSumType(mlir::Type a);
+
 struct EpilogueInput {
   mlir::Value memref;
   EpilogueMap map;
@@ -54,6 +57,7 @@ struct GemmDescription {
   llvm::SmallVector<EpilogueInput> epilogueInputs;
   int64_t tileRows = 0, tileWidth = 0, rowsPerBlock = 0;
   bool rowsOuter = false;
+  int64_t interleave = 1, padValue = 0;
 };
 
 /// Gives the element to store, from the sum, its position and the epilogue's

@@ -24,15 +24,29 @@ def Effk_PanelAttr : AttrDef<Effk_Dialect, "Panel"> {
   let mnemonic = "panel";
   let summary = "The layout of a packed contraction weight";
   let description = [{
-    A [K, N] matrix cut into column panels: element (k, n) of group g lies at
-    `((g * ceil(N / width) + n / width) * K + k) * width + n % width`; columns beyond N are zero. The width is a
-    whole number of vectors. `source` says how the logical matrix is read from the constant:
+    A [K, N] matrix cut into column panels. K consists of `runs` runs of the same length, each filled up with zeros to a multiple
+    of `interleave`, which makes a depth of D. Panels hold `interleave` neighbours of a column side by side, what one lane of a
+    dot product instruction takes: element (k, n) of group g, at depth d, lies at
+    `((g * ceil(N / width) + n / width) * D + d - d % interleave) * width + n % width * interleave + d % interleave`; columns beyond N
+    are zero. The width is a whole number of vectors. `source` says how the logical matrix is read from the constant:
     `kn`, `nk` (transposed), `oihw` ([G * N, C, kernel...] with k = (kernel position, c)), or `winograd` ([blocks * N, C, 3, 3] of f32
     transformed for F(4x4, 3x3), k = c: a group for each block of N outputs and each of its 36 points, points inside).
   }];
   let parameters = (ins StringRefParameter<"kn, nk, oihw or winograd">:$source, "int64_t":$groups, "int64_t":$k,
-                        "int64_t":$n, "int64_t":$width);
-  let assemblyFormat = "`<` $source `,` $groups `x` $k `x` $n `by` $width `>`";
+                        "int64_t":$n, "int64_t":$width, DefaultValuedParameter<"int64_t", "1">:$interleave,
+                        DefaultValuedParameter<"int64_t", "1">:$runs);
+  let builders = [AttrBuilder<(ins "::llvm::StringRef":$source, "int64_t":$groups, "int64_t":$k, "int64_t":$n,
+                                   "int64_t":$width, CArg<"int64_t", "1">:$interleave, CArg<"int64_t", "1">:$runs),
+                              [{ return $_get($_ctxt, source, groups, k, n, width, interleave, runs); }]>];
+  let skipDefaultBuilders = 1;
+  let assemblyFormat = [{ `<` $source `,` $groups `x` $k `x` $n `by` $width (`interleave` $interleave^)?
+    (`runs` $runs^)? `>` }];
+  let extraClassDeclaration = [{
+    /// Rows of a panel, with what runs are filled up by.
+    int64_t getDepth() const;
+    /// Elements of all panels.
+    int64_t getNumElements() const;
+  }];
 }
 
 def Effk_KernelOp : Effk_Op<"kernel", [IsolatedFromAbove, SingleBlockImplicitTerminator<"effc::effk::YieldOp">, Pure]> {
@@ -93,16 +107,17 @@ def Effk_GemmOp : Effk_Op<"gemm", [AttrSizedOperandSegments, MemoryEffects<[MemR
     times `row_strides` in the flat memref `a`. A plain matrix has one row size M and the stride lda.
     **Taps.** `tap_sizes`, `tap_strides` enumerate the offsets of a convolution's taps the same way; a plain matrix has none.
     `run` is the number of contiguous k elements of each tap, so K = taps * run.
+    **Types** of a, b and the sum: f64 x f64 to f64; floats to f32; i8 x i8 to i32, where a is unsigned, b is signed and sums wrap.
+    **Interleave** is how many neighbours of k one step multiplies: b then is in panels with this interleave and taps as runs.
     **Window.** Without padding the four window lists are empty. Else they have an entry for each tap dim d, which goes with the
     row dim at the same distance from the end: the tap counts only if its coordinate
     `row index * window_stride + tap index * window_dilation - window_pad` is in [0, window_size), for every d; else its
-    elements are zeros and `a` is not read. (`row_base` then contains the -pad offsets and may be negative.)
-    **B.** Without `b_stride`: panels of K x width from element `b_base` on, element (k, n) at
-    `b_base + ((n / width) * K + k) * width + n % width`, zeros beyond n. With `b_stride`: (k, n) at `b_base + k * b_stride + n`.
+    elements are `pad_value` and `a` is not read. (`row_base` then contains the -pad offsets and may be negative.)
+    **B.** Without `b_stride`: panels (see #effk.panel) from element `b_base` on, zeros beyond n. With `b_stride`: (k, n) at `b_base + k * b_stride + n`.
     **C.** Element (m, n) is at `c_base + m * c_stride + n`; `n` columns are written.
     **Iterations** [lo, hi) run over the row-major space (panels, ceil(M / rows_per_block)), or (row blocks, panels) when
     `rows_outer`.
-    **Epilogue.** The region maps the sum (f32; f64 if `a` is f64) to the element stored. Arguments are (sum, m : index, n : index)
+    **Epilogue.** The region maps the sum to the element stored. Arguments are (sum, m : index, n : index)
     and one scalar for each epilogue input, which lies at `base` + 0 (map 0: scalar), n (1: column), m * stride + n
     (2: element) or m * stride (3: row). The ops are arith, math and constants, elementwise on scalars; values from outside may be used.
 
@@ -117,7 +132,8 @@ def Effk_GemmOp : Effk_Op<"gemm", [AttrSizedOperandSegments, MemoryEffects<[MemR
                        AnyMemRef:$c, Index:$c_base, Index:$c_stride, Index:$n, Index:$lo, Index:$hi,
                        Variadic<AnyMemRef>:$epilogue_inputs, Variadic<Index>:$epilogue_bases,
                        Variadic<Index>:$epilogue_strides, DenseI64ArrayAttr:$maps, DenseI64ArrayAttr:$tile,
-                       I64Attr:$rows_per_block, UnitAttr:$rows_outer);
+                       I64Attr:$rows_per_block, UnitAttr:$rows_outer,
+                       DefaultValuedAttr<I64Attr, "1">:$interleave, DefaultValuedAttr<I64Attr, "0">:$pad_value);
   let regions = (region SizedRegion<1>:$epilogue);
   let hasVerifier = 1;
 }

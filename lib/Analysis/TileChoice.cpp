@@ -8,6 +8,7 @@
 #include "llvm/Support/MathExtras.h"
 
 using namespace effc;
+using llvm::StringRef;
 
 namespace {
 
@@ -21,6 +22,20 @@ constexpr Tile wideTiles[] = {{6, 4}, {8, 3},  {8, 2}, {7, 2},
                               {6, 3}, {12, 1}, {8, 1}};
 constexpr Tile narrowTiles[] = {{4, 3}, {6, 2}, {12, 1}, {8, 1}};
 
+/// The step of a tile where the target has the feature (any: empty). The first
+/// that fits is what Microkernels.def has.
+struct Step {
+  GemmTypes types;
+  StringRef feature;
+  int64_t interleave, elementBytes;
+};
+
+constexpr Step steps[] = {{GemmTypes::F32, "", 1, 4},
+                          {GemmTypes::BF16, "+avx512bf16", 2, 2},
+                          {GemmTypes::BF16, "", 1, 2},
+                          {GemmTypes::U8S8, "+avx512vnni", 4, 1},
+                          {GemmTypes::U8S8, "", 2, 1}};
+
 constexpr int64_t largeSize = 1 << 16;
 // Two FMAs a cycle with a latency of four.
 constexpr double latencyCycles = 4.0;
@@ -29,6 +44,16 @@ constexpr double latencyCycles = 4.0;
 constexpr double tileOverhead = 12.0;
 
 } // namespace
+
+static const Step &getStep(eff::TargetAttr target, GemmTypes types) {
+  return *llvm::find_if(steps, [&](const Step &step) {
+    return step.types == types && target.getFeatures().contains(step.feature);
+  });
+}
+
+int64_t effc::getInterleave(eff::TargetAttr target, GemmTypes types) {
+  return getStep(target, types).interleave;
+}
 
 static double stepCycles(int64_t rows, int64_t vectors) {
   double fmas = rows * vectors / 2.0, loads = (rows + vectors) / 2.0;
@@ -68,17 +93,19 @@ static Tile chooseTile(eff::TargetAttr target, int64_t lanes, int64_t rows,
 
 TileChoice effc::chooseGemmTile(eff::TargetAttr target,
                                 std::optional<int64_t> m, int64_t n, int64_t k,
-                                int64_t rowBytes) {
+                                int64_t rowBytes, GemmTypes types) {
+  const Step &step = getStep(target, types);
   int64_t lanes = target.getVectorBits() / 32;
   int64_t rows = std::max<int64_t>(1, m.value_or(largeSize));
   int64_t columns = std::max<int64_t>(1, n), depth = std::max<int64_t>(1, k);
-  Tile tile = chooseTile(target, lanes, rows, columns, depth);
+  Tile tile = chooseTile(target, lanes, rows, columns,
+                         llvm::divideCeil(depth, step.interleave));
   int64_t width = tile.vectors * lanes;
   int64_t tileRows = std::min(tile.rows, rows);
 
-  rowBytes = rowBytes ? rowBytes : 4 * depth;
+  rowBytes = rowBytes ? rowBytes : step.elementBytes * depth;
   int64_t l2 = target.getL2Bytes();
-  bool weightsStay = columns * depth * 4 <= l2 / 4;
+  bool weightsStay = columns * depth * step.elementBytes <= l2 / 4;
   bool rowsStay = rows * rowBytes <= l2 / 2;
   // A block of rows that stays in L2 while panels stream by, or that is
   // streamed by itself.
@@ -97,7 +124,8 @@ TileChoice effc::chooseGemmTile(eff::TargetAttr target,
   if (m)
     blockRows = llvm::divideCeil(rows, blocks);
   return {tileRows, width,
-          static_cast<int64_t>(llvm::alignTo(blockRows, tileRows)), rowsOuter};
+          static_cast<int64_t>(llvm::alignTo(blockRows, tileRows)), rowsOuter,
+          step.interleave};
 }
 
 //===----------------------------------------------------------------------===//

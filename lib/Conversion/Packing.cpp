@@ -49,12 +49,6 @@ std::optional<ConstantData> getConstantData(ElementsAttr value) {
   return data;
 }
 
-int64_t getPackedElements(effk::PanelAttr layout) {
-  return layout.getGroups() *
-         llvm::divideCeil(layout.getN(), layout.getWidth()) * layout.getK() *
-         layout.getWidth();
-}
-
 //===----------------------------------------------------------------------===//
 // Converting runs of elements
 //===----------------------------------------------------------------------===//
@@ -220,13 +214,16 @@ public:
   PanelFiller(const Source &source, effk::PanelAttr layout, int64_t taps,
               int64_t bytes)
       : source(source), kind(layout.getSource()), k(layout.getK()),
-        n(layout.getN()), width(layout.getWidth()), taps(taps), bytes(bytes) {}
+        n(layout.getN()), width(layout.getWidth()),
+        interleave(layout.getInterleave()), run(k / layout.getRuns()),
+        filledRun(layout.getDepth() / layout.getRuns()), taps(taps),
+        bytes(bytes) {}
 
   void fill(int64_t group, int64_t column, int64_t columns, char *to) const {
     if (kind == "kn") {
       for (int64_t row = 0; row < k; ++row)
-        source.read((group * k + row) * n + column, 1, to + row * width * bytes,
-                    1, columns);
+        source.read((group * k + row) * n + column, 1, to + place(row) * bytes,
+                    interleave, columns);
       return;
     }
     if (kind == "winograd")
@@ -235,20 +232,34 @@ public:
                        reinterpret_cast<float *>(to));
     for (int64_t j = 0; j < columns; ++j) {
       int64_t first = (group * n + column + j) * k;
-      char *at = to + j * bytes;
+      char *at = to + j * interleave * bytes;
       if (kind == "nk") {
-        source.read(first, 1, at, width, k);
+        fillColumn(first, 1, 0, k, at);
         continue;
       }
       // oihw: memory order is (c, tap), panel order (tap, c).
       int64_t channels = k / taps;
       for (int64_t tap = 0; tap < taps; ++tap)
-        source.read(first + tap, taps, at + tap * channels * width * bytes,
-                    width, channels);
+        fillColumn(first + tap, taps, tap * channels, channels, at);
     }
   }
 
 private:
+  /// Where row `row` of the matrix begins in the panel, in elements.
+  int64_t place(int64_t row) const {
+    int64_t depth = row / run * filledRun + row % run;
+    return depth / interleave * interleave * width + depth % interleave;
+  }
+
+  /// Rows [begin, begin + count) of a column; they are of one run.
+  void fillColumn(int64_t first, int64_t stride, int64_t begin, int64_t count,
+                  char *to) const {
+    for (int64_t i = 0; i < std::min(interleave, count); ++i)
+      source.read(first + i * stride, stride * interleave,
+                  to + place(begin + i) * bytes, width * interleave,
+                  llvm::divideCeil(count - i, interleave));
+  }
+
   /// (G w G^T)[point] for 3x3 filters w; G holds the powers of the points over
   /// the product of their distances.
   void fillPoint(int64_t point, int64_t column, int64_t columns,
@@ -284,7 +295,7 @@ private:
 
   const Source &source;
   StringRef kind;
-  int64_t k, n, width, taps, bytes;
+  int64_t k, n, width, interleave, run, filledRun, taps, bytes;
 };
 
 } // namespace
@@ -316,18 +327,23 @@ LogicalResult packPanel(ElementsAttr value, effk::PanelAttr layout,
         shape[2] == 3 && shape[3] == 3 && groups % WinogradTile::points == 0;
     elements = groups / WinogradTile::points * 9 * k * n;
   }
-  if (!known || width < 1 || value.getNumElements() != elements ||
-      (taps > 0 && k % taps != 0))
+  // A run is a whole number of taps.
+  int64_t runs = layout.getRuns();
+  bool fits = width >= 1 && layout.getInterleave() >= 1 && runs >= 1 &&
+              k % runs == 0 &&
+              (taps == 0 || (k % taps == 0 && taps % runs == 0));
+  if (!known || !fits || value.getNumElements() != elements)
     return emitError() << "constant of type " << value.getType()
                        << " does not fit the panels " << layout;
 
   int64_t bytes = getElementBytes(elementType);
   PanelFiller filler(*source, layout, taps, bytes);
-  std::vector<char> panel(k * width * bytes);
+  int64_t depth = layout.getDepth();
+  std::vector<char> panel(depth * width * bytes);
   for (int64_t group = 0; group < groups; ++group) {
     for (int64_t column = 0; column < n; column += width) {
       int64_t columns = std::min(width, n - column);
-      if (columns < width)
+      if (columns < width || depth > k)
         std::fill(panel.begin(), panel.end(), 0);
       if (k > 0)
         filler.fill(group, column, columns, panel.data());

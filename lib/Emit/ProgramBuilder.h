@@ -28,8 +28,7 @@ public:
     if (!data || size == 0)
       return mlir::emitError(loc) << "internal error: constant of type "
                                   << value.getType() << " cannot be written";
-    uint64_t count =
-        layout ? getPackedElements(layout) : value.getNumElements();
+    uint64_t count = layout ? layout.getNumElements() : value.getNumElements();
     llvm::XXH128_hash_t hash = llvm::xxh3_128bits(llvm::ArrayRef<uint8_t>(
         reinterpret_cast<const uint8_t *>(data->bytes.data()),
         data->bytes.size()));

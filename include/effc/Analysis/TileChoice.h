@@ -9,20 +9,33 @@
 
 namespace effc {
 
-/// The attributes `tile`, `rows_per_block` and `rows_outer` of effk.gemm.
+/// The element types of a product: what tiles exist for.
+enum class GemmTypes {
+  F32,  ///< f32 x f32
+  BF16, ///< bf16 x bf16, summed in f32
+  U8S8  ///< ui8 x i8, summed in i32
+};
+
+/// The attributes `tile`, `rows_per_block`, `rows_outer` and `interleave` of
+/// effk.gemm.
 struct TileChoice {
   int64_t rows = 0; ///< rows of the register tile
   int64_t width =
       0; ///< columns of the register tile and of a panel: whole vectors
   int64_t rowsPerBlock = 0; ///< rows of one iteration
   bool rowsOuter = false;   ///< row blocks outside, panels inside
+  int64_t interleave = 1;   ///< neighbours of k that a step multiplies
 };
 
-/// The tile for an f32 product of m x k by k x n; m is nothing when symbolic.
+/// How many neighbours of k the target's tiles multiply in a step.
+int64_t getInterleave(eff::TargetAttr target, GemmTypes types);
+
+/// The tile for a product of m x k by k x n; m is nothing when symbolic.
 /// `rowBytes` is what a row adds to the memory of A: less than 4 k for a
-/// convolution, whose pixels are shared by taps; 0 is 4 k.
+/// convolution, whose pixels are shared by taps; 0 is a whole row of k.
 TileChoice chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
-                          int64_t n, int64_t k, int64_t rowBytes = 0);
+                          int64_t n, int64_t k, int64_t rowBytes = 0,
+                          GemmTypes types = GemmTypes::F32);
 
 /// F(4x4, 3x3): a tile of 6x6 inputs gives 4x4 outputs from 36 products.
 struct WinogradTile {

@@ -28,9 +28,6 @@ unsigned getElementBytes(mlir::Type elementType);
 /// attributes and for resources whose blob is missing or has another size.
 std::optional<ConstantData> getConstantData(mlir::ElementsAttr value);
 
-/// Elements of the packed form, padding included.
-int64_t getPackedElements(effk::PanelAttr layout);
-
 /// Writes the panels of `value` in `elementType`, panel by panel.
 mlir::LogicalResult
 packPanel(mlir::ElementsAttr value, effk::PanelAttr layout,

@@ -419,10 +419,8 @@ void KernelEmitter::pack(Value tensor, effk::PanelAttr layout) {
 
 RankedTensorType KernelEmitter::getPackedType(effk::PanelAttr layout,
                                               RankedTensorType constant) {
-  int64_t panels = llvm::divideCeil(layout.getN(), layout.getWidth());
-  int64_t count =
-      layout.getGroups() * panels * layout.getK() * layout.getWidth();
-  return RankedTensorType::get({count}, constant.getElementType());
+  return RankedTensorType::get({layout.getNumElements()},
+                               constant.getElementType());
 }
 
 // ---- The kernel ----

@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Transforms/DialectConversion.h"
@@ -68,8 +69,10 @@ static void moveAsBits(ModuleOp module) {
       for (Block &block : region)
         for (BlockArgument argument : block.getArguments())
           argument.setType(asBits(argument.getType()));
-    for (Value result : op->getResults())
-      result.setType(asBits(result.getType()));
+    // Operands of intrinsics are bit casts and stay what they are.
+    if (!isa<LLVM::BitcastOp>(op))
+      for (Value result : op->getResults())
+        result.setType(asBits(result.getType()));
     if (auto function = dyn_cast<func::FuncOp>(op)) {
       auto convert = [](TypeRange types) {
         return llvm::map_to_vector(types, asBits);

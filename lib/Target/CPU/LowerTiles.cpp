@@ -22,13 +22,13 @@ namespace {
 struct Microkernel {
   StringRef family;
   int64_t rows, vectors, bits;
-  StringRef sum;
+  StringRef sum, dot;
   uint64_t needs;
 };
 
 constexpr Microkernel microkernels[] = {
-#define EFFC_MICROKERNEL(FAMILY, ROWS, VECTORS, BITS, SUM, NEEDS)              \
-  {#FAMILY, ROWS, VECTORS, BITS, #SUM, NEEDS},
+#define EFFC_MICROKERNEL(FAMILY, ROWS, VECTORS, BITS, SUM, DOT, NEEDS)         \
+  {#FAMILY, ROWS, VECTORS, BITS, #SUM, #DOT, NEEDS},
 #include "CPU/Microkernels.def"
 };
 
@@ -52,14 +52,28 @@ struct LowerTiles : effc::impl::LowerTilesBase<LowerTiles> {
 
 } // namespace
 
-bool effc::hasTile(StringRef family, int64_t rows, int64_t vectors, Type sum,
-                   eff::TargetAttr target) {
-  StringRef sumName = sum.isF64() ? "f64" : "f32";
+static bool isNamed(Type type, StringRef name) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return text == name;
+}
+
+const Dot *effc::findTile(StringRef family, effk::GemmOp gemm,
+                          eff::TargetAttr target) {
+  Type a = cast<MemRefType>(gemm.getA().getType()).getElementType(),
+       b = cast<MemRefType>(gemm.getB().getType()).getElementType();
+  Type sum = effk::getSumType(a);
+  int64_t columnBits = gemm.getTile()[1] * sum.getIntOrFloatBitWidth();
   uint64_t features = getRequiredFeatures(target);
-  return llvm::any_of(microkernels, [&](const Microkernel &kernel) {
-    return kernel.family == family && rows <= kernel.rows &&
-           vectors == kernel.vectors && kernel.sum == sumName &&
-           kernel.bits == target.getVectorBits() &&
-           (kernel.needs & ~features) == 0;
-  });
+  for (const Microkernel &kernel : microkernels) {
+    const Dot &dot = getDot(kernel.dot);
+    if (kernel.family == family && gemm.getTile()[0] <= kernel.rows &&
+        kernel.bits == target.getVectorBits() &&
+        columnBits == kernel.vectors * kernel.bits &&
+        isNamed(sum, kernel.sum) && dot.takes(a, b) &&
+        dot.interleave == static_cast<int64_t>(gemm.getInterleave()) &&
+        (kernel.needs & ~features) == 0)
+      return &dot;
+  }
+  return nullptr;
 }

@@ -2,7 +2,7 @@
 
 module attributes {eff.target = #eff.target<"v3", cpu = "x86-64-v3", features = "", vector 16 x 256, l1 32768, l2 262144>} {
 func.func @tile_not_in_table(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, %s: f32, %i: index) {
-  // expected-error @below {{has no microkernel of 9x24 'f32' on v3}}
+  // expected-error @below {{has no microkernel of 9x24, 'f32' x 'f32' to 'f32' by 1, on v3}}
   "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
       maps = array<i64>, tile = array<i64: 9, 24>, rows_per_block = 12 : i64,
       operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
@@ -17,14 +17,31 @@ func.func @tile_not_in_table(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?x
 // -----
 
 module attributes {eff.target = #eff.target<"v3", cpu = "x86-64-v3", features = "", vector 16 x 256, l1 32768, l2 262144>} {
-func.func @integers(%a: memref<?xi32>, %b: memref<?xf32>, %c: memref<?xf32>, %s: f32, %i: index) {
-  // expected-error @below {{multiplies floats only}}
+func.func @integers(%a: memref<?xi8>, %b: memref<?xf32>, %c: memref<?xi32>, %s: f32, %i: index) {
+  // expected-error @below {{has no microkernel of 4x24, 'i8' x 'f32' to 'i32' by 1, on v3}}
   "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
       maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64,
       operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
-  ^bb0(%sum: f32, %row: index, %column: index):
-    effk.yield %sum : f32
-  }) : (memref<?xi32>, index, index, index, index, memref<?xf32>, index, memref<?xf32>, index, index, index, index,
+  ^bb0(%sum: i32, %row: index, %column: index):
+    effk.yield %sum : i32
+  }) : (memref<?xi8>, index, index, index, index, memref<?xf32>, index, memref<?xi32>, index, index, index, index,
+        index) -> ()
+  return
+}
+}
+
+// -----
+
+// Four at a time need VNNI.
+module attributes {eff.target = #eff.target<"v3", cpu = "x86-64-v3", features = "", vector 16 x 256, l1 32768, l2 262144>} {
+func.func @saturating_pairs(%a: memref<?xi8>, %b: memref<?xi8>, %c: memref<?xi32>, %s: f32, %i: index) {
+  // expected-error @below {{has no microkernel of 4x24, 'i8' x 'i8' to 'i32' by 4, on v3}}
+  "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
+      maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64, interleave = 4 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+  ^bb0(%sum: i32, %row: index, %column: index):
+    effk.yield %sum : i32
+  }) : (memref<?xi8>, index, index, index, index, memref<?xi8>, index, memref<?xi32>, index, index, index, index,
         index) -> ()
   return
 }
@@ -58,6 +75,38 @@ func.func @no_vector_form(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32
     memref.store %sum, %c[%row] : memref<?xf32>
     effk.yield %sum : f32
   }) : (memref<?xf32>, index, index, index, index, memref<?xf32>, index, memref<?xf32>, index, index, index, index,
+        index) -> ()
+  return
+}
+}
+
+// -----
+
+module attributes {eff.target = #eff.target<"v3", cpu = "x86-64-v3", features = "", vector 16 x 256, l1 32768, l2 262144>} {
+func.func @pad_value_of_floats(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, %s: f32, %i: index) {
+  // expected-error @below {{pad_value needs bytes}}
+  "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
+      maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64, pad_value = 3 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+  ^bb0(%sum: f32, %row: index, %column: index):
+    effk.yield %sum : f32
+  }) : (memref<?xf32>, index, index, index, index, memref<?xf32>, index, memref<?xf32>, index, index, index, index,
+        index) -> ()
+  return
+}
+}
+
+// -----
+
+module attributes {eff.target = #eff.target<"v3", cpu = "x86-64-v3", features = "", vector 16 x 256, l1 32768, l2 262144>} {
+func.func @interleave_of_rows(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, %s: f32, %i: index) {
+  // expected-error @below {{interleave must be positive, and 1 with b_stride}}
+  "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %i, %c, %i, %i, %i, %i, %i) <{
+      maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64, interleave = 2 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+  ^bb0(%sum: f32, %row: index, %column: index):
+    effk.yield %sum : f32
+  }) : (memref<?xf32>, index, index, index, index, memref<?xf32>, index, index, memref<?xf32>, index, index, index, index,
         index) -> ()
   return
 }

@@ -1,10 +1,10 @@
-// RUN: effc-opt %s -effk-lower-tiles | FileCheck %s
+// RUN: effc-opt %s -effk-lower-tiles -split-input-file | FileCheck %s
 
 #target = #eff.target<"v3", cpu = "x86-64-v3", features = "", vector 16 x 256, l1 32768, l2 262144>
 
 module attributes {eff.target = #target} {
 
-// CHECK: llvm.mlir.global internal constant @zeros.f32.8
+// CHECK: llvm.mlir.global internal constant @padding.f32.0.8
 
 // Static sizes: tiles of 4 rows, then the 2 that are left; the last of 32 columns are masked.
 // CHECK-LABEL: func.func @matrix
@@ -36,10 +36,10 @@ func.func @matrix(%a: memref<?xf32>, %b: memref<?xf32>, %bias: memref<?xf32>, %c
   return
 }
 
-// Full panels need no masks; rows outside the image read a row of zeros.
+// Full panels need no masks; rows outside the image read a constant row.
 // CHECK-LABEL: func.func @convolution
 // CHECK-NOT: vector.create_mask
-// CHECK: llvm.mlir.addressof @zeros.f32.8
+// CHECK: llvm.mlir.addressof @padding.f32.0.8
 // CHECK: arith.select {{.*}} : !llvm.ptr
 func.func @convolution(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, %lo: index, %hi: index) {
   %c0 = arith.constant 0 : index
@@ -56,6 +56,43 @@ func.func @convolution(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, 
     effk.yield %sum : f32
   }) : (memref<?xf32>, index, index, index, index, index, index, index, index, index, index, memref<?xf32>, index,
         memref<?xf32>, index, index, index, index, index) -> ()
+  return
+}
+}
+
+// -----
+
+module attributes {eff.target = #eff.target<"v4-vnni", cpu = "x86-64-v4", features = "+avx512vnni", vector 32 x 512, l1 32768,
+                                            l2 1048576>} {
+
+// A tap has 6 channels: a step of four, then two and nothing behind them. Outside the image is the zero point, so that no tap
+// is left out.
+// CHECK: llvm.mlir.global internal constant @padding.i8.131.6(dense<-125> : tensor<6xi8>)
+// CHECK-LABEL: func.func @bytes
+// CHECK: scf.for
+// CHECK: llvm.load {{.*}} {alignment = 1 : i64} : !llvm.ptr -> vector<64xi8>
+// CHECK: llvm.load {{.*}} {alignment = 1 : i64} : !llvm.ptr -> i32
+// CHECK: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"
+// CHECK: scf.if
+// CHECK: llvm.intr.masked.load {{.*}} : (!llvm.ptr, vector<4xi1>, vector<4xi8>) -> vector<4xi8>
+// CHECK: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"
+// CHECK: llvm.store {{.*}} : vector<16xi8>, !llvm.ptr
+func.func @bytes(%a: memref<?xi8>, %b: memref<?xi8>, %c: memref<?xi8>, %lo: index, %hi: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %base = arith.constant -6 : index
+  %channels = arith.constant 6 : index
+  %width = arith.constant 16 : index
+  "effk.gemm"(%a, %base, %width, %channels, %c3, %channels, %channels, %width, %c1, %c1, %c1, %b, %c0, %c, %c0, %width,
+              %width, %lo, %hi) <{
+      maps = array<i64>, tile = array<i64: 1, 16>, rows_per_block = 6 : i64, interleave = 4 : i64, pad_value = 131 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+  ^bb0(%sum: i32, %row: index, %column: index):
+    %y = arith.trunci %sum : i32 to i8
+    effk.yield %y : i8
+  }) : (memref<?xi8>, index, index, index, index, index, index, index, index, index, index, memref<?xi8>, index,
+        memref<?xi8>, index, index, index, index, index) -> ()
   return
 }
 }

@@ -32,7 +32,7 @@ protected:
     llvm::raw_string_ostream os(bytes);
     EXPECT_TRUE(
         succeeded(packPanel(value, layout, type, os, [&] { return error(); })));
-    EXPECT_EQ(bytes.size(), getPackedElements(layout) * sizeof(T));
+    EXPECT_EQ(bytes.size(), layout.getNumElements() * sizeof(T));
     std::vector<T> result(bytes.size() / sizeof(T));
     std::memcpy(result.data(), bytes.data(), result.size() * sizeof(T));
     return result;
@@ -42,15 +42,20 @@ protected:
   void expectPanels(effk::PanelAttr layout, ArrayRef<float> packed,
                     llvm::function_ref<float(int64_t, int64_t, int64_t)> at) {
     int64_t width = layout.getWidth(),
-            panels = llvm::divideCeil(layout.getN(), width);
+            panels = llvm::divideCeil(layout.getN(), width),
+            interleave = layout.getInterleave(), depth = layout.getDepth();
+    int64_t filled = depth / layout.getRuns(),
+            run = layout.getK() / layout.getRuns();
     for (int64_t g = 0; g < layout.getGroups(); ++g)
-      for (int64_t k = 0; k < layout.getK(); ++k)
+      for (int64_t d = 0; d < depth; ++d)
         for (int64_t n = 0; n < panels * width; ++n) {
           int64_t index =
-              ((g * panels + n / width) * layout.getK() + k) * width +
-              n % width;
-          ASSERT_EQ(packed[index], n < layout.getN() ? at(g, k, n) : 0)
-              << "group " << g << " k " << k << " n " << n;
+              ((g * panels + n / width) * depth + d - d % interleave) * width +
+              n % width * interleave + d % interleave;
+          bool exists = n < layout.getN() && d % filled < run;
+          ASSERT_EQ(packed[index],
+                    exists ? at(g, d / filled * run + d % filled, n) : 0)
+              << "group " << g << " depth " << d << " n " << n;
         }
   }
 
@@ -87,6 +92,29 @@ TEST_F(PackingTest, PacksConvolutionTapsBeforeChannels) {
     int64_t tap = k / 3, c = k % 3;
     return float(((g * 5 + n) * 3 + c) * 6 + tap + 1);
   });
+}
+
+TEST_F(PackingTest, InterleavesNeighboursOfK) {
+  Type f32 = Float32Type::get(&context);
+  for (int64_t interleave : {2, 4}) {
+    auto kn = effk::PanelAttr::get(&context, "kn", 2, 7, 5, 4, interleave);
+    expectPanels(
+        kn, pack<float>(iota({2, 7, 5}), kn, f32),
+        [](auto g, auto k, auto n) { return float((g * 7 + k) * 5 + n + 1); });
+    auto nk = effk::PanelAttr::get(&context, "nk", 1, 6, 5, 4, interleave);
+    expectPanels(nk, pack<float>(iota({5, 6}), nk, f32),
+                 [](auto, auto k, auto n) { return float(n * 6 + k + 1); });
+    // One run a tap, and one a row of taps.
+    for (int64_t runs : {6, 2}) {
+      auto oihw =
+          effk::PanelAttr::get(&context, "oihw", 2, 18, 5, 4, interleave, runs);
+      expectPanels(oihw, pack<float>(iota({10, 3, 2, 3}), oihw, f32),
+                   [](auto g, auto k, auto n) {
+                     int64_t tap = k / 3, c = k % 3;
+                     return float(((g * 5 + n) * 3 + c) * 6 + tap + 1);
+                   });
+    }
+  }
 }
 
 // Two blocks of 5 outputs, 2 channels: G w G^T at the points 0, +-3/4, +-3/2

@@ -1,5 +1,5 @@
-// Speed of effk.gemm on one core: GFLOP/s of shapes from transformers and
-// ResNets. Arguments: CPU name (native).
+// Speed of effk.gemm on one core: shapes from transformers and ResNets, in all
+// types. Arguments: CPU name (native).
 #include "GemmCase.h"
 
 #include "effc/Analysis/TileChoice.h"
@@ -56,6 +56,7 @@ int main(int argc, char **argv) {
   std::vector<Shape> shapes = {
       {"M128 N1536 K384", matrix(128, 1536, 384)},
       {"M128 N384 K1536", matrix(128, 384, 1536)},
+      {"M196 N384 K1536", matrix(196, 384, 1536)},
       {"M1008 N1024 K1024", matrix(1008, 1024, 1024)},
       {"M1 N4096 K4096", matrix(1, 4096, 4096)},
       {"3x3 64@56", GemmCase::conv(1, 56, 56, 64, 64, 3, 1, 1, 1)},
@@ -70,28 +71,36 @@ int main(int argc, char **argv) {
       {"3x3 16@56", GemmCase::conv(1, 56, 56, 16, 64, 3, 1, 1, 1)},
       {"3x3 s2 128@56", GemmCase::conv(1, 56, 56, 128, 128, 3, 2, 1, 1)},
       {"3x3 64@58 no pad", GemmCase::conv(1, 58, 58, 64, 64, 3, 1, 1, 0)}};
-  for (const Shape &shape : shapes) {
-    GemmCase gemm = shape.gemm;
-    int64_t rowBytes =
-        gemm.height ? 4 * gemm.stride * gemm.stride * gemm.channels : 0;
-    TileChoice tile = chooseGemmTile(*target, gemm.m, gemm.n, gemm.k, rowBytes);
-    gemm.tileRows = tile.rows;
-    gemm.tileWidth = tile.width;
-    gemm.rowsPerBlock = tile.rowsPerBlock;
-    gemm.rowsOuter = tile.rowsOuter;
-    auto kernels = JITKernels::create(*buildGemm(context, gemm), *target);
-    if (failed(kernels))
-      return 1;
-    GemmData data(gemm);
-    double seconds = secondsOf(**kernels, data);
-    llvm::outs() << llvm::formatv(
-        "{0,-20} {1}x{2} block {3}{4}: {5:f1} us {6:f1} GFLOP/s {7:f1} GB/s of "
-        "weights\n",
-        shape.name, tile.rows, tile.width, tile.rowsPerBlock,
-        tile.rowsOuter ? " rows outer" : "", seconds * 1e6,
-        2e-9 * gemm.m * gemm.n * gemm.k / seconds,
-        4e-9 * data.packed.size() / seconds);
-    llvm::outs().flush();
-  }
+  for (const Shape &shape : shapes)
+    for (auto [types, bytes, name] :
+         {std::tuple<GemmTypes, int64_t, const char *>{GemmTypes::F32, 4,
+                                                       "f32"},
+          {GemmTypes::BF16, 2, "bf16"},
+          {GemmTypes::U8S8, 1, "u8s8"}}) {
+      GemmCase gemm = shape.gemm;
+      int64_t rowBytes =
+          gemm.height ? bytes * gemm.stride * gemm.stride * gemm.channels : 0;
+      TileChoice tile =
+          chooseGemmTile(*target, gemm.m, gemm.n, gemm.k, rowBytes, types);
+      gemm.tileRows = tile.rows;
+      gemm.tileWidth = tile.width;
+      gemm.rowsPerBlock = tile.rowsPerBlock;
+      gemm.rowsOuter = tile.rowsOuter;
+      gemm.interleave = tile.interleave;
+      gemm.types = types;
+      auto kernels = JITKernels::create(*buildGemm(context, gemm), *target);
+      if (failed(kernels))
+        return 1;
+      GemmData data(gemm);
+      double seconds = secondsOf(**kernels, data);
+      llvm::outs() << llvm::formatv(
+          "{0,-20} {1,4} {2}x{3} block {4}{5}: {6:f1} us {7:f1} GOP/s {8:f1} "
+          "GB/s of weights\n",
+          shape.name, name, tile.rows, tile.width, tile.rowsPerBlock,
+          tile.rowsOuter ? " rows outer" : "", seconds * 1e6,
+          2e-9 * gemm.m * gemm.n * gemm.k / seconds,
+          1e-9 * bytes * data.packed.size() / seconds);
+      llvm::outs().flush();
+    }
   return 0;
 }

@@ -2,13 +2,14 @@
 #include "GemmCase.h"
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 using namespace effc;
 using namespace mlir;
 
 static constexpr int64_t guard = 80;
-static constexpr float guardValue = -12345.0f;
+static constexpr uint32_t guardValue = 0xc640e400;
 
 GemmCase GemmCase::conv(int64_t batch, int64_t height, int64_t width,
                         int64_t channels, int64_t n, int64_t kernel,
@@ -89,6 +90,8 @@ static Value buildEpilogue(TestEpilogue kind, OpBuilder &b, Location loc,
     return arith::AddFOp::create(
         b, loc, sum, arith::SIToFPOp::create(b, loc, b.getF32Type(), integer));
   }
+  if (sum.getType().isInteger())
+    return arith::AddIOp::create(b, loc, sum, inputs[0]);
   Value result = arith::AddFOp::create(b, loc, sum, inputs[0]);
   if (kind == TestEpilogue::Bias)
     return result;
@@ -117,6 +120,8 @@ static SmallVector<int64_t> buildGemm(OpBuilder &b, const GemmCase &test,
   gemm.tileWidth = test.tileWidth;
   gemm.rowsPerBlock = test.rowsPerBlock;
   gemm.rowsOuter = test.rowsOuter;
+  gemm.interleave = test.interleave;
+  gemm.padValue = test.padValue;
   if (test.epilogue != TestEpilogue::None)
     gemm.epilogueInputs.push_back(
         {function.getArgument(2), effk::EpilogueMap::Column, {}, {}});
@@ -140,9 +145,17 @@ static OwningOpRef<ModuleOp> buildGemm(MLIRContext &context,
   OpBuilder b(&context);
   Location loc = b.getUnknownLoc();
   OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
-  Type flat = MemRefType::get({ShapedType::kDynamic}, b.getF32Type());
-  Type scratch = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
-  SmallVector<Type> types(5, flat);
+  auto flat = [&](Type element) -> Type {
+    return MemRefType::get({ShapedType::kDynamic}, element);
+  };
+  Type scratch = flat(b.getI8Type()), operand = b.getF32Type();
+  if (test.types == GemmTypes::BF16)
+    operand = b.getBF16Type();
+  if (test.types == GemmTypes::U8S8)
+    operand = b.getI8Type();
+  Type sum = effk::getSumType(operand);
+  SmallVector<Type> types = {flat(operand), flat(operand), flat(sum),
+                             flat(b.getF32Type()), flat(sum)};
   types.append(maxDims + 2, b.getIndexType());
   types.push_back(scratch);
   b.setInsertionPointToEnd(module->getBody());
@@ -162,29 +175,47 @@ OwningOpRef<ModuleOp> buildGemm(MLIRContext &context, const GemmCase &test) {
   return buildGemm(context, test, dims);
 }
 
-static std::vector<float> randomValues(size_t count, unsigned seed) {
+static std::vector<float> randomValues(size_t count, unsigned seed, float low,
+                                       float high) {
   std::mt19937 engine(seed);
-  std::uniform_real_distribution<float> values(-1.0f, 1.0f);
+  std::uniform_real_distribution<float> values(low, high);
   std::vector<float> result(count);
   for (float &value : result)
     value = values(engine);
   return result;
 }
 
+/// What the operand's type can hold of the values.
+static void round(std::vector<float> &values, GemmTypes types) {
+  for (float &value : values) {
+    if (types == GemmTypes::U8S8)
+      value = std::round(value);
+    if (types == GemmTypes::BF16)
+      value =
+          llvm::bit_cast<float>(llvm::bit_cast<uint32_t>(value) & 0xffff0000u);
+  }
+}
+
 GemmData::GemmData(const GemmCase &gemm) : gemm(gemm) {
   size_t sizeA = gemm.height
                      ? gemm.batch * gemm.height * gemm.widthIn * gemm.channels
                      : gemm.m * gemm.k;
-  a = randomValues(sizeA, 1);
-  b = randomValues(gemm.k * gemm.n, 2);
-  bias = randomValues(gemm.n, 3);
-  residual = randomValues(gemm.m * gemm.n, 4);
+  bool bytes = gemm.types == GemmTypes::U8S8;
+  a = randomValues(sizeA, 1, bytes ? 0.0f : -1.0f, bytes ? 255.0f : 1.0f);
+  b = randomValues(gemm.k * gemm.n, 2, bytes ? -128.0f : -1.0f,
+                   bytes ? 127.0f : 1.0f);
+  if (gemm.extreme) {
+    a.assign(a.size(), 255.0f);
+    b.assign(b.size(), -128.0f);
+  }
+  bias = randomValues(gemm.n, 3, bytes ? -1e6f : -1.0f, bytes ? 1e6f : 1.0f);
+  residual = randomValues(gemm.m * gemm.n, 4, -1.0f, 1.0f);
+  round(a, gemm.types);
+  round(b, gemm.types);
+  if (bytes)
+    round(bias, gemm.types);
   c.assign(gemm.m * gemm.n + 2 * guard, guardValue);
-  packed.assign(gemm.panels() * gemm.k * gemm.tileWidth, 0.0f);
-  for (int64_t k = 0; k < gemm.k; ++k)
-    for (int64_t n = 0; n < gemm.n; ++n)
-      packed[(n / gemm.tileWidth * gemm.k + k) * gemm.tileWidth +
-             n % gemm.tileWidth] = b[k * gemm.n + n];
+  pack();
   MLIRContext context;
   context.loadDialect<effk::EffkDialect, arith::ArithDialect, func::FuncDialect,
                       math::MathDialect, memref::MemRefDialect>();
@@ -193,10 +224,45 @@ GemmData::GemmData(const GemmCase &gemm) : gemm(gemm) {
   dims.assign(found.begin(), found.end());
 }
 
+void GemmData::pack() {
+  int64_t i = gemm.interleave, width = gemm.tileWidth;
+  int64_t depth = gemm.k / gemm.run() * gemm.filledRun();
+  packed.assign(gemm.panels() * depth * width, 0.0f);
+  for (int64_t k = 0; k < gemm.k; ++k)
+    for (int64_t n = 0; n < gemm.n; ++n) {
+      int64_t d = k / gemm.run() * gemm.filledRun() + k % gemm.run();
+      packed[(n / width * depth + d / i * i) * width + n % width * i + d % i] =
+          b[k * gemm.n + n];
+    }
+  aBytes = encode(a);
+  bBytes = encode(gemm.rowMajorB ? b : packed);
+  biasBytes.resize(4 * bias.size());
+  std::memcpy(biasBytes.data(), bias.data(), biasBytes.size());
+  if (gemm.types == GemmTypes::U8S8)
+    for (size_t n = 0; n < bias.size(); ++n) {
+      auto integer = static_cast<int32_t>(bias[n]);
+      std::memcpy(biasBytes.data() + 4 * n, &integer, 4);
+    }
+}
+
+std::vector<char> GemmData::encode(const std::vector<float> &values) const {
+  std::vector<char> result;
+  for (float value : values) {
+    auto bits = llvm::bit_cast<std::array<char, 4>>(value);
+    if (gemm.types == GemmTypes::U8S8)
+      result.push_back(static_cast<char>(static_cast<int>(value)));
+    else
+      // The high half of an f32 is a bf16.
+      result.insert(result.end(),
+                    bits.begin() + (gemm.types == GemmTypes::BF16 ? 2 : 0),
+                    bits.end());
+  }
+  return result;
+}
+
 void GemmData::run(const JITKernels &kernels, int64_t parts) {
-  std::vector<void *> buffers = {
-      a.data(), gemm.rowMajorB ? b.data() : packed.data(), bias.data(),
-      residual.data(), c.data() + guard};
+  std::vector<void *> buffers = {aBytes.data(), bBytes.data(), biasBytes.data(),
+                                 residual.data(), c.data() + guard};
   for (int64_t part = 0; part < parts; ++part)
     kernels.run("gemm", buffers, dims, gemm.extent() * part / parts,
                 gemm.extent() * (part + 1) / parts);
@@ -213,37 +279,49 @@ float GemmData::elementA(int64_t m, int64_t k) const {
   int64_t x =
       m % outWidth * gemm.stride + tap % gemm.kernel * gemm.dilation - gemm.pad;
   if (y < 0 || y >= gemm.height || x < 0 || x >= gemm.widthIn)
-    return 0.0f;
+    return static_cast<float>(gemm.padValue);
   return a[((m / (outWidth * outHeight) * gemm.height + y) * gemm.widthIn + x) *
                gemm.channels +
            channel];
 }
 
-float GemmData::reference(int64_t m, int64_t n) const {
+double GemmData::element(size_t position) const {
+  return gemm.types == GemmTypes::U8S8
+             ? static_cast<double>(static_cast<int32_t>(c[position]))
+             : llvm::bit_cast<float>(c[position]);
+}
+
+double GemmData::reference(int64_t m, int64_t n) const {
   double sum = 0.0;
   for (int64_t k = 0; k < gemm.k; ++k)
     sum += static_cast<double>(elementA(m, k)) * b[k * gemm.n + n];
   switch (gemm.epilogue) {
   case TestEpilogue::None:
-    return sum;
+    break;
   case TestEpilogue::Bias:
-    return sum + bias[n];
+    sum += bias[n];
+    break;
   case TestEpilogue::BiasResidualTanh:
-    return std::tanh(sum + bias[n]) + residual[m * gemm.n + n];
+    sum = std::tanh(sum + bias[n]) + residual[m * gemm.n + n];
+    break;
   case TestEpilogue::Position:
-    return sum + 2 * m + n;
+    sum += 2 * m + n;
+    break;
   }
-  return 0.0f;
+  // Sums of integers wrap.
+  return gemm.types == GemmTypes::U8S8
+             ? static_cast<int32_t>(static_cast<int64_t>(sum))
+             : sum;
 }
 
-float GemmData::maxError() {
-  float error = 0.0f;
+double GemmData::maxError() {
+  double error = 0.0;
   for (int64_t i = 0; i < guard; ++i)
     if (c[i] != guardValue || c[c.size() - 1 - i] != guardValue)
-      return std::numeric_limits<float>::infinity();
+      return std::numeric_limits<double>::infinity();
   for (int64_t m = 0; m < gemm.m; ++m)
     for (int64_t n = 0; n < gemm.n; ++n)
-      error = std::max(error,
-                       std::fabs(c[guard + m * gemm.n + n] - reference(m, n)));
+      error = std::max(
+          error, std::fabs(element(guard + m * gemm.n + n) - reference(m, n)));
   return error;
 }

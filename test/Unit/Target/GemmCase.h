@@ -4,6 +4,7 @@
 #define EFFC_TEST_UNIT_TARGET_GEMMCASE_H
 
 #include "KernelFixture.h"
+#include "effc/Analysis/TileChoice.h"
 #include <random>
 
 enum class TestEpilogue { None, Bias, BiasResidualTanh, Position };
@@ -16,6 +17,12 @@ struct GemmCase {
   bool dynamic = false;
   bool rowMajorB = false;
   TestEpilogue epilogue = TestEpilogue::Bias;
+  /// Of bytes the epilogue is None or Bias and the result i32.
+  effc::GemmTypes types = effc::GemmTypes::F32;
+  int64_t interleave = 1;
+  int64_t padValue = 0;
+  /// All bytes are 255 and -128, where pairs of products are largest.
+  bool extreme = false;
   /// A convolution of an NHWC image if height is set: m is then the number of
   /// output pixels and k = kernel^2 * channels.
   int64_t batch = 1, height = 0, widthIn = 0, channels = 0, kernel = 1,
@@ -31,6 +38,11 @@ struct GemmCase {
   int64_t panels() const { return (n + tileWidth - 1) / tileWidth; }
   int64_t blocks() const { return (m + rowsPerBlock - 1) / rowsPerBlock; }
   int64_t extent() const { return panels() * blocks(); }
+  /// Elements of k that lie side by side in A, and how many of them B holds.
+  int64_t run() const { return height ? channels : k; }
+  int64_t filledRun() const {
+    return (run() + interleave - 1) / interleave * interleave;
+  }
 };
 
 /// A kernel function `gemm` of (a, b, bias, residual, c).
@@ -44,15 +56,24 @@ struct GemmData {
   void run(const effc::JITKernels &kernels, int64_t parts = 1);
   /// The largest difference to the reference; infinite if anything outside C
   /// was written.
-  float maxError();
+  double maxError();
 
   GemmCase gemm;
-  std::vector<float> a, b, packed, bias, residual, c;
+  /// Values of A, of B and of B in panels.
+  std::vector<float> a, b, packed, bias, residual;
+  /// The bits of the result: f32 or i32.
+  std::vector<uint32_t> c;
   std::vector<int64_t> dims;
 
 private:
-  float reference(int64_t m, int64_t n) const;
+  void pack();
+  /// The values in the type of the operand.
+  std::vector<char> encode(const std::vector<float> &values) const;
+  double element(size_t position) const;
+  double reference(int64_t m, int64_t n) const;
   float elementA(int64_t m, int64_t k) const;
+
+  std::vector<char> aBytes, bBytes, biasBytes;
 };
 
 #endif // EFFC_TEST_UNIT_TARGET_GEMMCASE_H

@@ -23,8 +23,10 @@ protected:
     ASSERT_TRUE(succeeded(kernels));
     GemmData data(gemm);
     data.run(**kernels, 3);
-    EXPECT_LT(data.maxError(), 1e-5f * (1 + gemm.k / 16));
-    std::vector<float> inThreeParts = data.c;
+    // Integers are exact.
+    double bound = gemm.types == GemmTypes::U8S8 ? 0.0 : 1e-5;
+    EXPECT_LE(data.maxError(), bound * (1 + gemm.k / 16));
+    std::vector<uint32_t> inThreeParts = data.c;
     data.run(**kernels, 1);
     EXPECT_EQ(data.c, inThreeParts)
         << "the bits depend on how the extent is split";
@@ -114,6 +116,100 @@ TEST_F(GemmTest, Convolutions) {
     }
 }
 
+/// Where a target multiplies small types in groups: matrices with tails in all
+/// dims, convolutions whose taps are no multiple of a group.
+void sweepTypes(function_ref<void(const GemmCase &)> check, GemmTypes types,
+                StringRef cpu, int64_t lanes, int64_t interleave) {
+  SmallVector<GemmCase> cases;
+  for (auto [m, n, k] : {std::array<int64_t, 3>{1, 1, 1},
+                         {13, 100, 7},
+                         {24, 128, 64},
+                         {3, 16, 4},
+                         {5, 17, 2},
+                         {29, 65, 33}}) {
+    GemmCase gemm;
+    gemm.m = m;
+    gemm.n = n;
+    gemm.k = k;
+    cases.push_back(gemm);
+  }
+  llvm::append_range(
+      cases, ArrayRef<GemmCase>{GemmCase::conv(1, 7, 7, 8, 24, 3, 1, 1, 1),
+                                GemmCase::conv(2, 9, 6, 5, 30, 3, 2, 1, 1),
+                                GemmCase::conv(1, 12, 11, 3, 16, 3, 1, 2, 2),
+                                GemmCase::conv(2, 8, 8, 6, 24, 3, 1, 1, 0)});
+  for (GemmCase gemm : cases)
+    for (int64_t vectors : {1, 2, 3})
+      for (bool dynamic : {false, true}) {
+        gemm.types = types;
+        gemm.interleave = interleave;
+        gemm.cpu = cpu;
+        gemm.tileRows = 4;
+        gemm.tileWidth = vectors * lanes;
+        gemm.rowsPerBlock = 8;
+        gemm.dynamic = dynamic;
+        gemm.rowsOuter = dynamic;
+        gemm.epilogue = dynamic ? TestEpilogue::None : TestEpilogue::Bias;
+        check(gemm);
+        if (types != GemmTypes::U8S8)
+          continue;
+        gemm.extreme = true;
+        gemm.padValue = gemm.pad != 0 ? 131 : 0;
+        check(gemm);
+      }
+}
+
+TEST_F(GemmTest, BytesByWords) {
+  sweepTypes([&](const GemmCase &gemm) { check(gemm); }, GemmTypes::U8S8, "v3",
+             8, 2);
+}
+
+TEST_F(GemmTest, BytesByWordsAvx512) {
+  if (target().getVectorBits() < 512)
+    GTEST_SKIP() << "this machine has no AVX-512";
+  sweepTypes([&](const GemmCase &gemm) { check(gemm); }, GemmTypes::U8S8, "v4",
+             16, 2);
+}
+
+TEST_F(GemmTest, BytesByVNNI) {
+  if (!target().getFeatures().contains("+avx512vnni"))
+    GTEST_SKIP() << "this machine has no AVX512-VNNI";
+  sweepTypes([&](const GemmCase &gemm) { check(gemm); }, GemmTypes::U8S8,
+             "v4-vnni", 16, 4);
+}
+
+/// 65800 products of 255 and -128 are less than the least i32.
+TEST_F(GemmTest, SumsOfBytesWrap) {
+  for (auto [cpu, lanes, interleave] :
+       {std::tuple<StringRef, int64_t, int64_t>{"v3", 8, 2},
+        {"v4-vnni", 16, 4}}) {
+    if (cpu != "v3" && !target().getFeatures().contains("+avx512vnni"))
+      GTEST_SKIP() << "this machine has no AVX512-VNNI";
+    GemmCase gemm;
+    gemm.n = 3;
+    gemm.k = 65801;
+    gemm.tileRows = 1;
+    gemm.tileWidth = lanes;
+    gemm.types = GemmTypes::U8S8;
+    gemm.interleave = interleave;
+    gemm.extreme = true;
+    gemm.cpu = cpu;
+    check(gemm);
+  }
+}
+
+TEST_F(GemmTest, BF16Widened) {
+  sweepTypes([&](const GemmCase &gemm) { check(gemm); }, GemmTypes::BF16, "v3",
+             8, 1);
+}
+
+TEST_F(GemmTest, BF16ByPairs) {
+  if (!target().getFeatures().contains("+avx512bf16"))
+    GTEST_SKIP() << "this machine has no AVX512-BF16";
+  sweepTypes([&](const GemmCase &gemm) { check(gemm); }, GemmTypes::BF16,
+             "v4-bf16", 16, 2);
+}
+
 /// A 2 x 3 times 3 x 10 product of small integers, which every type holds.
 const char *typedGemm = R"mlir(
 func.func @gemm(%a: memref<?x{0}>, %b: memref<?x{1}>, %c: memref<?x{2}>, %lo: index, %hi: index,
@@ -168,7 +264,8 @@ TEST_F(GemmTest, RefusesTilesThatAreNotInTheTable) {
   gemm.tileWidth = 24;
   EXPECT_TRUE(
       failed(JITKernels::create(*buildGemm(context, gemm), target("v3"))));
-  EXPECT_EQ(message, "'effk.gemm' op has no microkernel of 9x24 'f32' on v3");
+  EXPECT_EQ(message, "'effk.gemm' op has no microkernel of 9x24, 'f32' x "
+                     "'f32' to 'f32' by 1, on v3");
 }
 
 } // namespace

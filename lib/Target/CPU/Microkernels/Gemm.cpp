@@ -1,8 +1,9 @@
-// Contractions in floating point: rows x vectors accumulators in registers over
-// the whole depth, one broadcast a row and one FMA a vector for every k (K.
+// Contractions: rows x vectors accumulators in registers over the whole depth,
+// one broadcast a row and one multiply-add a vector for every step of k (K.
 // Goto, R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication",
-// with B packed at compile time). Convolutions are the same tile with a row
-// pointer for each pixel and tap
+// with B packed at compile time). What a step multiplies is a Dot: one element
+// of floats, groups of neighbours of small types. Convolutions are the same
+// tile with a row pointer for each pixel and tap
 // ("The Indirect Convolution Algorithm", M. Dukhan).
 #include "CPU/Microkernels/Epilogue.h"
 #include "CPU/Microkernels/Microkernels.h"
@@ -66,19 +67,24 @@ private:
                               ValueRange sums);
   SmallVector<Value> emitDepth(const TileRows &rows, Value tapOffset, Value tap,
                                ArrayRef<Value> valid, ValueRange sums);
+  SmallVector<Value> emitStep(ArrayRef<Value> rowPointers, Value bStart,
+                              Value bStride, Value k, Value mask,
+                              ValueRange sums);
+  Value alignedRun();
   void emitEpilogue(int64_t rows, Value m, ValueRange sums);
   SmallVector<int64_t> tailRows(std::optional<int64_t> &exact);
-  Value zeroRow();
+  Value paddingRow();
   Value stackSums(int64_t rows);
 
   effk::GemmOp gemm;
   ImplicitLocOpBuilder b;
   eff::TargetAttr target;
-  Type sumType, aType, bType;
-  int64_t tileRowCount, width, lanes, vectors;
+  Type aType, bType, sumType;
+  int64_t tileRowCount, width, lanes, vectors, interleave;
+  const Dot *dot = nullptr;
   VectorType vectorType;
   Epilogue epilogue;
-  Value numRows, aPointer, bPointer, zeros;
+  Value numRows, aPointer, bPointer, padding;
   // Of the current panel.
   Value column, panelPointer;
   SmallVector<Value> masks;
@@ -90,28 +96,22 @@ static Type elementOf(Value memref) {
   return cast<MemRefType>(memref.getType()).getElementType();
 }
 
-static int64_t lanesOf(effk::GemmOp gemm, eff::TargetAttr target) {
-  return target.getVectorBits() / (elementOf(gemm.getA()).isF64() ? 64 : 32);
-}
-
 GemmLowering::GemmLowering(effk::GemmOp gemm, eff::TargetAttr target)
     : gemm(gemm), b(gemm.getLoc(), gemm), target(target),
       aType(elementOf(gemm.getA())), bType(elementOf(gemm.getB())),
-      tileRowCount(gemm.getTile()[0]), width(gemm.getTile()[1]),
-      lanes(lanesOf(gemm, target)), vectors(width / lanes),
-      epilogue(gemm, lanes) {
-  sumType = aType.isF64() ? aType : Type(b.getF32Type());
-  vectorType = VectorType::get(lanes, sumType);
-}
+      sumType(effk::getSumType(aType)), tileRowCount(gemm.getTile()[0]),
+      width(gemm.getTile()[1]),
+      lanes(target.getVectorBits() / sumType.getIntOrFloatBitWidth()),
+      vectors(width / lanes), interleave(gemm.getInterleave()),
+      vectorType(VectorType::get(lanes, sumType)), epilogue(gemm, lanes) {}
 
 LogicalResult GemmLowering::verify() {
-  if (width % lanes != 0 ||
-      !hasTile("gemm", tileRowCount, vectors, sumType, target))
+  dot = findTile("gemm", gemm, target);
+  if (!dot)
     return gemm.emitOpError("has no microkernel of ")
-           << tileRowCount << "x" << width << " " << sumType << " on "
+           << tileRowCount << "x" << width << ", " << aType << " x " << bType
+           << " to " << sumType << " by " << interleave << ", on "
            << target.getName();
-  if (!isa<FloatType>(aType) || !isa<FloatType>(bType))
-    return gemm.emitOpError("multiplies floats only");
   if (!gemm.getWindowSizes().empty() && !getConstantIntValue(gemm.getRun()))
     return gemm.emitOpError("with a window needs a constant run");
   return epilogue.verify();
@@ -146,7 +146,7 @@ LogicalResult GemmLowering::lower() {
   aPointer = pointer(aType, pointerOf(b, gemm.getA()), gemm.getRowBase());
   bPointer = pointer(bType, pointerOf(b, gemm.getB()), gemm.getBBase());
   if (!gemm.getWindowSizes().empty())
-    zeros = zeroRow();
+    padding = paddingRow();
   Value numPanels = arith::CeilDivUIOp::create(b, gemm.getN(), constant(width));
   Value numBlocks =
       arith::CeilDivUIOp::create(b, numRows, constant(gemm.getRowsPerBlock()));
@@ -204,7 +204,7 @@ void GemmLowering::beginPanel(Value panel) {
     panelPointer = pointer(bType, bPointer, column);
     return;
   }
-  Value depth = gemm.getRun();
+  Value depth = alignedRun();
   for (Value size : gemm.getTapSizes())
     depth = mul(depth, size);
   panelPointer = pointer(bType, bPointer, mul(column, depth));
@@ -326,6 +326,8 @@ SmallVector<Value> GemmLowering::emitTaps(unsigned level, const TileRows &rows,
           inside.push_back(ok);
           any = any ? Value(arith::OrIOp::create(b, any, ok)) : ok;
         }
+        if (gemm.getPadValue() != 0)
+          return emitTaps(level + 1, rows, offset, position, inside, carried);
         // Taps that no row of the tile has cost nothing: above and below the
         // image that is a whole row of them.
         auto conditional = scf::IfOp::create(b, TypeRange(carried), any,
@@ -348,42 +350,67 @@ SmallVector<Value> GemmLowering::emitDepth(const TileRows &rows,
   for (auto [row, offset] : llvm::enumerate(rows.offsets)) {
     Value start = pointer(aType, aPointer, add(offset, tapOffset));
     if (!valid.empty())
-      start = arith::SelectOp::create(b, valid[row], start, zeros);
+      start = arith::SelectOp::create(b, valid[row], start, padding);
     rowPointers.push_back(start);
   }
-  Value firstDepth = mul(tap, gemm.getRun());
   Value bStride =
       gemm.getBStride() ? Value(gemm.getBStride()) : constant(width);
-  Value bStart = pointer(bType, panelPointer, mul(firstDepth, bStride));
-  auto widen = [&](Value value, Type type) -> Value {
-    return value.getType() == type ? value
-                                   : arith::ExtFOp::create(b, type, value);
-  };
-  return forLoop(
-      constant(0), gemm.getRun(), 1, sums, [&](Value k, ValueRange carried) {
-        SmallVector<Value> columns;
-        Value bRow = pointer(bType, bStart, mul(k, bStride));
-        for (int64_t v = 0; v < vectors; ++v) {
-          Value address = pointer(bType, bRow, constant(v * lanes));
-          // Panels are padded.
-          Value mask = gemm.getBStride() ? masks[v] : Value();
-          columns.push_back(
-              widen(loadVector(b, VectorType::get(lanes, bType), address, mask),
-                    vectorType));
-        }
-        SmallVector<Value> next;
-        for (auto [row, start] : llvm::enumerate(rowPointers)) {
-          Value scalar =
-              LLVM::LoadOp::create(b, aType, pointer(aType, start, k),
-                                   aType.getIntOrFloatBitWidth() / 8);
-          Value element = vector::BroadcastOp::create(b, vectorType,
-                                                      widen(scalar, sumType));
-          for (int64_t v = 0; v < vectors; ++v)
-            next.push_back(vector::FMAOp::create(b, element, columns[v],
-                                                 carried[row * vectors + v]));
-        }
-        return next;
+  Value bStart =
+      pointer(bType, panelPointer, mul(mul(tap, alignedRun()), bStride));
+  Value left = arith::RemUIOp::create(b, gemm.getRun(), constant(interleave));
+  Value whole = arith::SubIOp::create(b, gemm.getRun(), left);
+  SmallVector<Value> result = forLoop(
+      constant(0), whole, interleave, sums, [&](Value k, ValueRange carried) {
+        return emitStep(rowPointers, bStart, bStride, k, Value(), carried);
       });
+  std::optional<int64_t> run = getConstantIntValue(gemm.getRun());
+  if (interleave == 1 || (run && *run % interleave == 0))
+    return result;
+  // The last neighbours: what B has beyond them is zero, what A has must not be
+  // read.
+  Value isLeft = compare(arith::CmpIPredicate::ne, left, constant(0));
+  auto conditional = scf::IfOp::create(b, TypeRange(sums), isLeft,
+                                       /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(conditional.thenBlock());
+  Value mask = vector::CreateMaskOp::create(
+      b, VectorType::get(interleave, b.getI1Type()), left);
+  scf::YieldOp::create(
+      b, emitStep(rowPointers, bStart, bStride, whole, mask, result));
+  b.setInsertionPointToStart(conditional.elseBlock());
+  scf::YieldOp::create(b, result);
+  return SmallVector<Value>(conditional.getResults());
+}
+
+/// The neighbours from `k` on; `mask` says which of them a row has.
+SmallVector<Value> GemmLowering::emitStep(ArrayRef<Value> rowPointers,
+                                          Value bStart, Value bStride, Value k,
+                                          Value mask, ValueRange sums) {
+  SmallVector<Value> columns, next;
+  Value bRow = pointer(bType, bStart, mul(k, bStride));
+  for (int64_t v = 0; v < vectors; ++v) {
+    Value address = pointer(bType, bRow, constant(v * lanes * interleave));
+    // Panels are padded.
+    Value valid = gemm.getBStride() ? masks[v] : Value();
+    columns.push_back(dot->loadColumns(b, vectorType, bType, address, valid));
+  }
+  for (auto [row, start] : llvm::enumerate(rowPointers)) {
+    Value element =
+        dot->loadRow(b, vectorType, aType, pointer(aType, start, k), mask);
+    for (int64_t v = 0; v < vectors; ++v)
+      next.push_back(
+          dot->multiplyAdd(b, sums[row * vectors + v], element, columns[v]));
+  }
+  return next;
+}
+
+/// Rows of B for one tap.
+Value GemmLowering::alignedRun() {
+  if (interleave == 1)
+    return gemm.getRun();
+  Value groups =
+      arith::CeilDivUIOp::create(b, gemm.getRun(), constant(interleave));
+  return mul(groups, constant(interleave));
 }
 
 void GemmLowering::emitEpilogue(int64_t rows, Value m, ValueRange sums) {
@@ -421,23 +448,31 @@ Value GemmLowering::stackSums(int64_t rows) {
                                 vectorType, count, target.getVectorBits() / 8);
 }
 
-/// A constant row of zeros, which stands for pixels outside the image.
-Value GemmLowering::zeroRow() {
+/// A constant row, which stands for pixels outside the image.
+Value GemmLowering::paddingRow() {
   int64_t run = *getConstantIntValue(gemm.getRun());
+  auto value = static_cast<int64_t>(gemm.getPadValue());
   auto module = gemm->getParentOfType<ModuleOp>();
   std::string name;
-  llvm::raw_string_ostream(name) << "zeros." << aType << "." << run;
+  llvm::raw_string_ostream(name)
+      << "padding." << aType << "." << value << "." << run;
   auto global = module.lookupSymbol<LLVM::GlobalOp>(name);
   if (!global) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(module.getBody());
     auto type = LLVM::LLVMArrayType::get(aType, run);
-    global =
-        LLVM::GlobalOp::create(b, type, /*isConstant=*/true,
-                               LLVM::Linkage::Internal, name, Attribute(), 64);
-    Block *block = b.createBlock(&global.getInitializerRegion());
-    b.setInsertionPointToStart(block);
-    LLVM::ReturnOp::create(b, Value(LLVM::ZeroOp::create(b, type)));
+    Attribute initial;
+    if (value != 0)
+      initial = DenseElementsAttr::get(RankedTensorType::get({run}, aType),
+                                       APInt(8, value, /*isSigned=*/false,
+                                             /*implicitTrunc=*/true));
+    global = LLVM::GlobalOp::create(b, type, /*isConstant=*/true,
+                                    LLVM::Linkage::Internal, name, initial, 64);
+    if (!initial) {
+      Block *block = b.createBlock(&global.getInitializerRegion());
+      b.setInsertionPointToStart(block);
+      LLVM::ReturnOp::create(b, Value(LLVM::ZeroOp::create(b, type)));
+    }
   }
   return LLVM::AddressOfOp::create(b, global);
 }

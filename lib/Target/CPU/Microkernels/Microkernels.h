@@ -3,13 +3,15 @@
 #ifndef EFFC_LIB_TARGET_CPU_MICROKERNELS_H
 #define EFFC_LIB_TARGET_CPU_MICROKERNELS_H
 
+#include "CPU/Microkernels/Dots.h"
 #include "Effk/EffkOps.h"
 
 namespace effc {
 
-/// Whether Microkernels.def has the tile for the target.
-bool hasTile(llvm::StringRef family, int64_t rows, int64_t vectors,
-             mlir::Type sum, eff::TargetAttr target);
+/// How the tile of Microkernels.def multiplies; null if the target has no such
+/// tile.
+const Dot *findTile(llvm::StringRef family, effk::GemmOp gemm,
+                    eff::TargetAttr target);
 
 /// Replaces the op by vector code; a diagnostic if it cannot be.
 mlir::LogicalResult lowerGemm(effk::GemmOp gemm, eff::TargetAttr target);

@@ -1,0 +1,39 @@
+// How one step of a register tile multiplies: the instructions behind the
+// products of Microkernels.def.
+#ifndef EFFC_LIB_TARGET_CPU_MICROKERNELS_DOTS_H
+#define EFFC_LIB_TARGET_CPU_MICROKERNELS_DOTS_H
+
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace effc {
+
+/// sum[lane] += products of `interleave` neighbours of k of a row and of each
+/// column.
+struct Dot {
+  llvm::StringLiteral name;
+  int64_t interleave;
+
+  /// Whether it multiplies elements of these types.
+  bool (*takes)(mlir::Type a, mlir::Type b);
+  /// The neighbours of a row at a pointer, in every lane. `mask` says which of
+  /// them exist; null: all.
+  mlir::Value (*loadRow)(mlir::ImplicitLocOpBuilder &builder,
+                         mlir::VectorType sum, mlir::Type a,
+                         mlir::Value pointer, mlir::Value mask);
+  /// Those of a vector of columns. Columns without mask (null: all exist) are
+  /// zero.
+  mlir::Value (*loadColumns)(mlir::ImplicitLocOpBuilder &builder,
+                             mlir::VectorType sum, mlir::Type b,
+                             mlir::Value pointer, mlir::Value mask);
+  mlir::Value (*multiplyAdd)(mlir::ImplicitLocOpBuilder &builder,
+                             mlir::Value sum, mlir::Value row,
+                             mlir::Value columns);
+};
+
+/// By name; all that Microkernels.def names exist.
+const Dot &getDot(llvm::StringRef name);
+
+} // namespace effc
+
+#endif // EFFC_LIB_TARGET_CPU_MICROKERNELS_DOTS_H
