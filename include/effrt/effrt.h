@@ -233,8 +233,8 @@ typedef struct effrt_session_options {
   effrt_pool *pool; /* null: a pool of the session's own */
 } effrt_session_options;
 
-/* `options` may be null. Memory for intermediate values is taken when shapes
- * are first seen. */
+/* `options` may be null. Memory for intermediate values is taken here where the
+ * model has no free sizes, else when shapes are first seen. */
 EFFRT_API effrt_status
 effrt_session_create(effrt_model *model, const effrt_session_options *options,
                      effrt_session **out, effrt_message *message);

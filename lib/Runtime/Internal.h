@@ -329,6 +329,9 @@ effrt_status effrt_check_cancel(effrt_session *session);
 void effrt_expose(effrt_session *session, const effrt_bound *bound,
                   uint32_t buffer, bool exposed);
 
+/* Binds what has known sizes and brings pages in; never fails. */
+void effrt_warm(effrt_session *session);
+
 /* ---- Steps.c ---- */
 
 /* The walk over the steps of a program that has some. */

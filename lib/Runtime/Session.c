@@ -135,6 +135,7 @@ effrt_status effrt_session_create(effrt_model *model,
     effrt_session_destroy(session);
     return status;
   }
+  effrt_warm(session);
   *out = session;
   return EFFRT_STATUS_OK;
 }

@@ -57,6 +57,17 @@ TEST(Allocation, RepeatedRunsAllocateNothing) {
   }
 }
 
+TEST(Allocation, KnownSizesAreBoundWithTheSession) {
+  ToySession toy;
+  ToyRun fixed(2, 3), dynamic(5, 100);
+  int64_t before = numAllocations;
+  EXPECT_EQ(fixed.run(toy.session, fixedProgram), EFFRT_STATUS_OK);
+  EXPECT_TRUE(fixed.isRight());
+  EXPECT_EQ(numAllocations, before);
+  EXPECT_EQ(dynamic.run(toy.session, mainProgram), EFFRT_STATUS_OK);
+  EXPECT_GT(numAllocations, before);
+}
+
 TEST(Allocation, ErrorsAllocateNothing) {
   ToySession toy;
   ToyRun good(4, 5), bad(4, 5);
