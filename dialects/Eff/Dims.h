@@ -76,6 +76,9 @@ mlir::AffineExpr repeatedSize(mlir::AffineExpr size, mlir::AffineExpr to);
 
 /// Types agree in element type, rank and every dim that is constant in both.
 bool areCompatibleTypes(mlir::TypeRange inferred, mlir::TypeRange actual);
+/// The same for a contraction's result, which may have the wider element type
+/// that its products are summed in.
+bool areCompatibleSums(mlir::TypeRange inferred, mlir::TypeRange actual);
 
 /// Certainly at least 0, of symbols that a function declares in `eff.symbols`:
 /// a sum of symbols with positive factors. Only late symbols may be negative.

@@ -9,6 +9,37 @@ using namespace effc::eff;
 static AffineExpr twice(AffineExpr expr) { return simplify(expr * 2); }
 
 //===----------------------------------------------------------------------===//
+// Element types
+//===----------------------------------------------------------------------===//
+
+static bool isByte(Type type) { return type.isInteger(8); }
+
+/// The wider type that products of elements may be summed in, or null.
+static Type getWideSum(Type type) {
+  if (isByte(type))
+    return IntegerType::get(type.getContext(), 32);
+  return type.isBF16() ? Float32Type::get(type.getContext()) : Type();
+}
+
+/// The element type of a contraction when none is asked for; null when these
+/// cannot be multiplied.
+static Type inferSum(Type a, Type b) {
+  if (a == b)
+    return a;
+  return isByte(a) && isByte(b) ? getWideSum(a) : Type();
+}
+
+bool effc::eff::areCompatibleSums(TypeRange inferred, TypeRange actual) {
+  if (inferred.size() != 1 || actual.size() != 1)
+    return false;
+  auto from = cast<RankedTensorType>(inferred[0]);
+  auto to = dyn_cast<RankedTensorType>(actual[0]);
+  if (to && to.getElementType() == getWideSum(from.getElementType()))
+    from = withElementType(from, to.getElementType());
+  return areCompatibleTypes(TypeRange(Type(from)), actual);
+}
+
+//===----------------------------------------------------------------------===//
 // matmul
 //===----------------------------------------------------------------------===//
 
@@ -24,8 +55,9 @@ LogicalResult MatmulOp::inferReturnTypes(
   if (a.size() < 2 || b.size() < 2)
     return inferError<MatmulOp>(location, "operands have ranks ", a.size(),
                                 " and ", b.size(), ", expected at least 2");
-  // matmul_c2: operands have one element type.
-  if (getElementType(op.getA()) != getElementType(op.getB()))
+  // matmul_c2: operands have one element type, or both 8-bit integers.
+  Type type = inferSum(getElementType(op.getA()), getElementType(op.getB()));
+  if (!type)
     return inferError<MatmulOp>(location, "multiplies ",
                                 getElementType(op.getA()), " by ",
                                 getElementType(op.getB()));
@@ -46,8 +78,7 @@ LogicalResult MatmulOp::inferReturnTypes(
                                 toString(b), " do not broadcast");
   dims->push_back(m);
   dims->push_back(n);
-  inferredReturnTypes.push_back(
-      makeTensorType(getElementType(op.getA()), *dims));
+  inferredReturnTypes.push_back(makeTensorType(type, *dims));
   return success();
 }
 
@@ -91,20 +122,30 @@ LogicalResult LinearOp::inferReturnTypes(
   if (contradict(x.back(), k))
     return inferError<LinearOp>(location, "contracts ", toString(x.back()),
                                 " columns with ", toString(k), " rows");
+  // linear_c3: operands have one element type, or both 8-bit integers.
+  Type type =
+      inferSum(getElementType(op.getX()), getElementType(op.getWeight()));
+  if (!type)
+    return inferError<LinearOp>(location, "multiplies ",
+                                getElementType(op.getX()), " by ",
+                                getElementType(op.getWeight()));
   x.back() = n;
-  inferredReturnTypes.push_back(makeTensorType(getElementType(op.getX()), x));
+  inferredReturnTypes.push_back(makeTensorType(type, x));
   return success();
 }
 
 LogicalResult LinearOp::verify() {
   if (failed(verifyInferred(*this)))
     return failure();
+  // linear_c5: elements are numbers.
   Type type = getElementType(getX());
-  // linear_c3: one element type, of numbers.
-  if (getElementType(getWeight()) != type ||
-      (getBias() && getElementType(getBias()) != type) ||
-      (!isFloat(type) && !isInteger(type)))
-    return emitOpError("operands must have one element type of numbers");
+  if (!isFloat(type) && !isInteger(type))
+    return emitOpError("multiplies elements of ") << type;
+  // linear_c6: the bias has the result's element type.
+  if (getBias() && getElementType(getBias()) != getType().getElementType())
+    return emitOpError("adds a bias of ")
+           << getElementType(getBias()) << " to sums of "
+           << getType().getElementType();
   // linear_c4: the bias is [N].
   Dims y = getDims(getType());
   if (getBias() && contradict(getDims(getBias().getType()), Dims{y.back()}))
@@ -166,13 +207,15 @@ static LogicalResult checkConv(std::optional<Location> location,
 /// Element types and the bias, for conv and conv_transpose.
 template <typename OpTy>
 static LogicalResult verifyConv(OpTy op, AffineExpr channels) {
-  Type type = getElementType(op.getX());
-  // conv_c5, conv_transpose_c5: one element type, of floats or i32.
-  if (getElementType(op.getWeight()) != type ||
-      (!isFloat(type) && !type.isSignlessInteger(32)) ||
+  // conv_c5, conv_transpose_c5: the result is of floats or i32, and so is the
+  // bias.
+  Type type = getElementType(op.getY());
+  if ((!isFloat(type) && !type.isSignlessInteger(32)) ||
       (op.getBias() && getElementType(op.getBias()) != type))
     return op.emitOpError(
-        "operands must have one element type of floats, or i32");
+               "result and bias must have one element type of floats, or i32, "
+               "but the result has ")
+           << type;
   // conv_c6, conv_transpose_c6: the bias has an element for each channel.
   if (op.getBias() &&
       contradict(getDims(op.getBias().getType()), Dims{channels}))
@@ -195,6 +238,13 @@ ConvOp::inferReturnTypes(MLIRContext *context, std::optional<Location> location,
   size_t spatial = dims.size() - 2;
   size_t channel = op.getChannelsLast() ? dims.size() - 1 : 1;
   size_t first = op.getChannelsLast() ? 1 : 2;
+  // conv_c9: operands have one element type, or both 8-bit integers.
+  Type type =
+      inferSum(getElementType(op.getX()), getElementType(op.getWeight()));
+  if (!type)
+    return inferError<ConvOp>(location, "multiplies ",
+                              getElementType(op.getX()), " by ",
+                              getElementType(op.getWeight()));
   // conv_c7: the weight's input channels are those of a group.
   AffineExpr expected =
       simplify(weight[1] * static_cast<int64_t>(op.getGroups()));
@@ -214,14 +264,23 @@ ConvOp::inferReturnTypes(MLIRContext *context, std::optional<Location> location,
                                 " exceeds the padded spatial dim ", i);
     dims[first + i] = extent;
   }
-  inferredReturnTypes.push_back(
-      makeTensorType(getElementType(op.getX()), dims));
+  inferredReturnTypes.push_back(makeTensorType(type, dims));
   return success();
 }
 
 LogicalResult ConvOp::verify() {
   if (failed(verifyInferred(*this)))
     return failure();
+  // conv_c10: pads of floats are zeros, those of integers a number of the type.
+  Type type = getElementType(getX());
+  int64_t value = getPadValue();
+  unsigned width = type.getIntOrFloatBitWidth();
+  bool fits =
+      isa<IntegerType>(type) &&
+      (type.isUnsignedInteger() ? value >= 0 && llvm::isUIntN(width, value)
+                                : llvm::isIntN(width, value));
+  if (value != 0 && !fits)
+    return emitOpError("pads ") << type << " with " << value;
   return verifyConv(*this, getDim(getWeight().getType(), 0));
 }
 
@@ -276,6 +335,10 @@ LogicalResult ConvTransposeOp::inferReturnTypes(
 LogicalResult ConvTransposeOp::verify() {
   if (failed(verifyInferred(*this)))
     return failure();
+  // conv_transpose_c10: operands have one element type.
+  if (getElementType(getX()) != getElementType(getWeight()))
+    return emitOpError("multiplies ")
+           << getElementType(getX()) << " by " << getElementType(getWeight());
   return verifyConv(*this, getDim(getType(), 1));
 }
 

@@ -59,7 +59,7 @@ template <typename OpTy> mlir::LogicalResult verifyInferred(OpTy op) {
           op->getRawDictionaryAttrs(), op->getPropertiesStorage(),
           op->getRegions(), types)))
     return mlir::failure();
-  if (!areCompatibleTypes(types, op->getResultTypes()))
+  if (!OpTy::isCompatibleReturnTypes(types, op->getResultTypes()))
     return op->emitOpError("has type ")
            << op->getResult(0).getType() << ", expected " << types[0];
   return mlir::success();

@@ -27,6 +27,14 @@ Type accumulatorType(KernelEmitter &e, Type tensor) {
                                              : getScalarType(element);
 }
 
+/// A factor in the accumulator's type.
+Value factor(KernelEmitter &e, Value tensor, ArrayRef<Value> indices,
+             Type accumulator) {
+  return convertScalar(
+      e, e.element(tensor, indices),
+      cast<RankedTensorType>(tensor.getType()).getElementType(), accumulator);
+}
+
 Value finish(KernelEmitter &e, Value sum, Value bias, Value channel,
              Type result) {
   if (bias) {
@@ -59,9 +67,9 @@ Value emitMatmul(KernelEmitter &e, MatmulOp op, ArrayRef<Value> indices) {
       e.index(0), e.size(depth), e.constant(type, 0),
       [&](Value k, ValueRange acc) {
         Value x =
-            e.wideElement(op.getA(), operand(a, m, k, op.getTransposeA()));
+            factor(e, op.getA(), operand(a, m, k, op.getTransposeA()), type);
         Value y =
-            e.wideElement(op.getB(), operand(b, k, n, op.getTransposeB()));
+            factor(e, op.getB(), operand(b, k, n, op.getTransposeB()), type);
         return SmallVector<Value>{multiplyAdd(e, acc[0], x, y)};
       })[0];
   return finish(e, sum, Value(), Value(), op.getType());
@@ -71,30 +79,30 @@ Value emitLinear(KernelEmitter &e, LinearOp op, ArrayRef<Value> indices) {
   Type type = accumulatorType(e, op.getType());
   Value n = indices.back();
   AffineExpr depth = getDims(op.getX().getType()).back();
-  Value sum =
-      e.reduceLoop(e.index(0), e.size(depth), e.constant(type, 0),
-                   [&](Value k, ValueRange acc) {
-                     Indices at(indices);
-                     at.back() = k;
-                     Value x = e.wideElement(op.getX(), at);
-                     Indices weight = op.getTransposeWeight() ? Indices{n, k}
-                                                              : Indices{k, n};
-                     return SmallVector<Value>{multiplyAdd(
-                         e, acc[0], x, e.wideElement(op.getWeight(), weight))};
-                   })[0];
+  Value sum = e.reduceLoop(
+      e.index(0), e.size(depth), e.constant(type, 0),
+      [&](Value k, ValueRange acc) {
+        Indices at(indices);
+        at.back() = k;
+        Value x = factor(e, op.getX(), at, type);
+        Indices weight =
+            op.getTransposeWeight() ? Indices{n, k} : Indices{k, n};
+        return SmallVector<Value>{
+            multiplyAdd(e, acc[0], x, factor(e, op.getWeight(), weight, type))};
+      })[0];
   return finish(e, sum, op.getBias(), n, op.getType());
 }
 
-/// Runs `fn` where the condition holds, else gives the carried value.
-Value guarded(KernelEmitter &e, Value condition, Value carried,
+/// Runs `fn` where the condition holds, else gives `other`.
+Value guarded(KernelEmitter &e, Value condition, Value other,
               llvm::function_ref<Value()> fn) {
-  auto ifOp = scf::IfOp::create(e.b, e.loc, TypeRange{carried.getType()},
+  auto ifOp = scf::IfOp::create(e.b, e.loc, TypeRange{other.getType()},
                                 condition, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(e.b);
   e.b.setInsertionPointToStart(ifOp.thenBlock());
   scf::YieldOp::create(e.b, e.loc, fn());
   e.b.setInsertionPointToStart(ifOp.elseBlock());
-  scf::YieldOp::create(e.b, e.loc, carried);
+  scf::YieldOp::create(e.b, e.loc, other);
   return ifOp.getResult(0);
 }
 
@@ -136,12 +144,19 @@ Value emitConv(KernelEmitter &e, ConvOp op, ArrayRef<Value> indices) {
         if (last)
           source.push_back(c);
         llvm::append_range(weight, at);
-        auto step = [&] {
-          return multiplyAdd(e, acc[0], e.wideElement(op.getX(), source),
-                             e.wideElement(op.getWeight(), weight));
+        auto multiply = [&](Value pixel) {
+          return multiplyAdd(e, acc[0], pixel,
+                             factor(e, op.getWeight(), weight, type));
         };
-        return SmallVector<Value>{inside ? guarded(e, inside, acc[0], step)
-                                         : step()};
+        auto load = [&] { return factor(e, op.getX(), source, type); };
+        if (!inside)
+          return SmallVector<Value>{multiply(load())};
+        if (op.getPadValue() == 0)
+          return SmallVector<Value>{
+              guarded(e, inside, acc[0], [&] { return multiply(load()); })};
+        Value pad =
+            e.constant(type, static_cast<double>(int64_t(op.getPadValue())));
+        return SmallVector<Value>{multiply(guarded(e, inside, pad, load))};
       })[0];
   return finish(e, sum, op.getBias(), channel, op.getType());
 }
@@ -184,8 +199,8 @@ Value emitConvTranspose(KernelEmitter &e, ConvTransposeOp op,
         }
         weight.append(at.begin() + 1, at.end());
         Value next = guarded(e, inside, acc[0], [&] {
-          return multiplyAdd(e, acc[0], e.wideElement(op.getX(), source),
-                             e.wideElement(op.getWeight(), weight));
+          return multiplyAdd(e, acc[0], factor(e, op.getX(), source, type),
+                             factor(e, op.getWeight(), weight, type));
         });
         return SmallVector<Value>{next};
       })[0];

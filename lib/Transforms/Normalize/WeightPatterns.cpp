@@ -245,15 +245,16 @@ struct MatmulOfTransposeToLinear : OpRewritePattern<MatmulOp> {
   }
 };
 
-/// Zeros around the spatial dims are pads of the convolution.
+/// What the convolution pads with around the spatial dims is one of its pads.
 struct PadIntoConv : OpRewritePattern<ConvOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(ConvOp op,
                                 PatternRewriter &rewriter) const override {
     auto pad = op.getX().getDefiningOp<PadOp>();
     if (!pad || pad.getMode() != PadMode::Constant ||
-        (pad.getValue() && getScalarConstant(pad.getValue()) != 0.0))
-      return rewriter.notifyMatchFailure(op, "no zeros are padded");
+        (pad.getValue() ? getScalarConstant(pad.getValue()) : 0.0) !=
+            double(int64_t(op.getPadValue())))
+      return rewriter.notifyMatchFailure(op, "another value is padded");
     Dims inner = getDims(pad.getX().getType()), outer = getDims(pad.getType());
     size_t spatial = inner.size() - 2, first = op.getChannelsLast() ? 1 : 2;
     auto pads = llvm::to_vector(op.getPads());

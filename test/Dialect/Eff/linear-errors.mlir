@@ -84,7 +84,7 @@ func.func @linear_c2(%x: tensor<2x4xf32>, %w: tensor<5x4xf32>) {
 
 // linear_c3
 func.func @linear_c3(%x: tensor<2x4xf32>, %w: tensor<4x5xf16>) {
-  // expected-error@below {{operands must have one element type of numbers}}
+  // expected-error@below {{multiplies 'f32' by 'f16'}}
   %0 = eff.linear %x, %w : (tensor<2x4xf32>, tensor<4x5xf16>) -> tensor<2x5xf32>
   return
 }
@@ -95,6 +95,42 @@ func.func @linear_c3(%x: tensor<2x4xf32>, %w: tensor<4x5xf16>) {
 func.func @linear_c4(%x: tensor<2x4xf32>, %w: tensor<4x5xf32>, %b: tensor<4xf32>) {
   // expected-error@below {{bias has shape [4], expected [5]}}
   %0 = eff.linear %x, %w bias %b : (tensor<2x4xf32>, tensor<4x5xf32>, tensor<4xf32>) -> tensor<2x5xf32>
+  return
+}
+
+// -----
+
+// linear_c5
+func.func @linear_c5(%x: tensor<2x4xi1>, %w: tensor<4x5xi1>) {
+  // expected-error@below {{multiplies elements of 'i1'}}
+  %0 = eff.linear %x, %w : (tensor<2x4xi1>, tensor<4x5xi1>) -> tensor<2x5xi1>
+  return
+}
+
+// -----
+
+// linear_c6
+func.func @linear_c6(%x: tensor<2x4xui8>, %w: tensor<4x5xi8>, %b: tensor<5xf32>) {
+  // expected-error@below {{adds a bias of 'f32' to sums of 'i32'}}
+  %0 = eff.linear %x, %w bias %b : (tensor<2x4xui8>, tensor<4x5xi8>, tensor<5xf32>) -> tensor<2x5xi32>
+  return
+}
+
+// -----
+
+// linear_sum
+func.func @linear_sum(%x: tensor<2x4xui8>, %w: tensor<4x5xi8>) {
+  // expected-error@below {{has type 'tensor<2x5xi64>', expected 'tensor<2x5xi32>'}}
+  %0 = eff.linear %x, %w : (tensor<2x4xui8>, tensor<4x5xi8>) -> tensor<2x5xi64>
+  return
+}
+
+// -----
+
+// linear_wide
+func.func @linear_wide(%x: tensor<2x4xf16>, %w: tensor<4x5xf16>) {
+  // expected-error@below {{has type 'tensor<2x5xf32>', expected 'tensor<2x5xf16>'}}
+  %0 = eff.linear %x, %w : (tensor<2x4xf16>, tensor<4x5xf16>) -> tensor<2x5xf32>
   return
 }
 
@@ -137,9 +173,36 @@ func.func @conv_c4(%x: tensor<1x3x8x8xf32>, %w: tensor<6x3x3x3xf32>) {
 // -----
 
 // conv_c5
-func.func @conv_c5(%x: tensor<1x3x8x8xf32>, %w: tensor<6x3x3x3xf16>) {
-  // expected-error@below {{operands must have one element type of floats}}
-  %0 = eff.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, groups = 1 : i64} : (tensor<1x3x8x8xf32>, tensor<6x3x3x3xf16>) -> tensor<1x6x6x6xf32>
+func.func @conv_c5(%x: tensor<1x3x8x8xi8>, %w: tensor<6x3x3x3xi8>) {
+  // expected-error@below {{result and bias must have one element type of floats, or i32, but the result has 'i8'}}
+  %0 = eff.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>} : (tensor<1x3x8x8xi8>, tensor<6x3x3x3xi8>) -> tensor<1x6x8x8xi8>
+  return
+}
+
+// -----
+
+// conv_c9
+func.func @conv_c9(%x: tensor<1x3x8x8xf32>, %w: tensor<6x3x3x3xf16>) {
+  // expected-error@below {{multiplies 'f32' by 'f16'}}
+  %0 = eff.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>} : (tensor<1x3x8x8xf32>, tensor<6x3x3x3xf16>) -> tensor<1x6x8x8xf32>
+  return
+}
+
+// -----
+
+// conv_c10
+func.func @conv_c10(%x: tensor<1x3x8x8xui8>, %w: tensor<6x3x3x3xi8>) {
+  // expected-error@below {{pads 'ui8' with -1}}
+  %0 = eff.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, pad_value = -1 : i64} : (tensor<1x3x8x8xui8>, tensor<6x3x3x3xi8>) -> tensor<1x6x8x8xi32>
+  return
+}
+
+// -----
+
+// conv_c10 of floats
+func.func @conv_c10_float(%x: tensor<1x3x8x8xf32>, %w: tensor<6x3x3x3xf32>) {
+  // expected-error@below {{pads 'f32' with 1}}
+  %0 = eff.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, pad_value = 1 : i64} : (tensor<1x3x8x8xf32>, tensor<6x3x3x3xf32>) -> tensor<1x6x8x8xf32>
   return
 }
 
@@ -190,10 +253,19 @@ func.func @conv_transpose_c4(%x: tensor<1x3x8x8xf32>, %w: tensor<3x6x3x3xf32>) {
 
 // -----
 
-// conv_transpose_c5
-func.func @conv_transpose_c5(%x: tensor<1x3x8x8xf32>, %w: tensor<3x6x3x3xf16>) {
-  // expected-error@below {{operands must have one element type of floats}}
+// conv_transpose_c10
+func.func @conv_transpose_c10(%x: tensor<1x3x8x8xf32>, %w: tensor<3x6x3x3xf16>) {
+  // expected-error@below {{multiplies 'f32' by 'f16'}}
   %0 = eff.conv_transpose %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, groups = 1 : i64, output_padding = array<i64: 0, 0>} : (tensor<1x3x8x8xf32>, tensor<3x6x3x3xf16>) -> tensor<1x6x10x10xf32>
+  return
+}
+
+// -----
+
+// conv_transpose_c5
+func.func @conv_transpose_c5(%x: tensor<1x3x8x8xi8>, %w: tensor<3x6x3x3xi8>) {
+  // expected-error@below {{result and bias must have one element type of floats, or i32, but the result has 'i8'}}
+  %0 = eff.conv_transpose %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, groups = 1 : i64, output_padding = array<i64: 0, 0>} : (tensor<1x3x8x8xi8>, tensor<3x6x3x3xi8>) -> tensor<1x6x10x10xi8>
   return
 }
 

@@ -41,3 +41,35 @@ func.func @conv_transpose(%x: tensor<1x4x5x5xf32>, %w: tensor<4x3x2x2xf32>) -> t
   %0 = eff.conv_transpose %x, %w {strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, output_padding = array<i64: 1, 0>} : (tensor<1x4x5x5xf32>, tensor<4x3x2x2xf32>) -> tensor<1x3x11x10xf32>
   return %0 : tensor<1x3x11x10xf32>
 }
+
+// 8-bit integers of either sign are summed in i32.
+// CHECK-LABEL: func @bytes
+// CHECK: eff.matmul {{.*}} -> tensor<3x5xi32>
+// CHECK: eff.linear {{.*}} -> tensor<3x5xi32>
+// CHECK: eff.matmul {{.*}} -> tensor<3x5xi8>
+func.func @bytes(%a: tensor<3x4xui8>, %b: tensor<4x5xi8>, %c: tensor<3x4xi8>, %d: tensor<5xi32>) -> (tensor<3x5xi32>, tensor<3x5xi32>, tensor<3x5xi8>) {
+  %0 = eff.matmul %a, %b : (tensor<3x4xui8>, tensor<4x5xi8>) -> tensor<3x5xi32>
+  %1 = eff.linear %c, %b bias %d : (tensor<3x4xi8>, tensor<4x5xi8>, tensor<5xi32>) -> tensor<3x5xi32>
+  %2 = eff.matmul %c, %b : (tensor<3x4xi8>, tensor<4x5xi8>) -> tensor<3x5xi8>
+  return %0, %1, %2 : tensor<3x5xi32>, tensor<3x5xi32>, tensor<3x5xi8>
+}
+
+// ... and bf16 in f32.
+// CHECK-LABEL: func @halves
+// CHECK: eff.matmul {{.*}} -> tensor<3x5xbf16>
+// CHECK: eff.matmul {{.*}} -> tensor<3x5xf32>
+// CHECK: eff.linear {{.*}} -> tensor<3x5xf32>
+func.func @halves(%a: tensor<3x4xbf16>, %b: tensor<4x5xbf16>, %d: tensor<5xf32>) -> (tensor<3x5xbf16>, tensor<3x5xf32>, tensor<3x5xf32>) {
+  %0 = eff.matmul %a, %b : (tensor<3x4xbf16>, tensor<4x5xbf16>) -> tensor<3x5xbf16>
+  %1 = eff.matmul %a, %b : (tensor<3x4xbf16>, tensor<4x5xbf16>) -> tensor<3x5xf32>
+  %2 = eff.linear %a, %b bias %d : (tensor<3x4xbf16>, tensor<4x5xbf16>, tensor<5xf32>) -> tensor<3x5xf32>
+  return %0, %1, %2 : tensor<3x5xbf16>, tensor<3x5xf32>, tensor<3x5xf32>
+}
+
+// Pads of a quantised operand hold its zero point.
+// CHECK-LABEL: func @conv_pad_value
+// CHECK: eff.conv {{.*}}pad_value = 128 : i64{{.*}} -> tensor<1x6x8x8xi32>
+func.func @conv_pad_value(%x: tensor<1x3x8x8xui8>, %w: tensor<6x3x3x3xi8>, %b: tensor<6xi32>) -> tensor<1x6x8x8xi32> {
+  %0 = eff.conv %x, %w bias %b {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, pad_value = 128 : i64} : (tensor<1x3x8x8xui8>, tensor<6x3x3x3xi8>, tensor<6xi32>) -> tensor<1x6x8x8xi32>
+  return %0 : tensor<1x6x8x8xi32>
+}

@@ -147,3 +147,14 @@ func.func @no_convolution(%x: tensor<1x4x8x8xf32>) -> (tensor<1x4x8x8xf32>) {
   %0 = eff.unary relu %x : (tensor<1x4x8x8xf32>) -> tensor<1x4x8x8xf32>
   return %0 : tensor<1x4x8x8xf32>
 }
+
+// Integer convolutions keep their pads and the type of their sums.
+// CHECK-LABEL: func @quantised
+// CHECK: %[[T:.+]] = eff.transpose %arg0 [0, 2, 3, 1] : (tensor<1x3x8x8xui8>) -> tensor<1x8x8x3xui8>
+// CHECK: eff.conv %[[T]], %{{.+}} {channels_last = true, {{.*}}pad_value = 7 : i64{{.*}} -> tensor<1x8x8x4xi32>
+// CHECK: eff.convert {{.*}} -> tensor<1x8x8x4xf32>
+func.func @quantised(%x: tensor<1x3x8x8xui8>, %w: tensor<4x3x3x3xi8>) -> tensor<1x4x8x8xf32> {
+  %0 = eff.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, pad_value = 7 : i64} : (tensor<1x3x8x8xui8>, tensor<4x3x3x3xi8>) -> tensor<1x4x8x8xi32>
+  %1 = eff.convert %0 : (tensor<1x4x8x8xi32>) -> tensor<1x4x8x8xf32>
+  return %1 : tensor<1x4x8x8xf32>
+}
