@@ -64,6 +64,7 @@ static void buildNormalize(OpPassManager &pm, const PipelineOptions &options) {
 static void buildRaise(OpPassManager &pm, const PipelineOptions &options) {
   if (options.plain)
     return;
+  pm.addNestedPass<func::FuncOp>(createRaiseIntegerProducts());
   pm.addNestedPass<func::FuncOp>(createRaiseActivations());
   pm.addNestedPass<func::FuncOp>(createRaiseNorms());
   pm.addNestedPass<func::FuncOp>(createRaiseSoftmax());

@@ -4,6 +4,30 @@
 
 include "mlir/Pass/PassBase.td"
 
+def RaiseIntegerProducts : Pass<"eff-raise-integer-products", "::mlir::func::FuncOp"> {
+  let summary = "Find products of bytes among those of 32-bit integers";
+  let description = [{
+    A product or convolution in i32 whose operands are bytes less a zero point, or constants of no wider range, becomes one of
+    `ui8` by `i8` and corrections: the zero point of the activations times the sums of the weights goes into the bias, signed
+    activations become unsigned by flipping their highest bit, and weights that reach beyond `i8` are shifted, which adds sums over
+    the activations. Padded convolutions pad with the zero point; one that only the run knows is padded beforehand. Exact, with
+    wraparound. What comes from bytes and stays has a remark that says why.
+
+    ```mlir
+    %1 = eff.convert %x : (tensor<2x64xui8>) -> tensor<2x64xi32>
+    %2 = eff.binary sub %1, %zero : (tensor<2x64xi32>, tensor<i32>) -> tensor<2x64xi32>
+    %y = eff.matmul %2, %w : (tensor<2x64xi32>, tensor<64x32xi32>) -> tensor<2x32xi32>
+    // becomes
+    %y = eff.linear %x, %bytes bias %b : (tensor<2x64xui8>, tensor<64x32xi8>, tensor<32xi32>) -> tensor<2x32xi32>
+    ```
+  }];
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let statistics = [
+    Statistic<"numRaised", "num-raised", "Products that are of bytes now">,
+    Statistic<"numDeclined", "num-declined", "Products from bytes that stay in i32">
+  ];
+}
+
 def RaiseActivations : Pass<"eff-raise-activations", "::mlir::func::FuncOp"> {
   let summary = "Find GELU, SiLU, hard swish and Mish written out";
   let description = [{
