@@ -1,9 +1,8 @@
-// Linear layers, convolutions and matrix products as tile ops. Operands that
-// are constant are packed at compile time; the elementwise ops behind the
-// product run on its registers.
+// Linear layers and convolutions as tile ops. Weights are packed at compile
+// time; the elementwise ops behind the product run on its registers.
 #include "Gemm.h"
 #include "effc/Analysis/Epilogue.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace effc;
@@ -66,13 +65,22 @@ EpilogueEmitter::inputs(Value rowBase, Value columnBase, Value stride) {
   return result;
 }
 
+/// The bias may be of a smaller float type than the sum.
+Value EpilogueEmitter::addBias(Value sum, Value value) {
+  if (!isa<FloatType>(sum.getType()))
+    return arith::AddIOp::create(e.b, e.loc, sum, value);
+  if (value.getType() != sum.getType())
+    value = arith::ExtFOp::create(e.b, e.loc, sum.getType(), value);
+  return arith::AddFOp::create(e.b, e.loc, sum, value);
+}
+
 Value EpilogueEmitter::build(Value sum, ValueRange loaded) {
   if (bias && !e.getBuffer(bias))
-    sum = arith::AddFOp::create(e.b, e.loc, sum, e.element(bias, e.index(0)));
+    sum = addBias(sum, e.element(bias, e.index(0)));
   for (auto [number, operand] : llvm::enumerate(operands)) {
     Value value = loaded[number];
     if (number == 0 && operand.first == bias) {
-      sum = arith::AddFOp::create(e.b, e.loc, sum, value);
+      sum = addBias(sum, value);
       continue;
     }
     e.bind(operand.first,
@@ -86,12 +94,32 @@ Value EpilogueEmitter::build(Value sum, ValueRange loaded) {
                                           e.constant(value.getType(), 0));
            });
   }
+  Type anchorType = getElementTypeOrSelf(anchor->getResult(0).getType());
+  sum = convertScalar(e, sum, sum.getType(), anchorType);
   e.bind(anchor->getResult(0), [sum](ArrayRef<Value>) { return sum; });
   Indices indices(getDims(e.getYielded(0).getType()).size(), e.index(0));
   Value result = e.element(e.getYielded(0), indices);
   if (result.getType().isInteger(1))
     result = arith::ExtUIOp::create(e.b, e.loc, e.b.getI8Type(), result);
   return result;
+}
+
+std::optional<GemmTypes> getGemmTypes(Value a, Value b, Value bias,
+                                      Value result) {
+  auto elementOf = [](Value value) {
+    return getElementTypeOrSelf(value.getType());
+  };
+  Type left = elementOf(a), right = elementOf(b), sum = elementOf(result);
+  Type added = bias ? elementOf(bias) : sum;
+  if (left.isF32() && right.isF32() && sum.isF32() && added.isF32())
+    return GemmTypes::F32;
+  if (left.isUnsignedInteger(8) && right.isSignlessInteger(8) &&
+      sum.isSignlessInteger(32) && added == sum)
+    return GemmTypes::U8S8;
+  if (left.isBF16() && right.isBF16() && (sum.isF32() || sum.isBF16()) &&
+      (added.isF32() || added.isBF16()))
+    return GemmTypes::BF16;
+  return std::nullopt;
 }
 
 bool isTileable(ArrayRef<Value> values) {
@@ -102,23 +130,17 @@ bool isTileable(ArrayRef<Value> values) {
 }
 
 TileChoice chooseTile(KernelEmitter &e, AffineExpr rows, int64_t columns,
-                      int64_t depth, int64_t rowBytes) {
+                      int64_t depth, GemmTypes types, int64_t rowBytes) {
   return chooseGemmTile(e.options.target, getConstant(rows), columns, depth,
-                        rowBytes);
+                        rowBytes, types);
 }
 
-} // namespace effc
-
-namespace {
-
-/// Fills tile and iteration fields; the launch runs over panels x row blocks of
-/// one product.
-void setTile(KernelEmitter &e, effk::GemmDescription &gemm,
-             const TileChoice &tile) {
+void setTile(effk::GemmDescription &gemm, const TileChoice &tile) {
   gemm.tileRows = tile.rows;
   gemm.tileWidth = tile.width;
   gemm.rowsPerBlock = tile.rowsPerBlock;
   gemm.rowsOuter = tile.rowsOuter;
+  gemm.interleave = tile.interleave;
 }
 
 AffineExpr countTiles(const TileChoice &tile, AffineExpr rows,
@@ -136,7 +158,6 @@ void createTiles(KernelEmitter &e, const effk::GemmDescription &gemm,
       });
 }
 
-/// Runs the tiles of one product that fall into the launch's [lo, hi).
 void createWhole(KernelEmitter &e, effk::GemmDescription &gemm,
                  EpilogueEmitter &epilogue) {
   Block &entry = e.getFunction().getBody().front();
@@ -144,6 +165,10 @@ void createWhole(KernelEmitter &e, effk::GemmDescription &gemm,
   gemm.hi = entry.getArgument(entry.getNumArguments() - 2);
   createTiles(e, gemm, epilogue);
 }
+
+} // namespace effc
+
+namespace {
 
 /// The sizes of a convolution by name; NHWC.
 struct ConvShape {
@@ -233,24 +258,24 @@ void describeRows(KernelEmitter &e, ConvOp op, const ConvShape &shape,
 
 LogicalResult effc::emitLinearKernel(KernelEmitter &e, Operation *anchor) {
   auto op = dyn_cast<LinearOp>(anchor);
-  if (!op || !e.getConstantInput(op.getWeight()) ||
-      !isTileable({op.getX(), op.getWeight(), op.getBias()}) ||
-      !e.getBuffer(op.getX()))
+  if (!op || !e.getConstantInput(op.getWeight()) || !e.getBuffer(op.getX()))
     return failure();
+  std::optional<GemmTypes> types =
+      getGemmTypes(op.getX(), op.getWeight(), op.getBias(), op);
   Dims x = getDims(op.getX().getType()), y = getDims(op.getType());
   std::optional<int64_t> depth = getConstant(x.back()),
                          columns = getConstant(y.back());
   EpilogueEmitter epilogue(e, op, op.getBias());
-  if (!depth || !columns || *depth == 0 || failed(epilogue.collect()))
+  if (!types || !depth || !columns || *depth == 0 || failed(epilogue.collect()))
     return failure();
   AffineExpr rows = product(e.b.getContext(), ArrayRef(y).drop_back());
-  TileChoice tile = chooseTile(e, rows, *columns, *depth);
+  TileChoice tile = chooseTile(e, rows, *columns, *depth, *types);
   e.pack(op.getWeight(),
-         effk::PanelAttr::get(e.b.getContext(),
-                              op.getTransposeWeight() ? "nk" : "kn",
-                              /*groups=*/1, *depth, *columns, tile.width));
+         effk::PanelAttr::get(
+             e.b.getContext(), op.getTransposeWeight() ? "nk" : "kn",
+             /*groups=*/1, *depth, *columns, tile.width, tile.interleave));
   effk::GemmDescription gemm;
-  setTile(e, gemm, tile);
+  setTile(gemm, tile);
   gemm.a = e.getBuffer(op.getX());
   gemm.rowSizes = {e.size(rows)};
   gemm.rowStrides = {e.index(*depth)};
@@ -267,33 +292,36 @@ LogicalResult effc::emitLinearKernel(KernelEmitter &e, Operation *anchor) {
 LogicalResult effc::emitConvKernel(KernelEmitter &e, Operation *anchor) {
   auto op = dyn_cast<ConvOp>(anchor);
   if (!op || !op.getChannelsLast() || !e.getConstantInput(op.getWeight()) ||
-      !e.getBuffer(op.getX()) ||
-      !isTileable({op.getX(), op.getWeight(), op.getBias()}))
+      !e.getBuffer(op.getX()))
     return failure();
+  std::optional<GemmTypes> types =
+      getGemmTypes(op.getX(), op.getWeight(), op.getBias(), op);
   std::optional<ConvShape> shape = ConvShape::get(op);
   EpilogueEmitter epilogue(e, op, op.getBias());
-  if (!shape || failed(epilogue.collect()))
+  if (!types || !shape || shape->channels == 0 || failed(epilogue.collect()))
     return failure();
   AffineExpr rows = product(e.b.getContext(), ArrayRef(shape->y).drop_back());
   int64_t depth = shape->taps() * shape->channels, outputs = shape->outputs;
   // A pixel of the result adds stride^2 pixels of the operand to the cache.
-  int64_t rowBytes = 4 * shape->channels;
+  int64_t rowBytes =
+      getElementTypeOrSelf(op.getX().getType()).getIntOrFloatBitWidth() / 8 *
+      shape->channels;
   for (int64_t stride : op.getStrides())
     rowBytes *= stride;
-  TileChoice tile = chooseTile(e, rows, outputs, depth, rowBytes);
-  e.pack(op.getWeight(),
-         effk::PanelAttr::get(e.b.getContext(), "oihw", shape->groups, depth,
-                              outputs, tile.width));
-  int64_t panelSize =
-      llvm::divideCeil(outputs, tile.width) * tile.width * depth;
+  TileChoice tile = chooseTile(e, rows, outputs, depth, *types, rowBytes);
   effk::GemmDescription gemm;
-  setTile(e, gemm, tile);
+  setTile(gemm, tile);
+  describeRows(e, op, *shape, gemm);
+  auto panels = effk::PanelAttr::get(
+      e.b.getContext(), "oihw", shape->groups, depth, outputs, tile.width,
+      tile.interleave, depth / *getConstantIntValue(gemm.run));
+  e.pack(op.getWeight(), panels);
+  int64_t panelSize = panels.getNumElements() / shape->groups;
   gemm.a = e.getBuffer(op.getX());
   gemm.b = e.getBuffer(op.getWeight());
   gemm.c = e.getResultBuffer(0);
   gemm.n = e.index(outputs);
   gemm.cStride = e.size(shape->y.back());
-  describeRows(e, op, *shape, gemm);
   AffineExpr tiles = countTiles(tile, rows, e.constExpr(outputs));
   if (shape->groups == 1) {
     gemm.epilogueInputs = epilogue.inputs(e.index(0), e.index(0), gemm.cStride);
@@ -314,151 +342,4 @@ LogicalResult effc::emitConvKernel(KernelEmitter &e, Operation *anchor) {
     createTiles(e, gemm, epilogue);
   });
   return success();
-}
-
-namespace {
-
-/// A batch of matrix products. Transposed operands are copied into scratch,
-/// product by product.
-struct BatchedMatmul {
-  KernelEmitter &e;
-  MatmulOp op;
-  Dims a, b, batch;
-  AffineExpr rows, columns, depth;
-  TileChoice tile;
-  effk::GemmDescription gemm;
-  Value aPacked, bPacked;
-
-  BatchedMatmul(KernelEmitter &e, MatmulOp op)
-      : e(e), op(op), a(getDims(op.getA().getType())),
-        b(getDims(op.getB().getType())), batch(getDims(op.getType())) {
-    columns = batch.pop_back_val();
-    rows = batch.pop_back_val();
-    depth = a[a.size() - (op.getTransposeA() ? 2 : 1)];
-    tile = chooseGemmTile(e.options.target, getConstant(rows),
-                          getConstant(columns).value_or(64),
-                          getConstant(depth).value_or(64));
-  }
-
-  /// What is the same for every product.
-  void describe() {
-    setTile(e, gemm, tile);
-    gemm.rowSizes = {e.size(rows)};
-    gemm.rowStrides = {e.size(depth)};
-    gemm.run = e.size(depth);
-    gemm.c = e.getResultBuffer(0);
-    gemm.cStride = gemm.n = e.size(columns);
-    gemm.lo = e.index(0);
-    gemm.hi = e.size(countTiles(tile, rows, columns));
-    AffineExpr panels = simplify(columns.ceilDiv(tile.width));
-    if (op.getTransposeA())
-      aPacked = e.scratch(e.b.getF32Type(), simplify(rows * depth));
-    if (op.getTransposeB())
-      bPacked =
-          e.scratch(e.b.getF32Type(), simplify(panels * depth * tile.width));
-  }
-
-  /// Where the operand's matrix of this product begins; dims of 1 broadcast.
-  Value base(ArrayRef<AffineExpr> dims, ArrayRef<Value> at) {
-    Indices own;
-    ArrayRef<AffineExpr> outer = dims.drop_back(2);
-    size_t skipped = at.size() - outer.size();
-    for (size_t i = 0; i < outer.size(); ++i)
-      own.push_back(e.repeated(outer[i], batch[skipped + i], at[skipped + i]));
-    return e.mul(e.linearize(own, outer),
-                 e.size(product(e.b.getContext(), dims.take_back(2))));
-  }
-
-  void setA(Value base) {
-    gemm.a = e.getBuffer(op.getA());
-    gemm.rowBase = base;
-    if (!aPacked)
-      return;
-    e.loop(e.size(rows), [&](Value m) {
-      e.loop(e.size(depth), [&](Value k) {
-        Value from = e.add(base, e.add(e.mul(k, e.size(rows)), m));
-        Value x = memref::LoadOp::create(e.b, e.loc, gemm.a, from);
-        e.storeFlat(x, aPacked, e.add(e.mul(m, e.size(depth)), k));
-      });
-    });
-    gemm.a = aPacked;
-    gemm.rowBase = e.index(0);
-  }
-
-  void setB(Value base) {
-    gemm.b = e.getBuffer(op.getB());
-    gemm.bBase = base;
-    gemm.bStride = e.size(columns);
-    if (!bPacked)
-      return;
-    packTransposed(e, gemm.b, base, e.size(depth), columns, depth, tile.width,
-                   bPacked);
-    gemm.b = bPacked;
-    gemm.bBase = e.index(0);
-    gemm.bStride = Value();
-  }
-
-  /// A single product whose operands are read where they lie is shared out by
-  /// tiles instead of by products.
-  bool isSingle() const {
-    return !aPacked && !bPacked &&
-           getConstant(product(e.b.getContext(), batch)) == 1;
-  }
-
-  void describeProduct(Value item, EpilogueEmitter &epilogue) {
-    Indices at = e.delinearize(item, batch);
-    Value aBase = base(a, at), bBase = base(b, at);
-    setA(aBase);
-    setB(bBase);
-    Value first = e.mul(item, e.size(rows));
-    gemm.cBase = e.mul(first, gemm.n);
-    gemm.epilogueInputs = epilogue.inputs(first, e.index(0), gemm.n);
-  }
-};
-
-} // namespace
-
-LogicalResult effc::emitMatmulKernel(KernelEmitter &e, Operation *anchor) {
-  auto op = dyn_cast<MatmulOp>(anchor);
-  if (!op || !isTileable({op.getA(), op.getB()}) || !e.getBuffer(op.getA()) ||
-      !e.getBuffer(op.getB()))
-    return failure();
-  EpilogueEmitter epilogue(e, op, Value());
-  if (failed(epilogue.collect()))
-    return failure();
-  BatchedMatmul matmul(e, op);
-  matmul.describe();
-  if (matmul.isSingle()) {
-    e.setExtent(countTiles(matmul.tile, matmul.rows, matmul.columns));
-    matmul.describeProduct(e.index(0), epilogue);
-    createWhole(e, matmul.gemm, epilogue);
-    return success();
-  }
-  e.setExtent(product(e.b.getContext(), matmul.batch));
-  e.parallelLoop([&](Value item) {
-    matmul.describeProduct(item, epilogue);
-    createTiles(e, matmul.gemm, epilogue);
-  });
-  return success();
-}
-
-void effc::packTransposed(KernelEmitter &e, Value source, Value base,
-                          Value stride, AffineExpr columns, AffineExpr depth,
-                          int64_t width, Value panels) {
-  e.loop(e.size(simplify(columns.ceilDiv(width))), [&](Value panel) {
-    Value first = e.mul(panel, e.index(width));
-    Value target = e.mul(e.mul(panel, e.size(depth)), e.index(width));
-    Value count = e.minimum(e.index(width), e.sub(e.size(columns), first));
-    e.loop(e.size(depth), [&](Value k) {
-      Value row = e.add(target, e.mul(k, e.index(width)));
-      e.loop(count, [&](Value n) {
-        Value from = e.add(base, e.add(e.mul(e.add(first, n), stride), k));
-        e.storeFlat(memref::LoadOp::create(e.b, e.loc, source, from), panels,
-                    e.add(row, n));
-      });
-      e.loop(count, e.index(width), 1, [&](Value n) {
-        e.storeFlat(e.constant(e.b.getF32Type(), 0), panels, e.add(row, n));
-      });
-    });
-  });
 }

@@ -27,19 +27,48 @@ public:
   mlir::Value build(mlir::Value sum, mlir::ValueRange loaded);
 
 private:
+  mlir::Value addBias(mlir::Value sum, mlir::Value value);
+
   KernelEmitter &e;
   mlir::Operation *anchor;
   mlir::Value bias;
   llvm::SmallVector<std::pair<mlir::Value, effk::EpilogueMap>> operands;
 };
 
-/// Whether tile ops handle these operands and results: everything f32.
+/// The element types of a product if tiles have them; `bias` may be null.
+std::optional<GemmTypes> getGemmTypes(mlir::Value a, mlir::Value b,
+                                      mlir::Value bias, mlir::Value result);
+
+/// Whether everything is f32. Values may be null.
 bool isTileable(llvm::ArrayRef<mlir::Value> values);
 
 /// Rows times panels of a whole result of `rows` x `columns`: extent and tile
 /// fields.
 TileChoice chooseTile(KernelEmitter &e, mlir::AffineExpr rows, int64_t columns,
-                      int64_t depth, int64_t rowBytes = 0);
+                      int64_t depth, GemmTypes types = GemmTypes::F32,
+                      int64_t rowBytes = 0);
+void setTile(effk::GemmDescription &gemm, const TileChoice &tile);
+mlir::AffineExpr countTiles(const TileChoice &tile, mlir::AffineExpr rows,
+                            mlir::AffineExpr columns);
+
+void createTiles(KernelEmitter &e, const effk::GemmDescription &gemm,
+                 EpilogueEmitter &epilogue);
+/// Runs the tiles of one product that fall into the launch's [lo, hi).
+void createWhole(KernelEmitter &e, effk::GemmDescription &gemm,
+                 EpilogueEmitter &epilogue);
+
+/// A matrix [depth, columns] in memory: element (k, n) at base + n *
+/// columnStride + k * depthStride.
+struct MatrixAt {
+  mlir::Value memref, base, columnStride, depthStride;
+  mlir::AffineExpr depth;
+};
+
+/// Packs `count` columns from `first` on into one panel of scratch from
+/// element `target` on, zeros beyond them and beyond the depth.
+void packColumns(KernelEmitter &e, const MatrixAt &matrix, mlir::Value first,
+                 mlir::Value count, int64_t width, int64_t interleave,
+                 mlir::Value panels, mlir::Value target);
 
 /// Packs [columns, depth] rows (element (n, k) at base + n * stride + k) into
 /// panels of depth x width in scratch, zeros beyond the columns.
