@@ -311,6 +311,7 @@ LogicalResult effc::emitConvKernel(KernelEmitter &e, Operation *anchor) {
   TileChoice tile = chooseTile(e, rows, outputs, depth, *types, rowBytes);
   effk::GemmDescription gemm;
   setTile(gemm, tile);
+  gemm.padValue = static_cast<int64_t>(op.getPadValue());
   describeRows(e, op, *shape, gemm);
   auto panels = effk::PanelAttr::get(
       e.b.getContext(), "oihw", shape->groups, depth, outputs, tile.width,

@@ -1,6 +1,7 @@
 // What LLVM lowers badly on x86 or does not vectorise, expanded beforehand.
 #include "effc/Target/CPU/Passes.h"
 
+#include "Eff/EffOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -18,8 +19,15 @@ using namespace mlir;
 
 static bool isBF16(Type type) { return getElementTypeOrSelf(type).isBF16(); }
 
+/// VCVTNEPS2BF16 rounds to nearest even and keeps NaN; it takes denormal
+/// numbers for zero.
+static bool hasRoundToBF16(ModuleOp module) {
+  auto target = module->getAttrOfType<effc::eff::TargetAttr>("eff.target");
+  return target && target.getFeatures().contains("+avx512bf16");
+}
+
 /// Whether an op stays as it is.
-static bool isKept(Operation *op) {
+static bool isKept(Operation *op, bool roundsToBF16) {
   if (isa<arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp>(op))
     return false;
   // Those that propagate NaN are instructions and reductions to LLVM. Of the
@@ -31,7 +39,7 @@ static bool isKept(Operation *op) {
   if (isa<arith::ExtFOp>(op))
     return !isBF16(op->getOperand(0).getType());
   if (isa<arith::TruncFOp>(op))
-    return !isBF16(op->getResult(0).getType());
+    return roundsToBF16 || !isBF16(op->getResult(0).getType());
   return true;
 }
 
@@ -62,7 +70,13 @@ static void storeAsBits(arith::ConstantOp constant) {
 /// After the expansion bf16 is only moved. LLVM moves it by way of f32 in
 /// places, and rounds back with a library function; integers it just moves.
 static void moveAsBits(ModuleOp module) {
-  module.walk([](Operation *op) {
+  SmallVector<arith::TruncFOp> roundings;
+  module.walk([&](Operation *op) {
+    if (auto rounding = dyn_cast<arith::TruncFOp>(op);
+        rounding && isBF16(rounding.getType())) {
+      roundings.push_back(rounding);
+      return;
+    }
     if (auto constant = dyn_cast<arith::ConstantOp>(op))
       storeAsBits(constant);
     for (Region &region : op->getRegions())
@@ -83,6 +97,13 @@ static void moveAsBits(ModuleOp module) {
                                          convert(type.getResults())));
     }
   });
+  for (arith::TruncFOp rounding : roundings) {
+    OpBuilder builder(rounding->getContext());
+    builder.setInsertionPointAfter(rounding);
+    auto bits = arith::BitcastOp::create(builder, rounding.getLoc(),
+                                         asBits(rounding.getType()), rounding);
+    rounding.getResult().replaceAllUsesExcept(bits, bits);
+  }
   SmallVector<arith::BitcastOp> identities;
   module.walk([&](arith::BitcastOp cast) {
     if (cast.getIn().getType() == cast.getType())
@@ -101,9 +122,11 @@ struct ExpandArith : effc::impl::ExpandArithBase<ExpandArith> {
     arith::populateArithExpandOpsPatterns(patterns);
     arith::populateExpandBFloat16Patterns(patterns);
     ConversionTarget target(getContext());
-    target.markUnknownOpDynamicallyLegal(isKept);
-    target.addDynamicallyLegalDialect<arith::ArithDialect>(isKept);
-    getOperation().walk([&](Operation *op) { numExpanded += !isKept(op); });
+    bool rounds = hasRoundToBF16(getOperation());
+    auto isLegal = [rounds](Operation *op) { return isKept(op, rounds); };
+    target.markUnknownOpDynamicallyLegal(isLegal);
+    target.addDynamicallyLegalDialect<arith::ArithDialect>(isLegal);
+    getOperation().walk([&](Operation *op) { numExpanded += !isLegal(op); });
     // Everything else is another pass's business.
     if (failed(applyPartialConversion(getOperation(), target,
                                       std::move(patterns))))

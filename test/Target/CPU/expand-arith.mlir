@@ -1,4 +1,4 @@
-// RUN: effc-opt %s -effk-expand-arith | FileCheck %s
+// RUN: effc-opt %s -effk-expand-arith -split-input-file | FileCheck %s
 
 // LLVM has vectors and reductions of maxima that propagate NaN.
 // CHECK-LABEL: func.func @maximum
@@ -53,4 +53,20 @@ func.func @move_bf16(%x: memref<?xbf16>, %i: index, %c: i1) {
   %1 = arith.select %c, %0, %one : bf16
   memref.store %1, %x[%i] : memref<?xbf16>
   return
+}
+
+// -----
+
+module attributes {eff.target = #eff.target<"v4-bf16", cpu = "x86-64-v4", features = "+avx512vnni,+avx512bf16", vector 32 x 512,
+                                            l1 32768, l2 1048576>} {
+
+// The instruction is LLVM's business; what it gives is moved as bits.
+// CHECK-LABEL: func.func @round_to_bf16
+// CHECK: %[[ROUNDED:.+]] = arith.truncf %{{.+}} : vector<16xf32> to vector<16xbf16>
+// CHECK: %[[BITS:.+]] = arith.bitcast %[[ROUNDED]] : vector<16xbf16> to vector<16xi16>
+// CHECK: return %[[BITS]]
+func.func @round_to_bf16(%x: vector<16xf32>) -> vector<16xbf16> {
+  %0 = arith.truncf %x : vector<16xf32> to vector<16xbf16>
+  return %0 : vector<16xbf16>
+}
 }
