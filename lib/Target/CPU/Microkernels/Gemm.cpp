@@ -55,11 +55,13 @@ private:
   SmallVector<Value> forLoop(Value lo, Value hi, int64_t step, ValueRange init,
                              Body body);
   void ifThen(Value condition, function_ref<void()> body);
+  Value opaque(Value index);
 
   void emitIteration(Value iteration, Value numPanels, Value numBlocks);
   void emitFullOrMasked(Value begin, Value end);
   void beginPanel(Value panel);
   void emitRows(Value begin, Value end);
+  void shareNextPanel(int64_t rows, Value m, Value begin, Value count);
   void emitTile(int64_t rows, Value m);
   TileRows locateRows(int64_t rows, Value m);
   SmallVector<Value> emitTaps(unsigned level, const TileRows &rows,
@@ -88,6 +90,10 @@ private:
   // Of the current panel.
   Value column, panelPointer;
   SmallVector<Value> masks;
+  // Its size in bytes; null where panels are not streamed.
+  Value panelBytes;
+  // What the current tile fetches of the next panel: start and step for each k.
+  Value fetchStart, fetchStep;
 };
 
 } // namespace
@@ -135,6 +141,18 @@ void GemmLowering::ifThen(Value condition, function_ref<void()> body) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(conditional.thenBlock()->getTerminator());
   body();
+}
+
+/// The index as LLVM cannot look behind it. Its strength reduction would
+/// otherwise compute where a tail begins, divisions included, in every k step.
+Value GemmLowering::opaque(Value index) {
+  Type i64 = b.getI64Type();
+  Value value = arith::IndexCastOp::create(b, i64, index);
+  auto hidden = LLVM::InlineAsmOp::create(
+      b, i64, value, /*asm_string=*/"", /*constraints=*/"=r,0",
+      /*has_side_effects=*/false, /*is_align_stack=*/false,
+      LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
+  return arith::IndexCastOp::create(b, b.getIndexType(), hidden.getRes());
 }
 
 LogicalResult GemmLowering::lower() {
@@ -208,6 +226,25 @@ void GemmLowering::beginPanel(Value panel) {
   for (Value size : gemm.getTapSizes())
     depth = mul(depth, size);
   panelPointer = pointer(bType, bPointer, mul(column, depth));
+  // Weights come from memory; panels in scratch were just written.
+  if (isa<BlockArgument>(gemm.getB()))
+    panelBytes =
+        mul(depth, constant(width * bType.getIntOrFloatBitWidth() / 8));
+}
+
+/// While a panel is used for one tile of rows after the other, the next one
+/// comes from memory: each tile fetches the part that its rows are of all. One
+/// or two rows are bound by their own panel.
+void GemmLowering::shareNextPanel(int64_t rows, Value m, Value begin,
+                                  Value count) {
+  fetchStart = fetchStep = Value();
+  if (!panelBytes || rows <= 2)
+    return;
+  Value before = mul(arith::SubIOp::create(b, m, begin), panelBytes);
+  Value offset = add(panelBytes, arith::DivUIOp::create(b, before, count));
+  fetchStart = pointer(b.getI8Type(), panelPointer, offset);
+  int64_t rowBytes = width * bType.getIntOrFloatBitWidth() / 8;
+  fetchStep = arith::CeilDivUIOp::create(b, constant(rows * rowBytes), count);
 }
 
 /// The row counts of the smaller tiles for what is left of a block. When it is
@@ -240,6 +277,7 @@ void GemmLowering::emitRows(Value begin, Value end) {
   Value left = arith::RemUIOp::create(b, count, tile);
   Value fullEnd = arith::SubIOp::create(b, end, left);
   forLoop(begin, fullEnd, tileRowCount, {}, [&](Value m, ValueRange) {
+    shareNextPanel(tileRowCount, m, begin, count);
     emitTile(tileRowCount, m);
     return SmallVector<Value>();
   });
@@ -247,7 +285,11 @@ void GemmLowering::emitRows(Value begin, Value end) {
   Value m = fullEnd;
   for (int64_t tail : tailRows(exact)) {
     Value fits = compare(arith::CmpIPredicate::uge, left, constant(tail));
-    ifThen(fits, [&] { emitTile(tail, m); });
+    ifThen(fits, [&] {
+      Value first = opaque(m);
+      shareNextPanel(tail, first, begin, count);
+      emitTile(tail, first);
+    });
     Value done = arith::SelectOp::create(b, fits, constant(tail), constant(0));
     m = add(m, done);
     left = arith::SubIOp::create(b, left, done);
@@ -355,12 +397,17 @@ SmallVector<Value> GemmLowering::emitDepth(const TileRows &rows,
   }
   Value bStride =
       gemm.getBStride() ? Value(gemm.getBStride()) : constant(width);
-  Value bStart =
-      pointer(bType, panelPointer, mul(mul(tap, alignedRun()), bStride));
+  Value firstDepth = mul(tap, alignedRun());
+  Value bStart = pointer(bType, panelPointer, mul(firstDepth, bStride));
   Value left = arith::RemUIOp::create(b, gemm.getRun(), constant(interleave));
   Value whole = arith::SubIOp::create(b, gemm.getRun(), left);
   SmallVector<Value> result = forLoop(
       constant(0), whole, interleave, sums, [&](Value k, ValueRange carried) {
+        if (fetchStart) {
+          Value step = mul(add(firstDepth, k), fetchStep);
+          LLVM::Prefetch::create(b, pointer(b.getI8Type(), fetchStart, step),
+                                 /*rw=*/0, /*hint=*/3, /*cache=*/1);
+        }
         return emitStep(rowPointers, bStart, bStride, k, Value(), carried);
       });
   std::optional<int64_t> run = getConstantIntValue(gemm.getRun());
