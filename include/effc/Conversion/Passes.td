@@ -19,7 +19,8 @@ def ConvertKernelsToLoops : Pass<"convert-kernels-to-loops", "::mlir::ModuleOp">
     ```
   }];
   let dependentDialects = ["::effc::effk::EffkDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
-                           "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+                           "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
   let options = [
     Option<"plain", "plain", "bool", "false", "Scalar loops only: the oracle">,
     Option<"winograd", "winograd", "::effc::WinogradUse", "::effc::WinogradUse::WhereFaster",

@@ -1,9 +1,12 @@
-// Depthwise convolution, channels last: an output row is one item. Where every
-// tap lies inside, four neighbouring pixels share the weights' loads and the
-// channel loop inside is straight-line code for the vectoriser (recipe: vectors
-// over channels). Pixels at the border sum their valid taps one by one.
+// Depthwise convolution, channels last: an output row is one item. A tile is a
+// few neighbouring pixels of one vector of channels, whose sums stay in
+// registers: each column of a row is loaded once and goes into all sums that it
+// is a tap of. Taps outside of the map do not exist: to the sides they are left
+// out when the code is made where the width is known, above and below they
+// shorten the loop over the kernel's rows.
 #include "KernelEmitter.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace effc;
@@ -12,52 +15,78 @@ using namespace effc::eff;
 namespace {
 
 using Indices = KernelEmitter::Indices;
+using Vectors = SmallVector<Value>;
 
-/// Neighbouring output pixels computed together.
-constexpr int64_t pixelsPerTile = 4;
+/// Neighbouring output pixels computed together, with 32 registers and with 16.
+constexpr int64_t mostPixels = 14, fewPixels = 7;
+
+/// Output columns [start, start + count).
+struct Tile {
+  int64_t start, count;
+  bool inside; ///< all taps are
+};
 
 struct Depthwise {
   KernelEmitter &e;
   ConvOp op;
-  Dims x, y;
-  int64_t kernelH, kernelW, strideH, strideW, dilationH, dilationW, padTop,
-      padLeft, channels;
-  Value acc;
+  Dims x, y; ///< with two spatial dims
+  int64_t kernelH = 1, kernelW, strideH = 1, strideW, dilationH = 1, dilationW,
+          padTop = 0, padBottom = 0, padLeft, padRight, channels, lanes, pixels;
+  VectorType vector;
+  Value sums;
+  /// Of the item: image, output row, input row of the first tap, and the rows
+  /// of the kernel that lie inside.
+  Value image, row, startH, kh0, kh1;
 
   Depthwise(KernelEmitter &e, ConvOp op)
       : e(e), op(op), x(getDims(op.getX().getType())),
         y(getDims(op.getType())) {
     Dims w = getDims(op.getWeight().getType());
-    kernelH = *getConstant(w[2]);
-    kernelW = *getConstant(w[3]);
-    strideH = op.getStrides()[0];
-    strideW = op.getStrides()[1];
-    dilationH = op.getDilations()[0];
-    dilationW = op.getDilations()[1];
-    padTop = op.getPads()[0];
-    padLeft = op.getPads()[1];
+    ArrayRef<int64_t> pads = op.getPads();
     channels = *getConstant(w[0]);
+    kernelW = *getConstant(w.back());
+    strideW = op.getStrides().back();
+    dilationW = op.getDilations().back();
+    padLeft = pads[pads.size() / 2 - 1];
+    padRight = pads.back();
+    if (pads.size() == 4) {
+      kernelH = *getConstant(w[2]);
+      strideH = op.getStrides()[0];
+      dilationH = op.getDilations()[0];
+      padTop = pads[0];
+      padBottom = pads[2];
+    } else {
+      x.insert(x.begin() + 1, e.constExpr(1));
+      y.insert(y.begin() + 1, e.constExpr(1));
+    }
+    lanes = std::min<int64_t>(e.options.target.getVectorBits() / 32,
+                              llvm::bit_floor<uint64_t>(channels));
+    pixels =
+        e.options.target.getVectorRegisters() < 32 ? fewPixels : mostPixels;
+    vector = VectorType::get(lanes, e.b.getF32Type());
   }
 
-  Value load(Value n, Value row, Value column, Value c) {
-    return e.element(op.getX(), {n, row, column, c});
+  Value load(Value buffer, Value position) {
+    return vector::LoadOp::create(e.b, e.loc, vector, buffer, position);
   }
   Value weight(Value tap, Value c) {
-    Value position = e.add(e.mul(tap, e.index(channels)), c);
-    return memref::LoadOp::create(e.b, e.loc, e.getBuffer(op.getWeight()),
-                                  position);
+    return load(e.getBuffer(op.getWeight()),
+                e.add(e.mul(tap, e.index(channels)), c));
   }
   Value multiplyAdd(Value a, Value v, Value w) {
     Value product = arith::MulFOp::create(e.b, e.loc, v, w, e.mathFlags());
     return arith::AddFOp::create(e.b, e.loc, a, product, e.mathFlags());
   }
+
   Value bias(Value c) {
-    return op.getBias() ? e.element(op.getBias(), c)
-                        : e.constant(e.b.getF32Type(), 0);
-  }
-  void store(Value sum, ArrayRef<Value> at) {
-    e.bind(op.getResult(), [sum](ArrayRef<Value>) { return sum; });
-    e.store(e.element(e.getYielded(0), at), 0, at);
+    if (!op.getBias())
+      return arith::ConstantOp::create(e.b, e.loc, e.b.getZeroAttr(vector));
+    if (Value buffer = e.getBuffer(op.getBias()))
+      return load(buffer, c);
+    e.loop(e.index(lanes), [&](Value lane) {
+      e.storeFlat(e.element(op.getBias(), e.add(c, lane)), sums, lane);
+    });
+    return load(sums, e.index(0));
   }
 
   /// The first tap inside and one past the last, of `count` taps from `start`.
@@ -72,86 +101,180 @@ struct Depthwise {
     return {lower, e.minimum(upper, e.index(count))};
   }
 
-  /// One pixel with bounds, accumulated over all channels in scratch.
-  void border(Value n, Value oh, Value ow, Value startH) {
-    Value startW = e.sub(e.mul(ow, e.index(strideW)), e.index(padLeft));
-    e.loop(e.index(channels), [&](Value c) { e.storeFlat(bias(c), acc, c); });
-    auto [kh0, kh1] = tapRange(startH, e.size(x[1]), kernelH, dilationH);
-    auto [kw0, kw1] = tapRange(startW, e.size(x[2]), kernelW, dilationW);
-    e.loop(kh0, kh1, 1, [&, kw0 = kw0, kw1 = kw1](Value kh) {
-      e.loop(kw0, kw1, 1, [&](Value kw) {
-        Value row = e.add(startH, e.mul(kh, e.index(dilationH))),
-              column = e.add(startW, e.mul(kw, e.index(dilationW)));
-        Value tap = e.add(e.mul(kh, e.index(kernelW)), kw);
-        e.loop(e.index(channels), [&](Value c) {
-          Value old = memref::LoadOp::create(e.b, e.loc, acc, c);
-          e.storeFlat(multiplyAdd(old, load(n, row, column, c), weight(tap, c)),
-                      acc, c);
+  /// Runs `body(c, first)` for vectors of channels from `c`, of which those
+  /// from `first` on are to be stored: the last vector may begin in the one
+  /// before.
+  void forChannels(function_ref<void(Value, Value)> body) {
+    int64_t whole = channels / lanes * lanes;
+    e.loop(e.index(0), e.index(whole), lanes, [&](Value c) { body(c, c); });
+    if (whole != channels)
+      body(e.index(channels - lanes), e.index(whole));
+  }
+
+  /// What is fused behind, for `count` pixels from `ow` on.
+  void finish(ValueRange values, Value ow, Value c, Value first) {
+    for (auto [i, value] : llvm::enumerate(values))
+      vector::StoreOp::create(e.b, e.loc, value, sums,
+                              e.index(static_cast<int64_t>(i) * lanes));
+    Value end = e.add(c, e.index(lanes));
+    for (int64_t i = 0; i < static_cast<int64_t>(values.size()); ++i)
+      e.loop(first, end, 1, [&](Value channel) {
+        Value from = e.add(e.index(i * lanes), e.sub(channel, c));
+        e.bind(op.getResult(), [&](ArrayRef<Value>) -> Value {
+          return memref::LoadOp::create(e.b, e.loc, sums, from);
         });
+        Indices at{image, row, e.add(ow, e.index(i)), channel};
+        if (op.getPads().size() != 4)
+          at.erase(at.begin() + 1);
+        e.store(e.element(e.getYielded(0), at), 0, at);
       });
-    });
-    e.loop(e.index(channels), [&](Value c) {
-      store(memref::LoadOp::create(e.b, e.loc, acc, c), {n, oh, ow, c});
+  }
+
+  /// One row of the kernel for `count` pixels: each column of the map once.
+  /// `outside` tells a column, counted from the first tap of the first pixel,
+  /// that does not exist.
+  void addRow(Vectors &acc, Value kh, Value startW, Value c,
+              function_ref<bool(int64_t)> outside) {
+    int64_t count = static_cast<int64_t>(acc.size());
+    Value at = e.linearize(
+        {image, e.add(startH, e.mul(kh, e.index(dilationH))), startW, c}, x);
+    Vectors weights(kernelW);
+    int64_t reach = (count - 1) * strideW + (kernelW - 1) * dilationW;
+    for (int64_t column = 0; column <= reach; ++column) {
+      Value v;
+      for (int64_t kw = 0; kw < kernelW && !outside(column); ++kw) {
+        int64_t from = column - kw * dilationW;
+        if (from < 0 || from % strideW != 0 || from / strideW >= count)
+          continue;
+        if (!v)
+          v = load(e.getBuffer(op.getX()),
+                   e.add(at, e.index(column * channels)));
+        if (!weights[kw])
+          weights[kw] =
+              weight(e.add(e.mul(kh, e.index(kernelW)), e.index(kw)), c);
+        Value &sum = acc[from / strideW];
+        sum = multiplyAdd(sum, v, weights[kw]);
+      }
+    }
+  }
+
+  /// `count` pixels from `ow` on.
+  void emitTile(Value ow, int64_t count, function_ref<bool(int64_t)> outside) {
+    Value startW = e.sub(e.mul(ow, e.index(strideW)), e.index(padLeft));
+    forChannels([&](Value c, Value first) {
+      Vectors init(count, bias(c));
+      Vectors acc =
+          e.reduceLoop(kh0, kh1, init, [&](Value kh, ValueRange carried) {
+            Vectors sum(carried);
+            addRow(sum, kh, startW, c, outside);
+            return sum;
+          });
+      finish(acc, ow, c, first);
     });
   }
 
-  /// `count` pixels from `ow` on, all taps inside.
-  void interior(Value n, Value oh, Value ow, Value startH, int64_t count) {
+  /// One pixel at a border that only the run knows.
+  void emitBorder(Value ow) {
     Value startW = e.sub(e.mul(ow, e.index(strideW)), e.index(padLeft));
-    e.loop(e.index(channels), [&](Value c) {
-      SmallVector<Value> sums(count, bias(c));
-      for (int64_t kh = 0; kh < kernelH; ++kh)
-        for (int64_t kw = 0; kw < kernelW; ++kw) {
-          Value w = weight(e.index(kh * kernelW + kw), c),
-                row = e.add(startH, e.index(kh * dilationH));
-          for (int64_t i = 0; i < count; ++i) {
-            Value column = e.add(startW, e.index(i * strideW + kw * dilationW));
-            sums[i] = multiplyAdd(sums[i], load(n, row, column, c), w);
-          }
-        }
-      for (int64_t i = 0; i < count; ++i)
-        store(sums[i], {n, oh, e.add(ow, e.index(i)), c});
+    auto [kw0, kw1] = tapRange(startW, e.size(x[2]), kernelW, dilationW);
+    forChannels([&, kw0 = kw0, kw1 = kw1](Value c, Value first) {
+      Value init = bias(c);
+      Vectors acc =
+          e.reduceLoop(kh0, kh1, init, [&](Value kh, ValueRange outer) {
+            Value line = e.add(startH, e.mul(kh, e.index(dilationH)));
+            return e.reduceLoop(
+                kw0, kw1, outer, [&](Value kw, ValueRange inner) -> Vectors {
+                  Value column = e.add(startW, e.mul(kw, e.index(dilationW)));
+                  Value v = load(e.getBuffer(op.getX()),
+                                 e.linearize({image, line, column, c}, x));
+                  Value tap = e.add(e.mul(kh, e.index(kernelW)), kw);
+                  return {multiplyAdd(inner[0], v, weight(tap, c))};
+                });
+          });
+      finish(acc, ow, c, first);
     });
+  }
+
+  /// Tiles of about the same size.
+  SmallVector<Tile> makeTiles(int64_t width, int64_t mapWidth) {
+    SmallVector<Tile> tiles;
+    int64_t count = llvm::divideCeil(width, llvm::divideCeil(width, pixels));
+    for (int64_t start = 0; start < width; start += count) {
+      Tile tile{start, std::min(count, width - start), false};
+      int64_t from = start * strideW - padLeft;
+      int64_t last =
+          from + (tile.count - 1) * strideW + (kernelW - 1) * dilationW;
+      tile.inside = from >= 0 && last < mapWidth;
+      tiles.push_back(tile);
+    }
+    return tiles;
+  }
+
+  /// A row whose width is known.
+  void emitKnownRow(int64_t width, int64_t mapWidth) {
+    SmallVector<Tile> tiles = makeTiles(width, mapWidth);
+    for (size_t i = 0; i < tiles.size();) {
+      Tile tile = tiles[i];
+      size_t next = i + 1;
+      while (tile.inside && next < tiles.size() && tiles[next].inside &&
+             tiles[next].count == tile.count)
+        ++next;
+      int64_t base = tile.start * strideW - padLeft;
+      auto outside = [&](int64_t column) {
+        return !tile.inside && (base + column < 0 || base + column >= mapWidth);
+      };
+      int64_t end = tile.start + static_cast<int64_t>(next - i) * tile.count;
+      if (next - i == 1)
+        emitTile(e.index(tile.start), tile.count, outside);
+      else
+        e.loop(e.index(tile.start), e.index(end), tile.count,
+               [&](Value ow) { emitTile(ow, tile.count, outside); });
+      i = next;
+    }
+  }
+
+  /// A row of any width: columns [begin, end) have all taps inside.
+  void emitAnyRow() {
+    int64_t reach = (kernelW - 1) * dilationW;
+    Value width = e.size(y[2]);
+    Value room =
+        e.sub(e.add(e.size(x[2]), e.index(padLeft)), e.index(reach + 1));
+    Value fitting =
+        e.add(e.div(e.maximum(room, e.index(0)), e.index(strideW)), e.index(1));
+    Value right = e.b.createOrFold<arith::SelectOp>(
+        e.loc, e.compare(arith::CmpIPredicate::slt, room, e.index(0)),
+        e.index(0), e.minimum(fitting, width));
+    Value begin = e.minimum(e.index(llvm::divideCeil(padLeft, strideW)), width);
+    Value end = e.maximum(begin, right);
+    auto inside = [](int64_t) { return false; };
+    Value tiles = e.div(e.sub(end, begin), e.index(fewPixels));
+    Value middle = e.add(begin, e.mul(tiles, e.index(fewPixels)));
+    e.loop(e.index(0), begin, 1, [&](Value ow) { emitBorder(ow); });
+    e.loop(begin, middle, fewPixels,
+           [&](Value ow) { emitTile(ow, fewPixels, inside); });
+    e.loop(middle, end, 1, [&](Value ow) { emitTile(ow, 1, inside); });
+    e.loop(end, width, 1, [&](Value ow) { emitBorder(ow); });
   }
 
   void emit() {
     MLIRContext *context = e.b.getContext();
-    acc = e.scratch(e.b.getF32Type(), e.constExpr(channels));
+    sums = e.scratch(e.b.getF32Type(), e.constExpr(pixels * lanes));
     Dims outer{y[0], y[1]};
     e.setExtent(product(context, outer));
-    // Columns [left, right) have all taps inside.
-    int64_t left = llvm::divideCeil(padLeft, strideW),
-            reach = (kernelW - 1) * dilationW;
+    std::optional<int64_t> width = getConstant(y[2]),
+                           mapWidth = getConstant(x[2]);
     e.parallelLoop([&](Value item) {
       Indices at = e.delinearize(item, outer);
-      Value width = e.size(y[2]),
-            startH = e.sub(e.mul(at[1], e.index(strideH)), e.index(padTop));
-      Value room =
-          e.sub(e.add(e.size(x[2]), e.index(padLeft)), e.index(reach + 1));
-      Value fitting = e.add(
-          e.div(e.maximum(room, e.index(0)), e.index(strideW)), e.index(1));
-      Value right = e.b.createOrFold<arith::SelectOp>(
-          e.loc, e.compare(arith::CmpIPredicate::slt, room, e.index(0)),
-          e.index(0), e.minimum(fitting, width));
-      Value begin = e.minimum(e.index(left), width);
-      Value end = e.maximum(begin, right);
-      Value above = e.compare(arith::CmpIPredicate::sge, startH, e.index(0));
-      Value last = e.add(startH, e.index((kernelH - 1) * dilationH));
-      Value below = e.compare(arith::CmpIPredicate::slt, last, e.size(x[1]));
-      Value inside = e.b.createOrFold<arith::AndIOp>(e.loc, above, below);
-      // A row whose taps leave the map vertically has no interior.
-      Value from = begin,
-            to = e.b.createOrFold<arith::SelectOp>(e.loc, inside, end, begin);
-      e.loop(e.index(0), from, 1,
-             [&](Value ow) { border(at[0], at[1], ow, startH); });
-      Value tiles = e.div(e.sub(to, from), e.index(pixelsPerTile));
-      Value middle = e.add(from, e.mul(tiles, e.index(pixelsPerTile)));
-      e.loop(from, middle, pixelsPerTile, [&](Value ow) {
-        interior(at[0], at[1], ow, startH, pixelsPerTile);
-      });
-      e.loop(middle, to, 1,
-             [&](Value ow) { interior(at[0], at[1], ow, startH, 1); });
-      e.loop(to, width, 1, [&](Value ow) { border(at[0], at[1], ow, startH); });
+      image = at[0];
+      row = at[1];
+      startH = e.sub(e.mul(row, e.index(strideH)), e.index(padTop));
+      std::tie(kh0, kh1) = std::pair(e.index(0), e.index(kernelH));
+      if (padTop != 0 || padBottom != 0)
+        std::tie(kh0, kh1) = tapRange(startH, e.size(x[1]), kernelH, dilationH);
+      if (width && mapWidth)
+        emitKnownRow(*width, *mapWidth);
+      else
+        emitAnyRow();
     });
   }
 };
@@ -160,13 +283,13 @@ struct Depthwise {
 
 LogicalResult effc::emitDepthwiseKernel(KernelEmitter &e, Operation *anchor) {
   auto op = dyn_cast<ConvOp>(anchor);
-  if (!op || !op.getChannelsLast() || op.getStrides().size() != 2 ||
+  if (!op || !op.getChannelsLast() || op.getStrides().size() > 2 ||
       !e.getConstantInput(op.getWeight()))
     return failure();
   Dims w = getDims(op.getWeight().getType());
   std::optional<int64_t> outputs = getConstant(w[0]),
-                         kernelH = getConstant(w[2]),
-                         kernelW = getConstant(w[3]);
+                         kernelH = w.size() == 4 ? getConstant(w[2]) : 1,
+                         kernelW = getConstant(w.back());
   bool f32 = llvm::all_of(op->getOperandTypes(), [](Type type) {
     return cast<RankedTensorType>(type).getElementType().isF32();
   });
