@@ -122,12 +122,18 @@ Value MathFunctions::expm1Polynomial(Value r) {
   return fma(polynomial(r, expCoefficients), mul(r, r), r);
 }
 
-/// 2^n e^r. The factor 2^n would leave the exponents' range at n = 128, so it
-/// is 2^(n-1), which is 0 for the smallest n, times twice the polynomial.
-Value MathFunctions::scaledExp(Value r, Value bits) {
-  SmallVector<double> doubled =
-      llvm::map_to_vector(expCoefficients, [](double c) { return 2.0 * c; });
-  doubled.append({2.0, 2.0});
+/// 2^n e^(factor r). The factor 2^n would leave the exponents' range at n =
+/// 128, so it is 2^(n-1), which is 0 for the smallest n, times twice the
+/// polynomial.
+Value MathFunctions::scaledExp(Value r, Value bits, double factor) {
+  SmallVector<double> doubled(std::begin(expCoefficients),
+                              std::end(expCoefficients));
+  doubled.append({1.0, 1.0});
+  double power = 2.0;
+  for (double &coefficient : llvm::reverse(doubled)) {
+    coefficient *= power;
+    power *= factor;
+  }
   return mul(polynomial(r, doubled), scaleBy(bits, 126, r));
 }
 
@@ -137,14 +143,14 @@ Value MathFunctions::exp(Value x) {
   Value n = roundToInteger(x, log2e, bits);
   Value r = fma(n, constant(-ln2High, x), x);
   r = fma(n, constant(-ln2Low, x), r);
-  return scaledExp(r, bits);
+  return scaledExp(r, bits, 1.0);
 }
 
 Value MathFunctions::exp2(Value x) {
   x = clamp(x, -126.0, 128.3);
   Value bits;
   Value n = roundToInteger(x, 1.0, bits);
-  return scaledExp(mul(sub(x, n), constant(ln2, x)), bits);
+  return scaledExp(sub(x, n), bits, ln2);
 }
 
 Value MathFunctions::expm1(Value x) {

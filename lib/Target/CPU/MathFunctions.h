@@ -60,7 +60,7 @@ private:
   Value polynomial(Value x, llvm::ArrayRef<double> coefficients);
 
   Value expm1Polynomial(Value r);
-  Value scaledExp(Value r, Value bits);
+  Value scaledExp(Value r, Value bits, double factor);
   Value roundToInteger(Value x, double factor, Value &bits);
   Value scaleBy(Value bits, int64_t bias, Value like);
   Value sinCos(Value x, bool cosine);
