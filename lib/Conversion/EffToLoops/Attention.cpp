@@ -18,6 +18,7 @@ using Indices = KernelEmitter::Indices;
 /// Queries of one block, and from how many on blocks are worth packing the
 /// keys.
 constexpr int64_t blockRows = 32;
+static_assert(blockRows % softmaxRows == 0);
 constexpr int64_t minRowsForTiles = 8;
 
 struct Attention {
@@ -232,6 +233,7 @@ struct Attention {
   struct Buffers {
     TileChoice scoreTile, valueTile;
     Value panels, scores, inverses;
+    AffineExpr stride; ///< of the rows of scores
   };
 
   bool canTile() const {
@@ -255,7 +257,11 @@ struct Attention {
     int64_t width = buffers.scoreTile.width;
     buffers.panels =
         e.scratch(type, simplify(keys.ceilDiv(width) * width * q[3]));
-    buffers.scores = e.scratch(type, simplify(keys * blockRows));
+    // One vector more than needed, so that rows of a power of two do not fall
+    // into the same places of the cache.
+    int64_t lanes = target.getVectorBits() / 32;
+    buffers.stride = simplify(keys.ceilDiv(lanes) * lanes + lanes);
+    buffers.scores = e.scratch(type, simplify(buffers.stride * blockRows));
     buffers.inverses = e.scratch(type, e.constExpr(blockRows));
     return buffers;
   }
@@ -271,7 +277,7 @@ struct Attention {
     gemm.run = e.size(q[3]);
     gemm.b = buffers.panels;
     gemm.c = buffers.scores;
-    gemm.cStride = e.size(keys);
+    gemm.cStride = e.size(buffers.stride);
     if (op.getMask())
       gemm.epilogueInputs = {*maskInput(batch, head, first)};
     Value reach = op.getCausal()
@@ -306,7 +312,7 @@ struct Attention {
     effk::GemmDescription gemm;
     setTile(gemm, buffers.valueTile, rows, e.size(v[3]));
     gemm.a = buffers.scores;
-    gemm.rowStrides = {e.size(keys)};
+    gemm.rowStrides = {e.size(buffers.stride)};
     gemm.run = visible;
     gemm.b = e.getBuffer(op.getV());
     gemm.bBase = vBase;
@@ -333,11 +339,8 @@ struct Attention {
       Value rows = e.minimum(e.index(blockRows), e.sub(count, first));
       Value visible = visibleKeys(e.sub(e.add(first, rows), e.index(1)));
       emitScores(buffers, batch, head, first, rows, visible);
-      e.loop(rows, [&](Value r) {
-        Value inverse =
-            weights(buffers.scores, e.mul(r, e.size(keys)), visible);
-        e.storeFlat(inverse, buffers.inverses, r);
-      });
+      emitSoftmaxRows(e, buffers.scores, e.size(buffers.stride), rows, visible,
+                      buffers.inverses, op.getZeroMaskedRows());
       emitValues(buffers, batch, head, group, first, rows, visible);
     });
   }

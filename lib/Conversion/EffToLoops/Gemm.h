@@ -65,16 +65,33 @@ struct MatrixAt {
 };
 
 /// Packs `count` columns from `first` on into one panel of scratch from
-/// element `target` on, zeros beyond them and beyond the depth.
+/// element `target` on, zeros beyond the depth; what lies beyond the columns is
+/// left to chance.
 void packColumns(KernelEmitter &e, const MatrixAt &matrix, mlir::Value first,
                  mlir::Value count, int64_t width, int64_t interleave,
                  mlir::Value panels, mlir::Value target);
 
 /// Packs [columns, depth] rows (element (n, k) at base + n * stride + k) into
-/// panels of depth x width in scratch, zeros beyond the columns.
+/// panels of depth x width in scratch as packColumns does.
 void packTransposed(KernelEmitter &e, mlir::Value source, mlir::Value base,
                     mlir::Value stride, mlir::AffineExpr columns,
                     mlir::AffineExpr depth, int64_t width, mlir::Value panels);
+
+/// The same by squares of vectors in registers, for f32 of which each column
+/// lies in a row of memory; false for anything else.
+bool packTransposedColumns(KernelEmitter &e, const MatrixAt &matrix,
+                           mlir::Value first, mlir::Value count, int64_t width,
+                           mlir::Value panels, mlir::Value target);
+
+/// Scores to weights, a few rows at a time: row r of `rows` has `visible`
+/// scores from r * stride on, which become exp(score - largest) with what is
+/// left of their last vector 0; 1 / sum goes to inverses[r]. Strides are whole
+/// vectors, and there is memory for rows up to the next multiple of
+/// `softmaxRows`. With `zeroMasked` rows of nothing but -infinity become 0.
+constexpr int64_t softmaxRows = 4;
+void emitSoftmaxRows(KernelEmitter &e, mlir::Value scores, mlir::Value stride,
+                     mlir::Value rows, mlir::Value visible,
+                     mlir::Value inverses, bool zeroMasked);
 
 } // namespace effc
 

@@ -196,6 +196,9 @@ LogicalResult effc::emitMatmulKernel(KernelEmitter &e, Operation *anchor) {
 void effc::packColumns(KernelEmitter &e, const MatrixAt &matrix, Value first,
                        Value count, int64_t width, int64_t interleave,
                        Value panels, Value target) {
+  if (interleave == 1 &&
+      packTransposedColumns(e, matrix, first, count, width, panels, target))
+    return;
   Type element = cast<MemRefType>(panels.getType()).getElementType();
   Value zero = isa<FloatType>(element)
                    ? e.constant(element, 0)
