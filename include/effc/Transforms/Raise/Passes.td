@@ -28,6 +28,34 @@ def RaiseIntegerProducts : Pass<"eff-raise-integer-products", "::mlir::func::Fun
   ];
 }
 
+def RaiseDequantized : Pass<"eff-raise-dequantized", "::mlir::func::FuncOp"> {
+  let summary = "Multiply the integers of dequantised tensors";
+  let description = [{
+    A product or convolution of floats whose operands are dequantised integers of at most 8 bits, the weights constant, becomes
+    the product of the integers, scaled behind the sum: the form of QDQ models. The input has one scale, the weights have one for all or
+    one for each output, and sums fit into 32 bits. Differs from the model by less than the rounding of its float sums. Run before
+    eff-fold-constants, which would make floats of the weights; eff-raise-integer-products finds the bytes.
+
+    ```mlir
+    %1 = eff.convert %q : (tensor<5x64xi32>) -> tensor<5x64xf32>
+    %x = eff.binary mul %1, %sx : (tensor<5x64xf32>, tensor<f32>) -> tensor<5x64xf32>
+    %2 = eff.convert %p : (tensor<64x32xi32>) -> tensor<64x32xf32>
+    %w = eff.binary mul %2, %sw : (tensor<64x32xf32>, tensor<32xf32>) -> tensor<64x32xf32>
+    %y = eff.matmul %x, %w : (tensor<5x64xf32>, tensor<64x32xf32>) -> tensor<5x32xf32>
+    // becomes
+    %1 = eff.matmul %q, %p : (tensor<5x64xi32>, tensor<64x32xi32>) -> tensor<5x32xi32>
+    %2 = eff.binary mul %sx, %sw : (tensor<f32>, tensor<32xf32>) -> tensor<32xf32>
+    %3 = eff.convert %1 : (tensor<5x32xi32>) -> tensor<5x32xf32>
+    %y = eff.binary mul %3, %2 : (tensor<5x32xf32>, tensor<32xf32>) -> tensor<5x32xf32>
+    ```
+  }];
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let statistics = [
+    Statistic<"numRaised", "num-raised", "Products that are of integers now">,
+    Statistic<"numDeclined", "num-declined", "Products of dequantised tensors that stay in f32">
+  ];
+}
+
 def RaiseActivations : Pass<"eff-raise-activations", "::mlir::func::FuncOp"> {
   let summary = "Find GELU, SiLU, hard swish and Mish written out";
   let description = [{
