@@ -50,9 +50,11 @@ LogicalResult AttentionOp::verify() {
     return emitOpError("q, k and v must have one element type of floats");
   if (!getMask())
     return success();
-  // attention_c5: the mask is bool or of the same element type.
+  // attention_c5: the mask is bool or of the same element type, or f32 for
+  // bf16.
   Type maskType = getElementType(getMask());
-  if (maskType != type && !isBool(maskType))
+  bool isWide = type.isBF16() && maskType.isF32();
+  if (maskType != type && !isBool(maskType) && !isWide)
     return emitOpError("mask has element type ")
            << maskType << ", expected i1 or " << type;
   // attention_c6: the mask broadcasts to scores.

@@ -1,13 +1,13 @@
 // Attention and rotary embedding.
 
-def Eff_AttentionOp : Eff_InferOp<"attention", [DeclareOpInterfaceMethods<Eff_CostOpInterface, ["getFlops"]>]> {
+def Eff_AttentionOp : Eff_ContractionOp<"attention"> {
   let summary = "softmax(scale * Q K^T + mask) V by head";
   let description = [{
     `q` is [B, H, S, D], `k` is [B, G, T, D] and `v` is [B, G, T, E] with G dividing H (grouped queries: head h reads
     group h / (H / G)). With `heads_last` all are [B, S, H, D] and so on, and so is the result. `mask` is additive
     and broadcasts to [B, H, S, T]; a bool mask excludes where false. `causal` lets query i see keys up to
     i + T - S. `softcap` c > 0 applies c * tanh(x / c) before the mask. A row without any key gives zeros when `zero_masked_rows`,
-    else what softmax of all -inf gives.
+    else what softmax of all -inf gives. bf16 operands may have an f32 result; scores and softmax are f32 then, and so may be the mask.
   }];
   let arguments = (ins AnyRankedTensor:$q, AnyRankedTensor:$k, AnyRankedTensor:$v, Optional<AnyRankedTensor>:$mask,
                        F64Attr:$scale, DefaultValuedAttr<BoolAttr, "false">:$causal,

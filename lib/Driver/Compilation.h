@@ -40,6 +40,7 @@ public:
 
 private:
   bool checkOptions();
+  bool checkQuantize();
   /// Whether the model is bytes or a regular file.
   bool checkModelFile();
   /// Imports an ONNX file or parses a saved stage.
@@ -55,6 +56,7 @@ private:
   mlir::LogicalResult saveStage(Stage stage, mlir::ModuleOp module);
   void warnOfOmittedWeights(mlir::ModuleOp module);
   void recordStage(Stage stage, mlir::ModuleOp module);
+  void recordQuantized(mlir::ModuleOp module);
   mlir::LogicalResult generate(mlir::ModuleOp module);
   LibraryOptions makeLibraryOptions(eff::TargetAttr target);
   mlir::LogicalResult writeLibrary(mlir::ModuleOp module,
@@ -87,6 +89,7 @@ private:
   std::string entryName, stageFolder;
   /// What the certificate says of each stage.
   std::vector<std::pair<std::string, std::string>> passes;
+  std::vector<QuantizedLayers> quantized;
   unsigned stageNumber = 0;
   std::chrono::steady_clock::time_point stageStart;
 };

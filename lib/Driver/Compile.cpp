@@ -7,6 +7,7 @@
 #include "effc/InitAll.h"
 #include "effc/Support/Diagnostics.h"
 #include "effc/Target/CPU/CPUTarget.h"
+#include "effc/Transforms/Quantize/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/Support/FileSystem.h"
@@ -171,6 +172,24 @@ void Compilation::recordStage(Stage stage, ModuleOp module) {
   if (entries.size() > 1)
     text = entryName + ": " + text;
   passes.emplace_back(getStageName(stage).str(), text);
+  if (stage == Stage::Layout)
+    recordQuantized(module);
+}
+
+/// Layers that compute with fewer bits than the model asks for.
+void Compilation::recordQuantized(ModuleOp module) {
+  for (auto function : module.getOps<func::FuncOp>()) {
+    auto layers = function->getAttrOfType<ArrayAttr>(kQuantizedAttr);
+    if (!layers || layers.empty())
+      continue;
+    QuantizedLayers entry;
+    entry.entryPoint = entryName.empty() ? function.getName().str() : entryName;
+    for (auto layer : layers.getAsRange<DictionaryAttr>()) {
+      entry.to = layer.getAs<StringAttr>("to").str();
+      entry.nodes.push_back(layer.getAs<StringAttr>("node").str());
+    }
+    quantized.push_back(std::move(entry));
+  }
 }
 
 LogicalResult Compilation::runPipeline(ModuleOp module) {
@@ -180,6 +199,9 @@ LogicalResult Compilation::runPipeline(ModuleOp module) {
     pipeline.winograd = WinogradUse::Never;
   pipeline.f64 = options.computeF64;
   pipeline.verify = options.verifyEach;
+  pipeline.bf16 = options.quantize == "bf16";
+  for (const LayerOption &layer : options.layers)
+    pipeline.skipped.push_back(layer.nodes);
   if (startAt)
     pipeline.startAt = *startAt;
   if (stopAfter)
@@ -203,6 +225,27 @@ LogicalResult Compilation::runPipeline(ModuleOp module) {
 //===----------------------------------------------------------------------===//
 // The whole
 //===----------------------------------------------------------------------===//
+
+/// Lossy options say something, or are refused.
+bool Compilation::checkQuantize() {
+  if (!options.quantize.empty() && (options.plain || options.exact)) {
+    error(DiagnosticCode::BadOption)
+        << "--quantize=" << options.quantize << " and "
+        << (options.plain ? "--plain" : "--exact") << " exclude each other";
+    return false;
+  }
+  if (!options.layers.empty() && options.quantize.empty()) {
+    error(DiagnosticCode::BadOption) << "--set: quantize=off needs --quantize";
+    return false;
+  }
+  if (!options.quantize.empty() && startAt && *startAt > Stage::Layout) {
+    error(DiagnosticCode::BadOption)
+        << "--quantize has no effect with --start-at="
+        << getStageName(*startAt);
+    return false;
+  }
+  return true;
+}
 
 bool Compilation::checkOptions() {
   auto parse = [&](const std::string &text, const char *option,
@@ -249,6 +292,8 @@ bool Compilation::checkOptions() {
     error(DiagnosticCode::BadOption) << "--compute=f64 needs --plain";
     return false;
   }
+  if (!checkQuantize())
+    return false;
   entries = expandEntryPoints(options.dims);
   name = options.name;
   if (name.empty())
@@ -364,6 +409,12 @@ void Compilation::run() {
       options.cpu, FileLineColLoc::get(context, getModelFile(), 0, 0));
   if (failed(target))
     return;
+  if (options.quantize == "bf16" &&
+      getInterleave(*target, GemmTypes::BF16) == 1)
+    emitWarning(FileLineColLoc::get(context, getModelFile(), 0, 0),
+                DiagnosticCode::QuantizeWithoutGain)
+        << "--quantize=bf16 has no effect: " << target->getName()
+        << " does not multiply bf16 faster than f32";
   if (!stopAfter)
     startHashing();
   OwningOpRef<ModuleOp> module = lowerAll(*target);

@@ -126,6 +126,7 @@ CertificateInfo Compilation::makeCertificateInfo() {
   info.modelSha256 = modelHash.get();
   info.options = describeOptions(options);
   info.passes = passes;
+  info.quantized = quantized;
   for (const Diagnostic &diagnostic : diagnostics->getAll())
     if (diagnostic.severity == Severity::Warning)
       info.notes.push_back(diagnostic.message);

@@ -2,6 +2,7 @@
 // and the certificate.
 #include "effc/Driver/Driver.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/GlobPattern.h"
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -102,6 +103,34 @@ parseInputValue(const std::string &text, std::string &error) {
   return std::make_pair(parts->first.str(), std::move(numbers));
 }
 
+std::optional<std::string> parseQuantize(const std::string &text,
+                                         std::string &error) {
+  if (text == "bf16")
+    return text;
+  if (text == "off")
+    return std::string();
+  error = "'" + text + "': expected bf16 or off";
+  return std::nullopt;
+}
+
+std::optional<LayerOption> parseLayerOption(const std::string &text,
+                                            std::string &error) {
+  // Names of nodes may hold colons; options never do.
+  auto [nodes, option] = StringRef(text).rsplit(':');
+  auto [key, value] = option.trim().split('=');
+  if (nodes.trim().empty() || key != "quantize" || value != "off") {
+    error = "'" + text + "': expected 'NODES: quantize=off'";
+    return std::nullopt;
+  }
+  auto pattern = llvm::GlobPattern::create(nodes.trim());
+  if (!pattern) {
+    error =
+        "'" + nodes.trim().str() + "': " + llvm::toString(pattern.takeError());
+    return std::nullopt;
+  }
+  return LayerOption{nodes.trim().str(), key.str(), value.str()};
+}
+
 static std::string describe(const DimOption &dim) {
   std::string text = "--dim=" + dim.name + "=";
   if (dim.range)
@@ -153,6 +182,9 @@ std::vector<std::string> describeOptions(const CompileOptions &options) {
     add(true, "--state=" + state);
   add(options.plain, "--plain");
   add(options.exact, "--exact");
+  add(!options.quantize.empty(), "--quantize=" + options.quantize);
+  for (const LayerOption &layer : options.layers)
+    add(true, "--set=" + layer.nodes + ": " + layer.key + "=" + layer.value);
   add(options.sanitize, "--sanitize");
   add(options.computeF64, "--compute=f64");
   add(options.optLevel != 3, "-O" + std::to_string(options.optLevel));

@@ -157,6 +157,19 @@ static Json describePrograms(const ModelTable &table) {
   return list;
 }
 
+/// What was asked for and where it was done.
+static Json describeQuantized(const std::vector<QuantizedLayers> &entries) {
+  Json list = Json::array();
+  for (const QuantizedLayers &entry : entries)
+    list.push_back(
+        {{"entry_point", entry.entryPoint},
+         {"to", entry.to},
+         {"error", "operands of products are rounded to 8 bits of mantissa; "
+                   "sums and all else are f32"},
+         {"nodes", entry.nodes}});
+  return list;
+}
+
 std::string makeCertificate(const ModelTable &table,
                             const LibraryOptions &options) {
   const CertificateInfo &info = options.certificate;
@@ -176,6 +189,7 @@ std::string makeCertificate(const ModelTable &table,
       {"target", {{"cpu", options.target}, {"triple", options.triple}}},
       {"options", info.options},
       {"passes", passes},
+      {"quantized", describeQuantized(info.quantized)},
       {"notes", info.notes},
       {"entry_points", describePrograms(table)},
       {"kernels", kernels},

@@ -7,6 +7,7 @@
 #include "effc/Pipeline/Stages.h"
 #include "effc/Target/CPU/Passes.h"
 #include "effc/Transforms/Passes.h"
+#include "effc/Transforms/Quantize/Passes.h"
 #include "effc/Transforms/Raise/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -33,6 +34,7 @@ void registerAllPasses() {
   registerEffcTargetCPUPasses();
   registerStagePipelines();
   registerEffcTransformsPasses();
+  registerEffcQuantizePasses();
   registerEffcRaisePasses();
 }
 

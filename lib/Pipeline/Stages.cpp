@@ -4,6 +4,7 @@
 #include "effc/Fusion/Passes.h"
 #include "effc/Target/CPU/CPUTarget.h"
 #include "effc/Transforms/Passes.h"
+#include "effc/Transforms/Quantize/Passes.h"
 #include "effc/Transforms/Raise/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -52,6 +53,9 @@ static void buildNormalize(OpPassManager &pm, const PipelineOptions &options) {
     convert.from = {"f16", "bf16"};
   }
   pm.addNestedPass<func::FuncOp>(createConvertFloat(convert));
+  // Folding would make floats of quantised weights.
+  if (!options.plain)
+    pm.addNestedPass<func::FuncOp>(createRaiseDequantized());
   // Patterns want constants, not computations of constants.
   pm.addNestedPass<func::FuncOp>(createFoldConstants());
   if (options.plain)
@@ -77,7 +81,13 @@ static void buildLayout(OpPassManager &pm, const PipelineOptions &options) {
   if (options.plain)
     return;
   pm.addNestedPass<func::FuncOp>(createPropagateLayout());
-  // Constants beside permuted values got transposes.
+  // Once it is settled what is a product and what moves.
+  if (options.bf16) {
+    QuantizeBf16Options quantize;
+    quantize.skip = llvm::to_vector(options.skipped);
+    pm.addNestedPass<func::FuncOp>(createQuantizeBf16(quantize));
+  }
+  // Constants beside permuted values got transposes, and weights conversions.
   pm.addNestedPass<func::FuncOp>(createFoldConstants());
   pm.addNestedPass<func::FuncOp>(createCSEPass());
 }

@@ -88,6 +88,11 @@ static std::string describe(const Json &certificate, uint64_t libraryBytes,
     lines += format("pass %s%s%s\n", getText(pass, "name").c_str(),
                     did.empty() ? "" : ": ", did.c_str());
   }
+  for (const Json &each : certificate.value("quantized", Json::array()))
+    lines +=
+        format("quantised %s: %zu layers in %s: %s\n",
+               getText(each, "entry_point").c_str(), each.at("nodes").size(),
+               getText(each, "to").c_str(), getText(each, "error").c_str());
   for (const Json &note : certificate.at("notes"))
     lines += format("note: %s\n", note.get<std::string>().c_str());
   return lines + describeKernels(certificate.at("kernels"), kernels);

@@ -62,7 +62,8 @@ struct CompileVerb {
   Console &console;
   CompileOptions options;
   SizeOptions sizes;
-  std::string compute = "f32", weights = "embedded";
+  std::string compute = "f32", weights = "embedded", quantize = "off";
+  std::vector<std::string> layers;
   int optLevel = 3;
 
   int run();
@@ -130,6 +131,8 @@ int CompileVerb::run() {
   options.optLevel = optLevel;
   options.computeF64 = compute == "f64";
   options.separateWeights = weights == "separate";
+  options.quantize = parseAll({quantize}, "--quantize", parseQuantize).front();
+  options.layers = parseAll(layers, "--set", parseLayerOption);
   return runSupervised(console, options.outputDir, [&](StageNote &note) {
     Progress progress(console);
     options.onDiagnostic = [&](const Diagnostic &diagnostic) {
@@ -160,6 +163,11 @@ static void addTargetOptions(CLI::App &verb, CompileVerb &state) {
                 "Simple loops, one kernel an operation: the oracle");
   verb.add_flag("--exact", state.options.exact,
                 "No algorithm that rounds more than a sum does: no Winograd");
+  verb.add_option("--quantize", state.quantize,
+                  "Lossy: bf16, to multiply in it where that is faster; off");
+  verb.add_option("--set", state.layers,
+                  "For nodes by name: '*attn*: quantize=off'")
+      ->take_all();
   verb.add_flag("--sanitize", state.options.sanitize,
                 "AddressSanitizer in the kernels; the program that loads the "
                 "library needs its runtime (docs/sanitizers.md)");

@@ -25,6 +25,11 @@ struct DimOption {
   bool general = false;
 };
 
+/// `--set "GLOB: KEY=VALUE"`: an option for the nodes whose names match.
+struct LayerOption {
+  std::string nodes, key, value;
+};
+
 struct CompileOptions {
   /// An .onnx file, or an .mlir file of --save-stages with `startAt`.
   std::string model;
@@ -45,6 +50,10 @@ struct CompileOptions {
   bool computeF64 = false;
   /// No reordering beyond what a sum needs: no Winograd.
   bool exact = false;
+  /// Lossy: what layers compute in where the target does that faster; "bf16" or
+  /// nothing.
+  std::string quantize;
+  std::vector<LayerOption> layers;
   /// AddressSanitizer checks what kernels read and write (docs/sanitizers.md).
   bool sanitize = false;
   std::vector<DimOption> dims;
@@ -79,6 +88,13 @@ parseInputShape(const std::string &text, std::string &error);
 /// "rate=16000" or "sizes=640,480".
 std::optional<std::pair<std::string, std::vector<double>>>
 parseInputValue(const std::string &text, std::string &error);
+
+/// "bf16" or "off".
+std::optional<std::string> parseQuantize(const std::string &text,
+                                         std::string &error);
+/// "*attention*: quantize=off".
+std::optional<LayerOption> parseLayerOption(const std::string &text,
+                                            std::string &error);
 
 /// The options that change the result, in one order: what the certificate
 /// keeps.

@@ -10,6 +10,13 @@
 
 namespace effc {
 
+/// Layers of an entry point that compute with fewer bits than the model asks
+/// for, by the names of their nodes.
+struct QuantizedLayers {
+  std::string entryPoint, to;
+  std::vector<std::string> nodes;
+};
+
 /// What earlier stages know and Emit prints.
 struct CertificateInfo {
   std::string compilerVersion;
@@ -20,6 +27,7 @@ struct CertificateInfo {
   std::vector<std::string> options;
   /// Passes in order, with one line each on what they did.
   std::vector<std::pair<std::string, std::string>> passes;
+  std::vector<QuantizedLayers> quantized;
   /// Warnings of the compile.
   std::vector<std::string> notes;
 };

@@ -27,6 +27,9 @@ struct PipelineOptions {
   /// With plain: floats become doubles.
   bool f64 = false;
   WinogradUse winograd = WinogradUse::WhereFaster;
+  /// Multiply in bf16 where that is faster, but not in nodes of these names.
+  bool bf16 = false;
+  std::vector<std::string> skipped;
   /// The first stage to run; Import runs none of the passes before Normalize.
   Stage startAt = Stage::Normalize;
   Stage stopAfter = Stage::Conversion;

@@ -15,3 +15,13 @@ func.func @heads_last_with_rope(%x: tensor<2x3x4x8xf16>, %c: tensor<3x1x4xf16>) 
   %1 = eff.attention %0, %0, %x scale 1.0 {heads_last = true} : (tensor<2x3x4x8xf16>, tensor<2x3x4x8xf16>, tensor<2x3x4x8xf16>) -> tensor<2x3x4x8xf16>
   return %1 : tensor<2x3x4x8xf16>
 }
+
+// Products of bf16 may be summed, masked and kept in f32.
+// CHECK-LABEL: func @halves
+// CHECK: eff.attention {{.*}} -> tensor<1x2x3x4xf32>
+// CHECK: eff.attention {{.*}} -> tensor<1x2x3x4xbf16>
+func.func @halves(%q: tensor<1x2x3x4xbf16>, %m: tensor<3x3xf32>) -> (tensor<1x2x3x4xf32>, tensor<1x2x3x4xbf16>) {
+  %0 = eff.attention %q, %q, %q mask %m scale 1.0 : (tensor<1x2x3x4xbf16>, tensor<1x2x3x4xbf16>, tensor<1x2x3x4xbf16>, tensor<3x3xf32>) -> tensor<1x2x3x4xf32>
+  %1 = eff.attention %q, %q, %q scale 1.0 : (tensor<1x2x3x4xbf16>, tensor<1x2x3x4xbf16>, tensor<1x2x3x4xbf16>) -> tensor<1x2x3x4xbf16>
+  return %0, %1 : tensor<1x2x3x4xf32>, tensor<1x2x3x4xbf16>
+}

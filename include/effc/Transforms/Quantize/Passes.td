@@ -1,0 +1,37 @@
+// Passes that compute with fewer bits.
+#ifndef EFFC_TRANSFORMS_QUANTIZE_PASSES_TD
+#define EFFC_TRANSFORMS_QUANTIZE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def QuantizeBf16 : Pass<"eff-quantize-bf16", "::mlir::func::FuncOp"> {
+  let summary = "Multiply in bf16 where the target does that faster";
+  let description = [{
+    The operands of products and convolutions of f32 become bf16; sums stay f32, and so does all other arithmetic.
+    Constant weights are converted by eff-fold-constants. An activation is converted where it is made, before reshapes and
+    transposes, so that fusion stores it in bf16 when nothing else reads it.
+
+    A layer stays in f32 where the target has no such product, where too little is multiplied to gain, and where it has a better
+    algorithm: depthwise convolutions are bound by memory. Attention stays in f32. A remark for each layer says what it computes in and why; the function attribute `eff.quantized` lists the layers that were taken. Lossy: an
+    operand is rounded to 8 bits of mantissa, once.
+
+    ```mlir
+    %y = eff.linear %x, %w bias %b : (tensor<128x384xf32>, tensor<384x384xf32>, tensor<384xf32>) -> tensor<128x384xf32>
+    // becomes
+    %0 = eff.convert %x : (tensor<128x384xf32>) -> tensor<128x384xbf16>
+    %1 = eff.convert %w : (tensor<384x384xf32>) -> tensor<384x384xbf16>
+    %y = eff.linear %0, %1 bias %b : (tensor<128x384xbf16>, tensor<384x384xbf16>, tensor<384xf32>) -> tensor<128x384xf32>
+    ```
+  }];
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let options = [
+    ListOption<"skip", "skip", "std::string", "Patterns (* and ?) of the names of nodes that stay in f32">,
+    Option<"always", "always", "bool", "false", "Take every layer, also where nothing is gained: for tests">
+  ];
+  let statistics = [
+    Statistic<"numTaken", "num-taken", "Layers in bf16">,
+    Statistic<"numDeclined", "num-declined", "Layers that stay in f32">
+  ];
+}
+
+#endif // EFFC_TRANSFORMS_QUANTIZE_PASSES_TD

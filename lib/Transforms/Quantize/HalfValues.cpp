@@ -1,0 +1,55 @@
+// See HalfValues.h. Conversion and movement commute, so a conversion goes up to
+// where the elements are computed: there it is part of a kernel.
+#include "HalfValues.h"
+
+using namespace mlir;
+using namespace effc;
+using namespace effc::eff;
+
+/// Ops whose result consists of their operands' elements.
+static bool isMovement(Operation *op) {
+  return isa_and_present<ReshapeOp, TransposeOp, SliceOp, BroadcastOp,
+                         ConcatOp>(op);
+}
+
+bool HalfValues::isOnlyWanted(Value value) const {
+  return llvm::all_of(value.getUses(), [&](OpOperand &use) {
+    Operation *user = use.getOwner();
+    if (auto convert = dyn_cast<ConvertOp>(user))
+      return convert.getType().getElementType() == narrow;
+    return wanted.contains(&use) ||
+           (isMovement(user) && isOnlyWanted(user->getResult(0)));
+  });
+}
+
+/// A reshape is a view. Others must not be made twice, and parts must not
+/// convert a whole that is read otherwise.
+bool HalfValues::isMovedBetter(Value value) const {
+  Operation *op = value.getDefiningOp();
+  if (!isMovement(op) || isa<ReshapeOp>(op))
+    return isMovement(op);
+  return isOnlyWanted(value) &&
+         (isa<TransposeOp, ConcatOp>(op) || isOnlyWanted(op->getOperand(0)));
+}
+
+Value HalfValues::get(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  if (type.getElementType() == narrow)
+    return value;
+  if (Value half = halves.lookup(value))
+    return half;
+  OpBuilder b(value.getContext());
+  b.setInsertionPointAfterValue(value);
+  Value half;
+  if (isMovedBetter(value)) {
+    Operation *clone = b.clone(*value.getDefiningOp());
+    for (OpOperand &operand : clone->getOpOperands())
+      operand.set(get(operand.get()));
+    half = clone->getResult(0);
+    half.setType(withElementType(type, narrow));
+  } else {
+    half = ConvertOp::create(b, value.getLoc(), value, narrow);
+  }
+  halves[value] = half;
+  return half;
+}

@@ -1,0 +1,39 @@
+// Where values are converted to a narrower float type.
+#ifndef EFFC_LIB_TRANSFORMS_QUANTIZE_HALFVALUES_H
+#define EFFC_LIB_TRANSFORMS_QUANTIZE_HALFVALUES_H
+
+#include "Eff/EffOps.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
+
+namespace effc {
+
+/// Gives values in a narrow type to the operands that ask for it. Operands are
+/// named first, because a value that all readers want narrow is made so, and
+/// what only moves elements then moves fewer bytes.
+class HalfValues {
+public:
+  explicit HalfValues(mlir::Type narrow) : narrow(narrow) {}
+
+  void want(mlir::OpOperand &operand) { wanted.insert(&operand); }
+  /// Every reader of the value wants it narrow, if need be behind movements.
+  bool isOnlyWanted(mlir::Value value) const;
+
+  /// The value in the narrow type: an existing one, or a conversion behind what
+  /// makes it.
+  mlir::Value get(mlir::Value value);
+  /// Says that something else makes the narrow value.
+  void set(mlir::Value value, mlir::Value half) { halves[value] = half; }
+
+private:
+  /// Whether to move narrow elements instead of converting moved ones.
+  bool isMovedBetter(mlir::Value value) const;
+
+  mlir::Type narrow;
+  llvm::DenseSet<mlir::OpOperand *> wanted;
+  llvm::DenseMap<mlir::Value, mlir::Value> halves;
+};
+
+} // namespace effc
+
+#endif // EFFC_LIB_TRANSFORMS_QUANTIZE_HALFVALUES_H

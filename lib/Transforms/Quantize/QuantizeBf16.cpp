@@ -1,0 +1,176 @@
+// Products in bf16 with sums in f32 (Kalamkar et al., "A Study of BFLOAT16 for
+// Deep Learning Training", arXiv 1905.12322): operands are rounded once, to
+// nearest even, and nothing else changes. A layer is taken when the time that
+// its products or its weights save is more than converting its input costs.
+#include "HalfValues.h"
+#include "effc/Analysis/TileChoice.h"
+#include "effc/Support/Diagnostics.h"
+#include "effc/Transforms/Quantize/Passes.h"
+#include "llvm/Support/GlobPattern.h"
+
+namespace effc {
+#define GEN_PASS_DEF_QUANTIZEBF16
+#include "effc/Transforms/Quantize/Passes.h.inc"
+} // namespace effc
+
+using namespace mlir;
+using namespace effc;
+using namespace effc::eff;
+
+namespace {
+
+/// What the model of time below counts with, in ns of one core.
+constexpr double flopsPerNs = 250;       ///< of f32; bf16 has twice as many
+constexpr double weightBytesPerNs = 20;  ///< read once, from far
+constexpr double convertBytesPerNs = 24; ///< 4 read and 2 written an element
+constexpr double launchNs = 300;
+/// How much faster a product in bf16 is.
+constexpr double bf16Gain = 2.0;
+/// What a size counts that is only known at run time.
+constexpr int64_t typicalSize = 64;
+/// Channels of a group below which a tile is mostly empty.
+constexpr int64_t leastGroupChannels = 8;
+
+double estimate(AffineExpr size) {
+  unsigned symbols = 0;
+  size.walk([&](AffineExpr part) {
+    if (auto symbol = dyn_cast<AffineSymbolExpr>(part))
+      symbols = std::max(symbols, symbol.getPosition() + 1);
+  });
+  SmallVector<AffineExpr> typical(symbols,
+                                  constDim(size.getContext(), typicalSize));
+  AffineExpr known = simplify(size.replaceSymbols(typical));
+  return static_cast<double>(getConstant(known).value_or(typicalSize));
+}
+
+bool isFloat(Value value) {
+  return cast<RankedTensorType>(value.getType()).getElementType().isF32();
+}
+
+/// The operands of a layer that are multiplied.
+SmallVector<OpOperand *> getFactors(Operation *op) {
+  SmallVector<OpOperand *> factors;
+  if (isa<MatmulOp, LinearOp, ConvOp>(op))
+    factors = {&op->getOpOperand(0), &op->getOpOperand(1)};
+  if (isa<AttentionOp>(op))
+    factors = {&op->getOpOperand(0), &op->getOpOperand(1),
+               &op->getOpOperand(2)};
+  return factors;
+}
+
+/// ns that are gained by less arithmetic or fewer bytes of weights, less those
+/// that conversions cost.
+double estimateGain(Operation *op) {
+  double flops = estimate(cast<CostOpInterface>(op).getFlops());
+  double weights = 0, converted = 0;
+  for (OpOperand *factor : getFactors(op)) {
+    double count = estimate(getNumElements(factor->get().getType()));
+    (factor->get().getDefiningOp<ConstantOp>() ? weights : converted) += count;
+  }
+  double arithmetic = flops / flopsPerNs * (1 - 1 / bf16Gain);
+  double memory = 2 * weights / weightBytesPerNs;
+  return std::max(arithmetic, memory) - 6 * converted / convertBytesPerNs -
+         launchNs;
+}
+
+/// Why a convolution has something better, or "".
+std::string findBetterConv(ConvOp conv, TargetAttr target) {
+  Dims w = getDims(conv.getWeight().getType());
+  std::optional<int64_t> outputs = getConstant(w[0]),
+                         channels = getConstant(w[1]);
+  if (!outputs || !channels || !conv.getWeight().getDefiningOp<ConstantOp>())
+    return "its weights are no constant";
+  auto groups = static_cast<int64_t>(conv.getGroups());
+  if (groups > 1 && std::min(*channels, *outputs / groups) < leastGroupChannels)
+    return "its groups have few channels, so memory bounds it";
+  return "";
+}
+
+struct QuantizeBf16 : effc::impl::QuantizeBf16Base<QuantizeBf16> {
+  using Base::Base;
+
+  LogicalResult initialize(MLIRContext *context) override {
+    patterns.clear();
+    for (const std::string &text : skip) {
+      llvm::Expected<llvm::GlobPattern> pattern =
+          llvm::GlobPattern::create(text);
+      if (!pattern)
+        return emitError(UnknownLoc::get(context))
+               << "eff-quantize-bf16: '" << text
+               << "': " << llvm::toString(pattern.takeError());
+      patterns.push_back(std::move(*pattern));
+    }
+    return success();
+  }
+
+  /// Why a layer stays in f32, or "".
+  std::string findReason(Operation *op, TargetAttr target) {
+    StringRef name = getNodeName(op->getLoc());
+    if (llvm::any_of(patterns, [&](const llvm::GlobPattern &pattern) {
+          return pattern.match(name);
+        }))
+      return "left out by request";
+    if (always)
+      return "";
+    if (!target || getInterleave(target, GemmTypes::BF16) == 1)
+      return "the target does not multiply bf16 faster";
+    if (isa<AttentionOp>(op))
+      return "attention multiplies in f32";
+    if (auto conv = dyn_cast<ConvOp>(op))
+      if (std::string better = findBetterConv(conv, target); !better.empty())
+        return better;
+    return estimateGain(op) > 0 ? "" : "it multiplies too little to gain";
+  }
+
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    auto target =
+        function->getParentOfType<ModuleOp>()->getAttrOfType<TargetAttr>(
+            "eff.target");
+    SmallVector<Operation *> taken;
+    function.walk([&](Operation *op) {
+      SmallVector<OpOperand *> factors = getFactors(op);
+      if (factors.empty() || !llvm::all_of(factors, [](OpOperand *factor) {
+            return isFloat(factor->get());
+          }))
+        return;
+      std::string reason = findReason(op, target);
+      emitRemark(op->getLoc(), DiagnosticCode::LayerPrecision)
+          << (reason.empty() ? "computed in bf16" : "computed in f32: ")
+          << reason;
+      if (reason.empty())
+        taken.push_back(op);
+      else
+        ++numDeclined;
+    });
+    convert(taken);
+    numTaken += taken.size();
+    record(taken);
+  }
+
+  void convert(ArrayRef<Operation *> taken) {
+    Type bf16 = BFloat16Type::get(&getContext());
+    HalfValues halves(bf16);
+    for (Operation *op : taken)
+      for (OpOperand *factor : getFactors(op))
+        halves.want(*factor);
+    for (Operation *op : taken)
+      for (OpOperand *factor : getFactors(op))
+        factor->set(halves.get(factor->get()));
+  }
+
+  /// What the certificate will say.
+  void record(ArrayRef<Operation *> taken) {
+    Builder b(&getContext());
+    SmallVector<Attribute> layers;
+    for (Operation *op : taken)
+      layers.push_back(b.getDictionaryAttr(
+          {b.getNamedAttr("node", b.getStringAttr(getNodeName(op->getLoc()))),
+           b.getNamedAttr("to", b.getStringAttr("bf16"))}));
+    getOperation()->setAttr(kQuantizedAttr, b.getArrayAttr(layers));
+  }
+
+  SmallVector<llvm::GlobPattern> patterns;
+};
+
+} // namespace
