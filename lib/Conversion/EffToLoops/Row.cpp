@@ -1,8 +1,8 @@
 // Row kernels: softmax and the normalisations. A row (the normalised elements)
-// is computed once into scratch in f32 while its statistics are gathered; the
-// result is made from there, with the elementwise ops around it pulled inside.
-// Variance is the mean of squared differences, in a second pass over the row:
-// safe when |mean| >> deviation.
+// is computed once into scratch in f32 while its statistics are gathered,
+// unless it lies in memory as such; the result is made from there, with the
+// elementwise ops around it pulled inside. Variance is the mean of squared
+// differences, in a second pass over the row: safe when |mean| >> deviation.
 #include "KernelEmitter.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -22,15 +22,18 @@ struct Rows {
   Dims dims, outer, inner;
   SmallVector<int64_t> innerAxes;
   Type type;
-  Value buffer;
+  Value buffer; ///< null where the row is read from memory each time
 
-  Rows(KernelEmitter &e, Value x, SmallVector<int64_t> axes)
+  /// A row that stays as it is needs no copy where it is in memory as such.
+  Rows(KernelEmitter &e, Value x, SmallVector<int64_t> axes,
+       bool isRewritten = true)
       : e(e), x(x), dims(getDims(x.getType())), innerAxes(axes) {
     for (int64_t i = 0, rank = dims.size(); i < rank; ++i)
       (llvm::is_contained(innerAxes, i) ? inner : outer).push_back(dims[i]);
     Type element = cast<RankedTensorType>(x.getType()).getElementType();
     type = element.isF64() ? Type(e.b.getF64Type()) : Type(e.b.getF32Type());
-    buffer = e.scratch(type, product(e.b.getContext(), inner));
+    if (isRewritten || element != type || !e.getBuffer(x))
+      buffer = e.scratch(type, product(e.b.getContext(), inner));
     e.setExtent(product(e.b.getContext(), outer));
   }
 
@@ -48,7 +51,9 @@ struct Rows {
     return result;
   }
   Value position(ArrayRef<Value> at) const { return e.linearize(at, inner); }
-  Value load(ArrayRef<Value> at) const {
+  Value load(ArrayRef<Value> row, ArrayRef<Value> at) const {
+    if (!buffer)
+      return e.wideElement(x, join(row, at));
     return memref::LoadOp::create(e.b, e.loc, buffer, position(at));
   }
   void save(Value value, ArrayRef<Value> at) const {
@@ -61,16 +66,17 @@ struct Rows {
        llvm::function_ref<Value(Value carried, Value element)> step) const {
     return e.reduceNest(inner, init, [&](ArrayRef<Value> at, ValueRange a) {
       Value value = e.wideElement(x, join(row, at));
-      save(value, at);
+      if (buffer)
+        save(value, at);
       return SmallVector<Value>{step(a[0], value)};
     })[0];
   }
-  Value reduce(Value init,
+  Value reduce(ArrayRef<Value> row, Value init,
                llvm::function_ref<Value(Value carried, Value element,
                                         ArrayRef<Value> at)>
                    step) const {
     return e.reduceNest(inner, init, [&](ArrayRef<Value> at, ValueRange a) {
-      return SmallVector<Value>{step(a[0], load(at), at)};
+      return SmallVector<Value>{step(a[0], load(row, at), at)};
     })[0];
   }
   /// Stores the kernel's results for this row.
@@ -113,20 +119,21 @@ LogicalResult emitSoftmax(KernelEmitter &e, SoftmaxOp op) {
     Value max = rows.fill(row, lowest, [&](Value a, Value x) -> Value {
       return e.runningMax(a, x);
     });
-    Value sum = rows.reduce(
-        e.constant(rows.type, 0), [&](Value a, Value x, ArrayRef<Value> at) {
-          Value shifted = subf(e, x, max);
-          Value power = math::ExpOp::create(b, e.loc, shifted);
-          rows.save(op.getLog() ? shifted : power, at);
-          return addf(e, a, power);
-        });
+    Value sum = rows.reduce(row, e.constant(rows.type, 0),
+                            [&](Value a, Value x, ArrayRef<Value> at) {
+                              Value shifted = subf(e, x, max);
+                              Value power =
+                                  math::ExpOp::create(b, e.loc, shifted);
+                              rows.save(op.getLog() ? shifted : power, at);
+                              return addf(e, a, power);
+                            });
     Value scale =
         op.getLog()
             ? math::LogOp::create(b, e.loc, sum).getResult()
             : arith::DivFOp::create(b, e.loc, e.constant(rows.type, 1), sum)
                   .getResult();
     e.bind(op.getResult(), [&, scale](ArrayRef<Value> indices) {
-      Value x = rows.load(rows.innerOf(indices));
+      Value x = rows.load(row, rows.innerOf(indices));
       return narrow(e, op.getLog() ? subf(e, x, scale) : mulf(e, x, scale),
                     op.getResult());
     });
@@ -147,18 +154,19 @@ Value parameter(KernelEmitter &e, Value tensor, ArrayRef<Value> indices) {
 }
 
 /// Mean (unless `rms`) and inverse deviation of the row in scratch.
-std::pair<Value, Value> statistics(Rows &rows, Value sum, double epsilon,
-                                   bool rms) {
+std::pair<Value, Value> statistics(Rows &rows, ArrayRef<Value> row, Value sum,
+                                   double epsilon, bool rms) {
   KernelEmitter &e = rows.e;
   OpBuilder &b = e.b;
   Value count = rows.count(), zero = e.constant(rows.type, 0);
   Value mean =
       rms ? Value() : arith::DivFOp::create(b, e.loc, sum, count).getResult();
   Value squares =
-      rms ? sum : rows.reduce(zero, [&](Value a, Value x, ArrayRef<Value>) {
-        Value difference = subf(e, x, mean);
-        return addf(e, a, mulf(e, difference, difference));
-      });
+      rms ? sum
+          : rows.reduce(row, zero, [&](Value a, Value x, ArrayRef<Value>) {
+              Value difference = subf(e, x, mean);
+              return addf(e, a, mulf(e, difference, difference));
+            });
   Value variance = arith::DivFOp::create(b, e.loc, squares, count);
   Value deviation = math::SqrtOp::create(
       b, e.loc, addf(e, variance, e.constant(rows.type, epsilon)));
@@ -175,10 +183,10 @@ void emitNormRows(Rows &rows, Value result, double epsilon, bool rms,
     Value sum = rows.fill(row, e.constant(rows.type, 0), [&](Value a, Value x) {
       return addf(e, a, rms ? mulf(e, x, x) : x);
     });
-    auto [mean, inverse] = statistics(rows, sum, epsilon, rms);
+    auto [mean, inverse] = statistics(rows, row, sum, epsilon, rms);
     e.bind(result,
            [&, mean = mean, inverse = inverse](ArrayRef<Value> indices) {
-             Value x = rows.load(rows.innerOf(indices));
+             Value x = rows.load(row, rows.innerOf(indices));
              Value normal = mulf(e, rms ? x : subf(e, x, mean), inverse);
              return narrow(e, affine(normal, indices), result);
            });
@@ -193,7 +201,7 @@ SmallVector<int64_t> axesFrom(Value x, int64_t axis) {
 LogicalResult emitLayerNorm(KernelEmitter &e, Value x, Value scale, Value bias,
                             int64_t axis, double epsilon, bool rms,
                             Value result) {
-  Rows rows(e, x, axesFrom(x, axis));
+  Rows rows(e, x, axesFrom(x, axis), /*isRewritten=*/false);
   emitNormRows(
       rows, result, epsilon, rms,
       [&](Value item) { return e.delinearize(item, rows.outer); },

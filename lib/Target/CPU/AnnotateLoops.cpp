@@ -16,6 +16,8 @@ using namespace mlir;
 
 // The lanes of a vector on the smallest machine.
 static constexpr int64_t minVectorTrips = 8;
+// And of one on the largest.
+static constexpr int64_t maxLanes = 16;
 
 static std::optional<int64_t> getTrips(scf::ForOp loop) {
   std::optional<llvm::APInt> trips = loop.getStaticTripCount();
@@ -56,30 +58,48 @@ static void takeOver(Operation *branch) {
     conditional.setLoopAnnotationAttr(annotation);
 }
 
-/// No unrolling before vectorisation; the vector loops may be unrolled.
-static LLVM::LoopAnnotationAttr makeAnnotation(MLIRContext *context) {
-  auto get = [&](LLVM::LoopVectorizeAttr vectorize, LLVM::LoopUnrollAttr unroll,
+/// How many vectors of a loop's sums stand side by side. Where it must not
+/// unroll LLVM does not do that by itself, and each addition waits for the one
+/// before.
+static int32_t getInterleave(scf::ForOp loop) {
+  if (loop.getInits().empty())
+    return 1;
+  int64_t trips = *getTrips(loop);
+  return trips >= 8 * maxLanes ? 4 : trips >= 4 * maxLanes ? 2 : 1;
+}
+
+/// No unrolling before vectorisation. The vector loops may be unrolled, but not
+/// those of sums: what stands side by side would become one chain again.
+static LLVM::LoopAnnotationAttr makeAnnotation(MLIRContext *context,
+                                               int32_t interleave) {
+  auto get = [&](LLVM::LoopVectorizeAttr vectorize,
+                 LLVM::LoopInterleaveAttr vectors, LLVM::LoopUnrollAttr unroll,
                  BoolAttr mustProgress) {
-    return LLVM::LoopAnnotationAttr::get(context, {}, vectorize, {}, unroll, {},
-                                         {}, {}, {}, {}, {}, mustProgress, {},
-                                         {}, {}, {});
+    return LLVM::LoopAnnotationAttr::get(context, {}, vectorize, vectors,
+                                         unroll, {}, {}, {}, {}, {}, {},
+                                         mustProgress, {}, {}, {}, {});
   };
   auto yes = BoolAttr::get(context, true);
-  LLVM::LoopAnnotationAttr free = get({}, {}, yes);
+  auto whole = LLVM::LoopUnrollAttr::get(context, yes, {}, {}, {}, {}, {}, {});
+  LLVM::LoopInterleaveAttr vectors;
+  if (interleave > 1)
+    vectors = LLVM::LoopInterleaveAttr::get(
+        context, IntegerAttr::get(IntegerType::get(context, 32), interleave));
+  LLVM::LoopAnnotationAttr after =
+      get({}, {}, vectors ? whole : LLVM::LoopUnrollAttr(), yes);
   auto vectorize =
-      LLVM::LoopVectorizeAttr::get(context, {}, {}, {}, {}, free, free, {});
-  auto unroll = LLVM::LoopUnrollAttr::get(context, yes, {}, {}, {}, {}, {}, {});
-  return get(vectorize, unroll, {});
+      LLVM::LoopVectorizeAttr::get(context, {}, {}, {}, {}, after, after, {});
+  return get(vectorize, vectors, whole, {});
 }
 
 namespace {
 struct AnnotateLoops : effc::impl::AnnotateLoopsBase<AnnotateLoops> {
   void runOnOperation() override {
-    LLVM::LoopAnnotationAttr annotation = makeAnnotation(&getContext());
     getOperation().walk([&](scf::ForOp loop) {
       if (!isVectorLoop(loop))
         return;
-      loop->setAttr(annotationName, annotation);
+      loop->setAttr(annotationName,
+                    makeAnnotation(&getContext(), getInterleave(loop)));
       ++numKept;
     });
     getOperation().walk([](Operation *op) {

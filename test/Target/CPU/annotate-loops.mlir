@@ -1,7 +1,9 @@
 // RUN: effc-opt %s -effk-annotate-loops | FileCheck %s
 
+// CHECK: #[[$FOUR:.+]] = #llvm.loop_interleave<count = 4 : i32>
 // CHECK: #[[$UNROLL:.+]] = #llvm.loop_unroll<disable = true>
-// CHECK: #[[$KEEP:.+]] = #llvm.loop_annotation<vectorize = {{.+}}, unroll = #[[$UNROLL]]>
+// CHECK: #[[$KEEP:.+]] = #llvm.loop_annotation<vectorize = #{{.+}}, unroll = #[[$UNROLL]]>
+// CHECK: #[[$SUMS:.+]] = #llvm.loop_annotation<vectorize = #{{.+}}, interleave = #[[$FOUR]], unroll = #[[$UNROLL]]>
 
 // Taps are unrolled into the loop over channels.
 // CHECK-LABEL: func.func @channels
@@ -41,6 +43,22 @@ func.func @inner(%x: memref<?xf32>, %v: f32, %n: index) {
     memref.store %v, %x[%i] : memref<?xf32>
   }
   return
+}
+
+// Sums of a long loop stand side by side and stay so: LLVM does not interleave what it must not unroll.
+// CHECK-LABEL: func.func @sums
+// CHECK: } {llvm.loop_annotation = #[[$SUMS]]}
+func.func @sums(%x: memref<?xf32>) -> f32 {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c768 = arith.constant 768 : index
+  %zero = arith.constant 0.0 : f32
+  %0 = scf.for %i = %c0 to %c768 step %c1 iter_args(%sum = %zero) -> (f32) {
+    %1 = memref.load %x[%i] : memref<?xf32>
+    %2 = arith.addf %sum, %1 fastmath<reassoc> : f32
+    scf.yield %2 : f32
+  }
+  return %0 : f32
 }
 
 // CHECK-LABEL: func.func @vectors
