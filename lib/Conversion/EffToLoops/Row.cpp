@@ -3,7 +3,7 @@
 // unless it lies in memory as such; the result is made from there, with the
 // elementwise ops around it pulled inside. Variance is the mean of squared
 // differences, in a second pass over the row: safe when |mean| >> deviation.
-#include "KernelEmitter.h"
+#include "NormRows.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
@@ -201,6 +201,8 @@ SmallVector<int64_t> axesFrom(Value x, int64_t axis) {
 LogicalResult emitLayerNorm(KernelEmitter &e, Value x, Value scale, Value bias,
                             int64_t axis, double epsilon, bool rms,
                             Value result) {
+  if (emitPlainNorm(e, {x, scale, bias, result, axis, epsilon, rms}))
+    return success();
   Rows rows(e, x, axesFrom(x, axis), /*isRewritten=*/false);
   emitNormRows(
       rows, result, epsilon, rms,

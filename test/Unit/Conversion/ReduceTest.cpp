@@ -385,20 +385,25 @@ struct Statistics {
   }
 };
 
-TEST(Rows, LayerAndRMSNorm) {
+/// 33 elements are no whole number of vectors, 48 are three, 64 a few at once.
+class NormWidth : public testing::TestWithParam<int64_t> {};
+INSTANTIATE_TEST_SUITE_P(Rows, NormWidth, testing::Values(33, 48, 64));
+
+TEST_P(NormWidth, LayerAndRMSNorm) {
   Random random;
+  int64_t width = GetParam();
   for (std::string element : {"f32", "f64", "f16"})
     for (int64_t axis : {1, 2})
       for (int parts = 0; parts < 3; ++parts) {
-        Tensor x = random.floats({3, 5, 33}, 9, 11, element);
+        Tensor x = random.floats({3, 5, width}, 9, 11, element);
         std::vector<int64_t> axes = {2};
-        Shape inner = {33};
+        Shape inner = {width};
         if (axis == 1) {
           axes = {1, 2};
-          inner = {5, 33};
+          inner = {5, width};
         }
         Tensor scale = random.floats(inner, 0.5, 1.5, element);
-        Tensor bias = random.floats({33}, -1, 1, element);
+        Tensor bias = random.floats({width}, -1, 1, element);
         Groups groups(x, axes);
         std::vector<Statistics> all;
         for (const auto &row : groups.members)
@@ -424,7 +429,9 @@ TEST(Rows, LayerAndRMSNorm) {
         std::string tail =
             " axis " + std::to_string(axis) + " {epsilon = 1.0e-5 : f64}";
         double tolerance = element == "f16" ? 4e-3 : 3e-5;
-        std::map<int64_t, std::string> dims = {{5, "s0"}, {33, "s1"}};
+        std::map<int64_t, std::string> dims = {{5, "s0"}};
+        if (width == 33)
+          dims[width] = "s1";
         check({"eff.rms_norm" + operands + tail,
                inputs,
                {expected(true)},
