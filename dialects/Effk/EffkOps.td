@@ -30,9 +30,11 @@ def Effk_PanelAttr : AttrDef<Effk_Dialect, "Panel"> {
     `((g * ceil(N / width) + n / width) * D + d - d % interleave) * width + n % width * interleave + d % interleave`; columns beyond N
     are zero. The width is a whole number of vectors. `source` says how the logical matrix is read from the constant:
     `kn`, `nk` (transposed), `oihw` ([G * N, C, kernel...] with k = (kernel position, c)), or `winograd` ([blocks * N, C, 3, 3] of f32
-    transformed for F(4x4, 3x3), k = c: a group for each block of N outputs and each of its 36 points, points inside).
+    transformed for F(4x4, 3x3), k = c: a group for each block of N outputs and each of its 36 points, points inside),
+    `pixels` ([O, C, kernel...] for N / O neighbouring pixels: column p * O + o is filter o, p strides further along a last kernel dim
+    that is as much wider, zero elsewhere) or `repeat` (a vector, N / size times).
   }];
-  let parameters = (ins StringRefParameter<"kn, nk, oihw or winograd">:$source, "int64_t":$groups, "int64_t":$k,
+  let parameters = (ins StringRefParameter<"kn, nk, oihw, winograd, pixels or repeat">:$source, "int64_t":$groups, "int64_t":$k,
                         "int64_t":$n, "int64_t":$width, DefaultValuedParameter<"int64_t", "1">:$interleave,
                         DefaultValuedParameter<"int64_t", "1">:$runs);
   let builders = [AttrBuilder<(ins "::llvm::StringRef":$source, "int64_t":$groups, "int64_t":$k, "int64_t":$n,

@@ -128,6 +128,22 @@ TileChoice effc::chooseGemmTile(eff::TargetAttr target,
           step.interleave};
 }
 
+int64_t effc::chooseJoinedPixels(eff::TargetAttr target, int64_t outputs,
+                                 int64_t kernel, int64_t stride,
+                                 int64_t width) {
+  // Vectors of products a pixel; the gain must be worth the wider kernel's
+  // edges.
+  constexpr double leastGain = 1.2;
+  int64_t lanes = target.getVectorBits() / 32, best = 1;
+  auto costOf = [&](int64_t pixels) {
+    return static_cast<double>(kernel + (pixels - 1) * stride) / pixels;
+  };
+  for (int64_t pixels = 2; pixels * outputs <= lanes; ++pixels)
+    if (width % pixels == 0 && costOf(pixels) < costOf(best))
+      best = pixels;
+  return costOf(1) >= leastGain * costOf(best) ? best : 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Winograd
 //===----------------------------------------------------------------------===//

@@ -208,16 +208,20 @@ struct Source {
   }
 };
 
+int64_t countElements(ArrayRef<int64_t> shape) {
+  return ShapedType::getNumElements(shape);
+}
+
 /// Fills one panel: columns [column, column + columns) of group `group`.
 class PanelFiller {
 public:
-  PanelFiller(const Source &source, effk::PanelAttr layout, int64_t taps,
-              int64_t bytes)
+  PanelFiller(const Source &source, effk::PanelAttr layout,
+              ArrayRef<int64_t> shape, int64_t taps, int64_t bytes)
       : source(source), kind(layout.getSource()), k(layout.getK()),
         n(layout.getN()), width(layout.getWidth()),
         interleave(layout.getInterleave()), run(k / layout.getRuns()),
         filledRun(layout.getDepth() / layout.getRuns()), taps(taps),
-        bytes(bytes) {}
+        bytes(bytes), shape(shape) {}
 
   void fill(int64_t group, int64_t column, int64_t columns, char *to) const {
     if (kind == "kn") {
@@ -231,6 +235,14 @@ public:
                        group / WinogradTile::points * n + column, columns,
                        reinterpret_cast<float *>(to));
     for (int64_t j = 0; j < columns; ++j) {
+      if (kind == "repeat") {
+        source.read((column + j) % (n / repeats()), 1, to + j * bytes, 1, 1);
+        continue;
+      }
+      if (kind == "pixels") {
+        fillPixel(column + j, to + j * interleave * bytes);
+        continue;
+      }
       int64_t first = (group * n + column + j) * k;
       char *at = to + j * interleave * bytes;
       if (kind == "nk") {
@@ -258,6 +270,25 @@ private:
       source.read(first + i * stride, stride * interleave,
                   to + place(begin + i) * bytes, width * interleave,
                   llvm::divideCeil(count - i, interleave));
+  }
+
+  /// How many pixels, or repetitions, the columns are of.
+  int64_t repeats() const {
+    return kind == "pixels" ? n / shape[0] : n / countElements(shape);
+  }
+
+  /// A column of joined pixels: the filter, moved by its pixel's distance along
+  /// the last dim of the kernel.
+  void fillPixel(int64_t column, char *to) const {
+    int64_t outputs = shape[0], channels = shape[1], width = shape.back();
+    int64_t own = countElements(shape.drop_front(2)), rows = own / width;
+    int64_t wide = taps / rows, pixels = repeats();
+    int64_t step = pixels > 1 ? (wide - width) / (pixels - 1) : 0;
+    for (int64_t tap = 0; tap < own; ++tap)
+      fillColumn(column % outputs * channels * own + tap, own,
+                 (tap / width * wide + column / outputs * step + tap % width) *
+                     channels,
+                 channels, to);
   }
 
   /// (G w G^T)[point] for 3x3 filters w; G holds the powers of the points over
@@ -296,6 +327,7 @@ private:
   const Source &source;
   StringRef kind;
   int64_t k, n, width, interleave, run, filledRun, taps, bytes;
+  ArrayRef<int64_t> shape;
 };
 
 } // namespace
@@ -327,6 +359,18 @@ LogicalResult packPanel(ElementsAttr value, effk::PanelAttr layout,
         shape[2] == 3 && shape[3] == 3 && groups % WinogradTile::points == 0;
     elements = groups / WinogradTile::points * 9 * k * n;
   }
+  if (kind == "pixels" && shape.size() >= 3 && shape[0] > 0 && shape[1] > 0 &&
+      shape.back() > 0) {
+    int64_t rows = countElements(shape.drop_front(2)) / shape.back();
+    known = groups == 1 && n % shape[0] == 0 && rows > 0 &&
+            k % (shape[1] * rows) == 0 && k / shape[1] / rows >= shape.back();
+    taps = known ? k / shape[1] : 1;
+    elements = value.getNumElements();
+  }
+  if (kind == "repeat") {
+    elements = value.getNumElements();
+    known = groups == 1 && k == 1 && elements > 0 && n % elements == 0;
+  }
   // A run is a whole number of taps.
   int64_t runs = layout.getRuns();
   bool fits = width >= 1 && layout.getInterleave() >= 1 && runs >= 1 &&
@@ -337,13 +381,13 @@ LogicalResult packPanel(ElementsAttr value, effk::PanelAttr layout,
                        << " does not fit the panels " << layout;
 
   int64_t bytes = getElementBytes(elementType);
-  PanelFiller filler(*source, layout, taps, bytes);
+  PanelFiller filler(*source, layout, shape, taps, bytes);
   int64_t depth = layout.getDepth();
   std::vector<char> panel(depth * width * bytes);
   for (int64_t group = 0; group < groups; ++group) {
     for (int64_t column = 0; column < n; column += width) {
       int64_t columns = std::min(width, n - column);
-      if (columns < width || depth > k)
+      if (columns < width || depth > k || kind == "pixels")
         std::fill(panel.begin(), panel.end(), 0);
       if (k > 0)
         filler.fill(group, column, columns, panel.data());

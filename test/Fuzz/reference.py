@@ -178,8 +178,8 @@ def scales_nothing(model, values):
 
 
 def spreads_nan(model, values):
-    """Whether a transposed convolution reads what is not finite: zero taps make NaN of it in effc."""
-    return any(node.op_type == "ConvTranspose" and not np.isfinite(values[node.input[0]]).all()
+    """Whether a convolution reads what is not finite: zero taps, of neighbours that are computed together, make NaN of it in effc."""
+    return any(node.op_type in ("Conv", "ConvTranspose") and not np.isfinite(values[node.input[0]]).all()
                for node in model.graph.node if node.input and node.input[0] in values)
 
 
@@ -192,5 +192,5 @@ def open_question(model, feed):
     if scales_nothing(model, values):
         return "a Gemm without inner size scales its bias"
     if spreads_nan(model, values):
-        return "a transposed convolution reads a NaN"
+        return "a convolution reads a NaN"
     return "a power of integers overflows" if overflows_power(model, values) else ""

@@ -37,6 +37,12 @@ TileChoice chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
                           int64_t n, int64_t k, int64_t rowBytes = 0,
                           GemmTypes types = GemmTypes::F32);
 
+/// How many neighbouring pixels of a convolution with few outputs to compute as
+/// one pixel of as many times the outputs, by one wider kernel; 1 where that
+/// gains little. `width` is the number of pixels in a row.
+int64_t chooseJoinedPixels(eff::TargetAttr target, int64_t outputs,
+                           int64_t kernel, int64_t stride, int64_t width);
+
 /// F(4x4, 3x3): a tile of 6x6 inputs gives 4x4 outputs from 36 products.
 struct WinogradTile {
   static constexpr int64_t outputs = 4, inputs = 6, points = 36;

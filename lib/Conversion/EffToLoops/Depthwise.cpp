@@ -294,7 +294,8 @@ LogicalResult effc::emitDepthwiseKernel(KernelEmitter &e, Operation *anchor) {
     return cast<RankedTensorType>(type).getElementType().isF32();
   });
   if (!f32 || !outputs || !kernelH || !kernelW ||
-      op.getGroups() != static_cast<uint64_t>(*outputs) ||
+      // Of one channel there is no vector; pixels are joined instead.
+      *outputs == 1 || op.getGroups() != static_cast<uint64_t>(*outputs) ||
       getConstant(w[1]) != 1 ||
       getConstant(getDims(op.getX().getType()).back()) != outputs ||
       *kernelH * *kernelW > 49 || e.getKernel().getNumResults() != 1 ||

@@ -45,6 +45,27 @@ LogicalResult EpilogueEmitter::collect() {
   return success();
 }
 
+bool EpilogueEmitter::canRepeatColumns() const {
+  return llvm::all_of(operands, [&](const auto &operand) {
+    return operand.second == effk::EpilogueMap::Column
+               ? static_cast<bool>(e.getConstantInput(operand.first))
+               : operand.second != effk::EpilogueMap::Row;
+  });
+}
+
+void EpilogueEmitter::repeatColumns(int64_t times) {
+  llvm::SmallDenseSet<Value> packed;
+  for (auto [tensor, map] : operands) {
+    if (map != effk::EpilogueMap::Column || !packed.insert(tensor).second)
+      continue;
+    int64_t columns =
+        times * cast<RankedTensorType>(tensor.getType()).getNumElements();
+    e.pack(tensor,
+           effk::PanelAttr::get(e.b.getContext(), "repeat",
+                                /*groups=*/1, /*k=*/1, columns, columns));
+  }
+}
+
 SmallVector<effk::EpilogueInput>
 EpilogueEmitter::inputs(Value rowBase, Value columnBase, Value stride) {
   SmallVector<effk::EpilogueInput> result;
@@ -173,8 +194,11 @@ namespace {
 /// The sizes of a convolution by name; NHWC.
 struct ConvShape {
   Dims x, y;
-  SmallVector<int64_t> kernel;
+  SmallVector<int64_t> kernel, strides;
   int64_t groups, channels, outputs; ///< channels and outputs of one group
+  /// Neighbouring pixels of a row of the result that are one row of the
+  /// product.
+  int64_t pixels = 1;
   size_t spatial;
   bool padded;
 
@@ -193,6 +217,7 @@ struct ConvShape {
     shape.outputs = sizes[0] / shape.groups;
     shape.channels = sizes[1];
     shape.kernel.assign(sizes.begin() + 2, sizes.end());
+    shape.strides = llvm::to_vector(op.getStrides());
     shape.spatial = shape.kernel.size();
     shape.padded =
         llvm::any_of(op.getPads(), [](int64_t pad) { return pad != 0; });
@@ -204,7 +229,40 @@ struct ConvShape {
       count *= size;
     return count;
   }
+
+  /// `count` neighbours become one pixel of as many times the outputs, which is
+  /// the same memory: their taps are those of one wider kernel, whose weights
+  /// are zero where a neighbour has no tap (#effk.panel "pixels").
+  void joinPixels(int64_t count) {
+    MLIRContext *context = y[0].getContext();
+    pixels = count;
+    outputs *= count;
+    kernel.back() += (count - 1) * strides.back();
+    strides.back() *= count;
+    y.back() = getAffineConstantExpr(outputs, context);
+    AffineExpr &width = y[spatial];
+    width = getAffineConstantExpr(*getConstant(width) / count, context);
+  }
 };
+
+/// Joins as many neighbours as fill a vector best. Zero weights spread what is
+/// not finite to a neighbour, as Winograd's transforms do, so that --exact
+/// turns this off as well.
+void joinPixels(KernelEmitter &e, ConvOp op, ConvShape &shape, GemmTypes types,
+                EpilogueEmitter &epilogue) {
+  std::optional<int64_t> width = getConstant(shape.y[shape.spatial]);
+  if (types != GemmTypes::F32 || shape.groups != 1 || !width ||
+      e.options.winograd == WinogradUse::Never ||
+      op.getDilations().back() != 1 || !epilogue.canRepeatColumns())
+    return;
+  int64_t pixels =
+      chooseJoinedPixels(e.options.target, shape.outputs, shape.kernel.back(),
+                         shape.strides.back(), *width);
+  if (pixels == 1)
+    return;
+  shape.joinPixels(pixels);
+  epilogue.repeatColumns(pixels);
+}
 
 /// Elements between neighbours along spatial dim i of an NHWC tensor.
 AffineExpr pixelStride(ArrayRef<AffineExpr> dims, size_t i,
@@ -219,7 +277,7 @@ void describeRows(KernelEmitter &e, ConvOp op, const ConvShape &shape,
   MLIRContext *context = e.b.getContext();
   bool pointwise =
       shape.taps() == 1 && !shape.padded &&
-      llvm::all_of(op.getStrides(), [](int64_t stride) { return stride == 1; });
+      llvm::all_of(shape.strides, [](int64_t stride) { return stride == 1; });
   AffineExpr channelsIn = shape.x.back();
   gemm.run = e.index(shape.channels);
   if (pointwise) {
@@ -233,7 +291,7 @@ void describeRows(KernelEmitter &e, ConvOp op, const ConvShape &shape,
   for (size_t i = 0; i < shape.spatial; ++i) {
     AffineExpr stride = pixelStride(shape.x, i, context);
     gemm.rowSizes.push_back(e.size(shape.y[1 + i]));
-    gemm.rowStrides.push_back(e.size(simplify(stride * op.getStrides()[i])));
+    gemm.rowStrides.push_back(e.size(simplify(stride * shape.strides[i])));
     base = base - stride * op.getPads()[i];
     bool merged = i + 1 == shape.spatial && !shape.padded &&
                   op.getDilations()[i] == 1 && shape.groups == 1;
@@ -246,7 +304,7 @@ void describeRows(KernelEmitter &e, ConvOp op, const ConvShape &shape,
     gemm.tapStrides.push_back(e.size(simplify(stride * op.getDilations()[i])));
     if (shape.padded) {
       gemm.windowSizes.push_back(e.size(shape.x[1 + i]));
-      gemm.windowStrides.push_back(e.index(op.getStrides()[i]));
+      gemm.windowStrides.push_back(e.index(shape.strides[i]));
       gemm.windowDilations.push_back(e.index(op.getDilations()[i]));
       gemm.windowPads.push_back(e.index(op.getPads()[i]));
     }
@@ -300,13 +358,14 @@ LogicalResult effc::emitConvKernel(KernelEmitter &e, Operation *anchor) {
   EpilogueEmitter epilogue(e, op, op.getBias());
   if (!types || !shape || shape->channels == 0 || failed(epilogue.collect()))
     return failure();
+  joinPixels(e, op, *shape, *types, epilogue);
   AffineExpr rows = product(e.b.getContext(), ArrayRef(shape->y).drop_back());
   int64_t depth = shape->taps() * shape->channels, outputs = shape->outputs;
   // A pixel of the result adds stride^2 pixels of the operand to the cache.
   int64_t rowBytes =
       getElementTypeOrSelf(op.getX().getType()).getIntOrFloatBitWidth() / 8 *
       shape->channels;
-  for (int64_t stride : op.getStrides())
+  for (int64_t stride : shape->strides)
     rowBytes *= stride;
   TileChoice tile = chooseTile(e, rows, outputs, depth, *types, rowBytes);
   effk::GemmDescription gemm;
@@ -314,8 +373,9 @@ LogicalResult effc::emitConvKernel(KernelEmitter &e, Operation *anchor) {
   gemm.padValue = static_cast<int64_t>(op.getPadValue());
   describeRows(e, op, *shape, gemm);
   auto panels = effk::PanelAttr::get(
-      e.b.getContext(), "oihw", shape->groups, depth, outputs, tile.width,
-      tile.interleave, depth / *getConstantIntValue(gemm.run));
+      e.b.getContext(), shape->pixels > 1 ? "pixels" : "oihw", shape->groups,
+      depth, outputs, tile.width, tile.interleave,
+      depth / *getConstantIntValue(gemm.run));
   e.pack(op.getWeight(), panels);
   int64_t panelSize = panels.getNumElements() / shape->groups;
   gemm.a = e.getBuffer(op.getX());

@@ -18,6 +18,11 @@ public:
   /// Fails when an operand cannot be loaded by row, column or element.
   mlir::LogicalResult collect();
 
+  /// Whether what varies by column can be stored several times in a row, and
+  /// asks for that.
+  bool canRepeatColumns() const;
+  void repeatColumns(int64_t times);
+
   /// Inputs of the tile op: `rowBase` is the first row and `columnBase` the
   /// first column of this product in the result, `stride` the result's row
   /// length.

@@ -158,3 +158,19 @@ func.func @quantised(%x: tensor<1x3x8x8xui8>, %w: tensor<4x3x3x3xi8>) -> tensor<
   %1 = eff.convert %0 : (tensor<1x4x8x8xi32>) -> tensor<1x4x8x8xf32>
   return %1 : tensor<1x4x8x8xf32>
 }
+
+// Few channels: a padded copy makes one run of the taps of a kernel row. A map of a few pixels is not worth a copy.
+// CHECK-LABEL: func @pads_before
+// CHECK: %[[P:.+]] = eff.pad {{ *}}constant %{{.+}} <0, 0, 3, 2> : (tensor<1x3x64x?xf32, #eff.dims<1, 3, 64, s0>>) -> tensor<1x3x70x?xf32, #eff.dims<1, 3, 70, s0 + 6>>
+// CHECK: %[[T:.+]] = eff.transpose %[[P]] [0, 2, 3, 1]
+// CHECK: eff.conv %[[T]], {{.*}}channels_last = true, {{.*}}pads = array<i64: 0, 0, 0, 0>
+// CHECK-NOT: eff.pad
+// CHECK: return
+func.func @pads_before(%x: tensor<1x3x64x?xf32, #eff.dims<1, 3, 64, s0>>, %small: tensor<1x3x8x8xf32>)
+    -> (tensor<1x8x64x?xf32, #eff.dims<1, 8, 64, s0>>, tensor<1x8x8x8xf32>) attributes {eff.symbols = [#eff.symbol<"w", input 0, axis 3, in 1 to 100>]} {
+  %w = eff.constant dense<1.0> : tensor<8x3x7x7xf32>
+  %0 = eff.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 3, 2, 3, 4>} : (tensor<1x3x64x?xf32, #eff.dims<1, 3, 64, s0>>, tensor<8x3x7x7xf32>) -> tensor<1x8x64x?xf32, #eff.dims<1, 8, 64, s0>>
+  %v = eff.constant dense<1.0> : tensor<8x3x3x3xf32>
+  %1 = eff.conv %small, %v {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>} : (tensor<1x3x8x8xf32>, tensor<8x3x3x3xf32>) -> tensor<1x8x8x8xf32>
+  return %0, %1 : tensor<1x8x64x?xf32, #eff.dims<1, 8, 64, s0>>, tensor<1x8x8x8xf32>
+}

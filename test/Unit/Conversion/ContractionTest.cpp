@@ -353,6 +353,20 @@ TEST(Conv, TwoDims) {
   checkConv({{1, 2, 1, 1}, 3, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}});
 }
 
+TEST(Conv, JoinsPixelsOfFewOutputs) {
+  checkConv({{2, 3, 9, 12}, 1, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}},
+            {{2, "s0"}, {9, "s1"}});
+  checkConv({{1, 4, 5, 24}, 8, {3, 19}, {1, 1}, {1, 1}, {1, 9, 1, 9}});
+  checkConv({{1, 1, 574}, 1, {64}, {2}, {1}, {0, 0}});
+  checkConv({{1, 5, 4, 20}, 3, {2, 3}, {1, 2}, {2, 1}, {0, 1, 1, 0}});
+  checkConv({{1, 2, 3, 3, 8},
+             2,
+             {1, 2, 3},
+             {1, 1, 1},
+             {1, 1, 1},
+             {0, 1, 1, 0, 0, 1}});
+}
+
 TEST(Conv, ThreeDims) {
   checkConv({{1, 3, 5, 6, 4},
              6,
@@ -426,7 +440,7 @@ TEST(Conv, FusesItsEpilogue) {
                "  %r = eff.unary relu %2 : ($r) -> $r",
            {toChannelsLast(x), w, toChannelsLast(r), scale},
            {toChannelsLast(y)},
-           {1},
+           {1, 3}, // so that the factors can be repeated for joined pixels
            {{7, "s0"}},
            2e-5,
            2e-5,

@@ -94,6 +94,26 @@ TEST_F(PackingTest, PacksConvolutionTapsBeforeChannels) {
   });
 }
 
+TEST_F(PackingTest, MovesFiltersOfJoinedPixels) {
+  // 2 outputs of 4 pixels 2 apart, 3 channels, 2x3 taps.
+  auto layout = effk::PanelAttr::get(&context, "pixels", 1, 54, 8, 8, 1, 2);
+  auto packed =
+      pack<float>(iota({2, 3, 2, 3}), layout, Float32Type::get(&context));
+  expectPanels(layout, packed, [](auto, auto k, auto n) {
+    int64_t row = k / 27, column = k / 3 % 9 - n / 2 * 2, c = k % 3;
+    if (column < 0 || column >= 3)
+      return 0.0f;
+    return float((n % 2 * 3 + c) * 6 + row * 3 + column + 1);
+  });
+}
+
+TEST_F(PackingTest, RepeatsVectors) {
+  auto layout = effk::PanelAttr::get(&context, "repeat", 1, 1, 12, 12);
+  auto packed = pack<float>(iota({3}), layout, Float32Type::get(&context));
+  expectPanels(layout, packed,
+               [](auto, auto, auto n) { return float(n % 3 + 1); });
+}
+
 TEST_F(PackingTest, InterleavesNeighboursOfK) {
   Type f32 = Float32Type::get(&context);
   for (int64_t interleave : {2, 4}) {
