@@ -161,6 +161,65 @@ AffineExpr LinearOp::getFlops() {
 }
 
 //===----------------------------------------------------------------------===//
+// block_linear
+//===----------------------------------------------------------------------===//
+
+LogicalResult BlockLinearOp::inferReturnTypes(
+    MLIRContext *context, std::optional<Location> location, ValueRange operands,
+    DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
+    SmallVectorImpl<Type> &inferredReturnTypes) {
+  Adaptor op(operands, attributes, properties, regions);
+  if (failed(checkDims<BlockLinearOp>(location, operands)))
+    return failure();
+  Dims x = getDims(op.getX().getType());
+  Dims weight = getDims(op.getWeight().getType());
+  // block_linear_c1: x has a dim to contract and the weight is a matrix of as
+  // many columns.
+  if (x.empty() || weight.size() != 2 || contradict(x.back(), weight[1]))
+    return inferError<BlockLinearOp>(location, "cannot multiply ", toString(x),
+                                     " by the transpose of ", toString(weight));
+  x.back() = weight[0];
+  inferredReturnTypes.push_back(makeTensorType(getElementType(op.getX()), x));
+  return success();
+}
+
+LogicalResult BlockLinearOp::verify() {
+  if (failed(verifyInferred(*this)))
+    return failure();
+  // block_linear_c2: x has floats, the weight unsigned integers of 4 or 8 bits.
+  Type type = getElementType(getWeight());
+  if (!isFloat(getElementType(getX())) ||
+      (!type.isUnsignedInteger(4) && !type.isUnsignedInteger(8)))
+    return emitOpError("multiplies ")
+           << getElementType(getX()) << " by " << type
+           << ", expected floats by ui4 or ui8";
+  // block_linear_c3: blocks divide the rows of the weight.
+  Dims weight = getDims(getWeight().getType());
+  auto block = static_cast<int64_t>(getBlock());
+  std::optional<int64_t> depth = getConstant(weight[1]);
+  if (block < 1 || !depth || *depth % block != 0)
+    return emitOpError("has blocks of ")
+           << block << " in rows of " << toString(weight[1]);
+  // block_linear_c4: scales and zeros are floats, one a block.
+  Dims expected{weight[0], constDim(getContext(), *depth / block)};
+  for (Value parameter : {getScales(), getZeros()})
+    if (parameter && (!isFloat(getElementType(parameter)) ||
+                      contradict(getDims(parameter.getType()), expected)))
+      return emitOpError("has a parameter of type ")
+             << parameter.getType() << ", expected floats, "
+             << toString(expected);
+  return success();
+}
+
+int64_t BlockLinearOp::getMiddle() {
+  return 1 << (getElementType(getWeight()).getIntOrFloatBitWidth() - 1);
+}
+
+AffineExpr BlockLinearOp::getFlops() {
+  return twice(getNumElements(getType()) * getDims(getX().getType()).back());
+}
+
+//===----------------------------------------------------------------------===//
 // conv
 //===----------------------------------------------------------------------===//
 

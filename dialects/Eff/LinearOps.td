@@ -41,6 +41,29 @@ def Eff_LinearOp : Eff_ContractionOp<"linear"> {
   let hasVerifier = 1;
 }
 
+def Eff_BlockLinearOp : Eff_Op<"block_linear", [DeclareOpInterfaceMethods<InferTypeOpInterface>,
+                                                DeclareOpInterfaceMethods<Eff_CostOpInterface, ["getFlops"]>]> {
+  let summary = "Product with a constant matrix of small integers that have a scale for each block";
+  let description = [{
+    `x` is [..., K] of floats, `weight` a constant [N, K] of ui4 or ui8, `scales` and `zeros` are [N, K / block] of floats; `block`
+    divides K. Element (n, k) of the matrix is `(weight - zero) * scale` of its block, where no `zeros` are 8 and 128. Sums are f32, f64
+    for an `x` of f64. `bytes` allows to round each block of `x` to a scale times integers from -127 to 127. The result is [..., N].
+  }];
+  let arguments = (ins AnyRankedTensor:$x, AnyRankedTensor:$weight, AnyRankedTensor:$scales,
+                       Optional<AnyRankedTensor>:$zeros, I64Attr:$block, UnitAttr:$bytes);
+  let results = (outs AnyRankedTensor:$y);
+  let assemblyFormat = [{ $x `,` $weight `scales` $scales (`zeros` $zeros^)? `block` $block attr-dict `:`
+    functional-type(operands, results) }];
+  let extraClassDeclaration = [{
+    static bool isCompatibleReturnTypes(::mlir::TypeRange inferred, ::mlir::TypeRange actual) {
+      return ::effc::eff::areCompatibleTypes(inferred, actual);
+    }
+    /// What weights without zeros are centred by.
+    int64_t getMiddle();
+  }];
+  let hasVerifier = 1;
+}
+
 def Eff_ConvOp : Eff_ContractionOp<"conv"> {
   let summary = "Convolution with 1 to 3 spatial dims";
   let description = [{

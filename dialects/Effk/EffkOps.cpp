@@ -53,6 +53,13 @@ Type effk::getSumType(Type a) {
   return Float32Type::get(a.getContext());
 }
 
+Type GemmOp::getSumType() {
+  // Bytes that have scales are floats.
+  if (getBScales())
+    return Float32Type::get(getContext());
+  return effk::getSumType(cast<MemRefType>(getA().getType()).getElementType());
+}
+
 LogicalResult GemmOp::verify() {
   // gemm_c1: a size and a stride for every row and tap dim.
   size_t taps = getTapSizes().size();
@@ -80,8 +87,7 @@ LogicalResult GemmOp::verify() {
   // gives an element of c.
   auto flat = [](Value memref) { return cast<MemRefType>(memref.getType()); };
   Type index = IndexType::get(getContext());
-  SmallVector<Type> types = {getSumType(flat(getA()).getElementType()), index,
-                             index};
+  SmallVector<Type> types = {getSumType(), index, index};
   for (Value input : getEpilogueInputs())
     types.push_back(flat(input).getElementType());
   Block &body = getEpilogue().front();
@@ -102,6 +108,15 @@ LogicalResult GemmOp::verify() {
     return emitOpError("interleave must be positive, and 1 with b_stride");
   if (getPadValue() != 0 && !flat(getA()).getElementType().isInteger(8))
     return emitOpError("pad_value needs bytes");
+  // gemm_c7: blocks have scales, and bytes of a both scales and sums.
+  bool hasBlocks = getBScales() != nullptr;
+  if (hasBlocks != (getBlock() != 0) || (getBZeros() && !hasBlocks) ||
+      (getAScales() != nullptr) != (getASums() != nullptr) ||
+      (getAScales() && !hasBlocks) || (getBits() != 8 && getBits() != 4) ||
+      (hasBlocks && (getBStride() || taps != 0 || getInterleave() != 4 ||
+                     getBlock() % 8 != 0)))
+    return emitOpError("blocks need scales, an interleave of 4 and neither "
+                       "b_stride nor taps");
   return success();
 }
 
@@ -111,8 +126,9 @@ GemmOp effk::createGemm(OpBuilder &builder, Location loc,
   auto orZero = [&](Value value) { return value ? value : zero; };
   SmallVector<Value> inputs, bases, strides;
   SmallVector<int64_t> maps;
-  auto a = cast<MemRefType>(gemm.a.getType());
-  SmallVector<Type> types = {getSumType(a.getElementType()),
+  Type a = cast<MemRefType>(gemm.a.getType()).getElementType();
+  SmallVector<Type> types = {gemm.bScales ? builder.getF32Type()
+                                          : effk::getSumType(a),
                              builder.getIndexType(), builder.getIndexType()};
   for (const EpilogueInput &input : gemm.epilogueInputs) {
     inputs.push_back(input.memref);
@@ -125,10 +141,11 @@ GemmOp effk::createGemm(OpBuilder &builder, Location loc,
       builder, loc, gemm.a, orZero(gemm.rowBase), gemm.rowSizes,
       gemm.rowStrides, gemm.tapSizes, gemm.tapStrides, gemm.run,
       gemm.windowSizes, gemm.windowStrides, gemm.windowDilations,
-      gemm.windowPads, gemm.b, orZero(gemm.bBase), gemm.bStride, gemm.c,
-      orZero(gemm.cBase), gemm.cStride, gemm.n, gemm.lo, gemm.hi, inputs, bases,
-      strides, maps, ArrayRef<int64_t>{gemm.tileRows, gemm.tileWidth},
-      gemm.rowsPerBlock, gemm.rowsOuter, gemm.interleave, gemm.padValue);
+      gemm.windowPads, gemm.b, orZero(gemm.bBase), gemm.bStride, gemm.bScales,
+      gemm.bZeros, gemm.aScales, gemm.aSums, gemm.c, orZero(gemm.cBase),
+      gemm.cStride, gemm.n, gemm.lo, gemm.hi, inputs, bases, strides, maps,
+      ArrayRef<int64_t>{gemm.tileRows, gemm.tileWidth}, gemm.rowsPerBlock,
+      gemm.rowsOuter, gemm.interleave, gemm.padValue, gemm.block, gemm.bits);
   OpBuilder::InsertionGuard guard(builder);
   Block *body = builder.createBlock(&op.getEpilogue(), {}, types,
                                     SmallVector<Location>(types.size(), loc));

@@ -58,6 +58,9 @@ struct GemmDescription {
   int64_t tileRows = 0, tileWidth = 0, rowsPerBlock = 0;
   bool rowsOuter = false;
   int64_t interleave = 1, padValue = 0;
+  /// Of blocks; null or 0 without.
+  mlir::Value bScales, bZeros, aScales, aSums;
+  int64_t block = 0, bits = 8;
 };
 
 /// Gives the element to store, from the sum, its position and the epilogue's

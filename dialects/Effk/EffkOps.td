@@ -32,9 +32,10 @@ def Effk_PanelAttr : AttrDef<Effk_Dialect, "Panel"> {
     `kn`, `nk` (transposed), `oihw` ([G * N, C, kernel...] with k = (kernel position, c)), or `winograd` ([blocks * N, C, 3, 3] of f32
     transformed for F(4x4, 3x3), k = c: a group for each block of N outputs and each of its 36 points, points inside),
     `pixels` ([O, C, kernel...] for N / O neighbouring pixels: column p * O + o is filter o, p strides further along a last kernel dim
-    that is as much wider, zero elsewhere) or `repeat` (a vector, N / size times).
+    that is as much wider, zero elsewhere), `repeat` (a vector, N / size times) or `nibbles` ([N, 2 * K] of 4 bits, two in an element:
+    with an interleave of 4, byte b of a lane's four has column element b of eight in its low half and element 4 + b in its high half).
   }];
-  let parameters = (ins StringRefParameter<"kn, nk, oihw, winograd, pixels or repeat">:$source, "int64_t":$groups, "int64_t":$k,
+  let parameters = (ins StringRefParameter<"kn, nk, oihw, winograd, pixels, repeat or nibbles">:$source, "int64_t":$groups, "int64_t":$k,
                         "int64_t":$n, "int64_t":$width, DefaultValuedParameter<"int64_t", "1">:$interleave,
                         DefaultValuedParameter<"int64_t", "1">:$runs);
   let builders = [AttrBuilder<(ins "::llvm::StringRef":$source, "int64_t":$groups, "int64_t":$k, "int64_t":$n,
@@ -116,6 +117,10 @@ def Effk_GemmOp : Effk_Op<"gemm", [AttrSizedOperandSegments, MemoryEffects<[MemR
     `row index * window_stride + tap index * window_dilation - window_pad` is in [0, window_size), for every d; else its
     elements are `pad_value` and `a` is not read. (`row_base` then contains the -pad offsets and may be negative.)
     **B.** Without `b_stride`: panels (see #effk.panel) from element `b_base` on, zeros beyond n. With `b_stride`: (k, n) at `b_base + k * b_stride + n`.
+    **Blocks.** With `b_scales`, b is in panels of `bits` (8: `nk`, 4: `nibbles`) with an interleave of 4: unsigned integers w that stand for
+    (w - zero) * scale. Each `block` rows of a column have a scale and a zero, which lie in panels of the same width; without `b_zeros`
+    zeros are the middle, 8 or 128. There are no taps. a has floats; or, with `a_scales` and `a_sums`, signed bytes: then row m
+    counts as many times `a_scales[m * blocks + g]` in block g, and `a_sums` there is the sum of its bytes.
     **C.** Element (m, n) is at `c_base + m * c_stride + n`; `n` columns are written.
     **Iterations** [lo, hi) run over the row-major space (panels, ceil(M / rows_per_block)), or (row blocks, panels) when
     `rows_outer`.
@@ -131,12 +136,19 @@ def Effk_GemmOp : Effk_Op<"gemm", [AttrSizedOperandSegments, MemoryEffects<[MemR
                        Variadic<Index>:$window_sizes, Variadic<Index>:$window_strides,
                        Variadic<Index>:$window_dilations, Variadic<Index>:$window_pads,
                        AnyMemRef:$b, Index:$b_base, Optional<Index>:$b_stride,
+                       Optional<AnyMemRef>:$b_scales, Optional<AnyMemRef>:$b_zeros,
+                       Optional<AnyMemRef>:$a_scales, Optional<AnyMemRef>:$a_sums,
                        AnyMemRef:$c, Index:$c_base, Index:$c_stride, Index:$n, Index:$lo, Index:$hi,
                        Variadic<AnyMemRef>:$epilogue_inputs, Variadic<Index>:$epilogue_bases,
                        Variadic<Index>:$epilogue_strides, DenseI64ArrayAttr:$maps, DenseI64ArrayAttr:$tile,
                        I64Attr:$rows_per_block, UnitAttr:$rows_outer,
-                       DefaultValuedAttr<I64Attr, "1">:$interleave, DefaultValuedAttr<I64Attr, "0">:$pad_value);
+                       DefaultValuedAttr<I64Attr, "1">:$interleave, DefaultValuedAttr<I64Attr, "0">:$pad_value,
+                       DefaultValuedAttr<I64Attr, "0">:$block, DefaultValuedAttr<I64Attr, "8">:$bits);
   let regions = (region SizedRegion<1>:$epilogue);
+  let extraClassDeclaration = [{
+    /// The type of the sums that the epilogue takes.
+    ::mlir::Type getSumType();
+  }];
   let hasVerifier = 1;
 }
 

@@ -234,6 +234,8 @@ public:
       return fillPoint(group % WinogradTile::points,
                        group / WinogradTile::points * n + column, columns,
                        reinterpret_cast<float *>(to));
+    if (kind == "nibbles")
+      return fillNibbles(group * n + column, columns, to);
     for (int64_t j = 0; j < columns; ++j) {
       if (kind == "repeat") {
         source.read((column + j) % (n / repeats()), 1, to + j * bytes, 1, 1);
@@ -289,6 +291,19 @@ private:
                  (tap / width * wide + column / outputs * step + tap % width) *
                      channels,
                  channels, to);
+  }
+
+  /// Eight elements of a column in the four bytes of its lane.
+  void fillNibbles(int64_t column, int64_t columns, char *to) const {
+    std::vector<char> elements(2 * k);
+    for (int64_t j = 0; j < columns; ++j) {
+      source.read((column + j) * 2 * k, 1, elements.data(), 1, 2 * k);
+      for (int64_t byte = 0; byte < k; ++byte) {
+        const char *eight = elements.data() + byte / 4 * 8 + byte % 4;
+        to[byte / 4 * 4 * width + j * 4 + byte % 4] =
+            static_cast<char>((eight[0] & 15) | (eight[4] << 4));
+      }
+    }
   }
 
   /// (G w G^T)[point] for 3x3 filters w; G holds the powers of the points over
@@ -370,6 +385,10 @@ LogicalResult packPanel(ElementsAttr value, effk::PanelAttr layout,
   if (kind == "repeat") {
     elements = value.getNumElements();
     known = groups == 1 && k == 1 && elements > 0 && n % elements == 0;
+  }
+  if (kind == "nibbles" && elementType.getIntOrFloatBitWidth() == 4) {
+    known = layout.getInterleave() == 4 && k % 4 == 0;
+    elements = 2 * groups * k * n;
   }
   // A run is a whole number of taps.
   int64_t runs = layout.getRuns();

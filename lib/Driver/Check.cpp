@@ -72,8 +72,8 @@ static StringRef getIdiom(Operation *op) {
 }
 
 static bool isContraction(Operation *op) {
-  return isa<eff::MatmulOp, eff::LinearOp, eff::ConvOp, eff::ConvTransposeOp,
-             eff::AttentionOp>(op);
+  return isa<eff::MatmulOp, eff::LinearOp, eff::BlockLinearOp, eff::ConvOp,
+             eff::ConvTransposeOp, eff::AttentionOp>(op);
 }
 
 namespace {

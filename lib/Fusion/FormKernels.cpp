@@ -29,7 +29,7 @@ bool isMovement(Operation *op) {
              GatherOp, GatherElementsOp, GatherNDOp, RopeOp, RandomBitsOp>(op);
 }
 bool isContraction(Operation *op) {
-  return isa<MatmulOp, LinearOp, ConvOp>(op);
+  return isa<MatmulOp, LinearOp, BlockLinearOp, ConvOp>(op);
 }
 /// Anchors that compute whole rows or reductions: elementwise ops before them
 /// cost nothing extra.
@@ -164,7 +164,7 @@ private:
     if (!isElementwise(op) && !isMovement(op))
       return false;
     if (isa<ConvOp, PoolOp, PoolIndicesOp, ResizeOp, MatmulOp, LinearOp,
-            AttentionOp, ScanOp, TopKOp, ScatterElementsOp, ScatterNDOp,
+            BlockLinearOp, AttentionOp, ScanOp, TopKOp, ScatterElementsOp, ScatterNDOp,
             ConvTransposeOp, GroupNormOp, ArgReduceOp, RoiAlignOp, RoiPoolOp,
             DeformConvOp, Col2ImOp, DetOp, NonZeroOp, LibraryOp>(user))
       return false;

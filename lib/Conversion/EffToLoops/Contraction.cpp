@@ -93,6 +93,30 @@ Value emitLinear(KernelEmitter &e, LinearOp op, ArrayRef<Value> indices) {
   return finish(e, sum, op.getBias(), n, op.getType());
 }
 
+Value emitBlockLinear(KernelEmitter &e, BlockLinearOp op,
+                      ArrayRef<Value> indices) {
+  Type type = accumulatorType(e, op.getType());
+  Value n = indices.back();
+  AffineExpr depth = getDims(op.getX().getType()).back();
+  Value sum = e.reduceLoop(
+      e.index(0), e.size(depth), e.constant(type, 0),
+      [&](Value k, ValueRange acc) {
+        Indices at(indices);
+        at.back() = k;
+        Indices block{n,
+                      e.div(k, e.index(static_cast<int64_t>(op.getBlock())))};
+        Value zero = op.getZeros() ? factor(e, op.getZeros(), block, type)
+                                   : e.constant(type, double(op.getMiddle()));
+        Value weight = arith::SubFOp::create(
+            e.b, e.loc, factor(e, op.getWeight(), {n, k}, type), zero);
+        weight = arith::MulFOp::create(e.b, e.loc, weight,
+                                       factor(e, op.getScales(), block, type));
+        return SmallVector<Value>{
+            multiplyAdd(e, acc[0], factor(e, op.getX(), at, type), weight)};
+      })[0];
+  return finish(e, sum, Value(), n, op.getType());
+}
+
 /// Runs `fn` where the condition holds, else gives `other`.
 Value guarded(KernelEmitter &e, Value condition, Value other,
               llvm::function_ref<Value()> fn) {
@@ -214,6 +238,9 @@ Value effc::emitContraction(KernelEmitter &e, Operation *op,
   return TypeSwitch<Operation *, Value>(op)
       .Case([&](MatmulOp matmul) { return emitMatmul(e, matmul, indices); })
       .Case([&](LinearOp linear) { return emitLinear(e, linear, indices); })
+      .Case([&](BlockLinearOp linear) {
+        return emitBlockLinear(e, linear, indices);
+      })
       .Case([&](ConvOp conv) { return emitConv(e, conv, indices); })
       .Case([&](ConvTransposeOp conv) {
         return emitConvTranspose(e, conv, indices);

@@ -429,13 +429,13 @@ RankedTensorType KernelEmitter::getPackedType(effk::PanelAttr layout,
 /// or movement.
 static Operation *findAnchor(effk::KernelOp kernel) {
   for (Operation &op : kernel.getBody().front())
-    if (isa<eff::MatmulOp, eff::LinearOp, eff::ConvOp, eff::ConvTransposeOp,
-            eff::ReduceOp, eff::ArgReduceOp, eff::ScanOp, eff::TopKOp,
-            eff::SoftmaxOp, eff::LayerNormOp, eff::RMSNormOp, eff::GroupNormOp,
-            eff::PoolOp, eff::PoolIndicesOp, eff::ScatterElementsOp,
-            eff::ScatterNDOp, eff::AttentionOp, eff::ConcatOp, eff::PadOp,
-            eff::SampleOp, eff::DeformConvOp, eff::DftOp, eff::DetOp,
-            eff::NonZeroOp>(op))
+    if (isa<eff::MatmulOp, eff::LinearOp, eff::BlockLinearOp, eff::ConvOp,
+            eff::ConvTransposeOp, eff::ReduceOp, eff::ArgReduceOp, eff::ScanOp,
+            eff::TopKOp, eff::SoftmaxOp, eff::LayerNormOp, eff::RMSNormOp,
+            eff::GroupNormOp, eff::PoolOp, eff::PoolIndicesOp,
+            eff::ScatterElementsOp, eff::ScatterNDOp, eff::AttentionOp,
+            eff::ConcatOp, eff::PadOp, eff::SampleOp, eff::DeformConvOp,
+            eff::DftOp, eff::DetOp, eff::NonZeroOp>(op))
       return &op;
   return nullptr;
 }
@@ -450,9 +450,10 @@ LogicalResult KernelEmitter::emitBody() {
       if (succeeded(emit(*this, anchor)))
         return success();
     if (!options.plain)
-      for (auto *emit : {emitDepthwiseKernel, emitWinogradKernel,
-                         emitConvKernel, emitLinearKernel, emitMatmulKernel,
-                         emitWindowKernel, emitReduceKernel})
+      for (auto *emit :
+           {emitDepthwiseKernel, emitWinogradKernel, emitConvKernel,
+            emitLinearKernel, emitBlockLinearKernel, emitMatmulKernel,
+            emitWindowKernel, emitReduceKernel})
         if (succeeded(emit(*this, anchor)))
           return success();
   }
@@ -468,8 +469,8 @@ static void estimate(KernelEmitter &e) {
   AffineExpr bytes = e.constExpr(0);
   for (Operation &op : e.getKernel().getBody().front())
     if (auto cost = dyn_cast<eff::CostOpInterface>(op)) {
-      bool isTiled =
-          isa<eff::MatmulOp, eff::LinearOp, eff::ConvOp, eff::AttentionOp>(op);
+      bool isTiled = isa<eff::MatmulOp, eff::LinearOp, eff::BlockLinearOp,
+                         eff::ConvOp, eff::AttentionOp>(op);
       AffineExpr &sum = isTiled && !e.options.plain ? tiled : flops;
       sum = sum + cost.getFlops();
     }
@@ -481,6 +482,10 @@ static void estimate(KernelEmitter &e) {
   };
   llvm::for_each(e.getKernel().getInputs().getTypes(), addBytes);
   llvm::for_each(e.getKernel().getOutputs().getTypes(), addBytes);
+  // Nibbles are packed two in a byte.
+  for (auto [number, layout] : e.getPackings())
+    if (layout.getSource() == "nibbles")
+      bytes = bytes - layout.getGroups() * layout.getN() * layout.getK();
   sizes.flops = eff::simplify(tiled + flops);
   sizes.bytes = eff::simplify(bytes);
   // A register tile does two multiply-adds a cycle and lane at 2 GHz or more;

@@ -235,6 +235,8 @@ mlir::LogicalResult emitDeformConvKernel(KernelEmitter &e,
                                          mlir::Operation *anchor);
 mlir::LogicalResult emitWindowKernel(KernelEmitter &e, mlir::Operation *anchor);
 mlir::LogicalResult emitLinearKernel(KernelEmitter &e, mlir::Operation *anchor);
+mlir::LogicalResult emitBlockLinearKernel(KernelEmitter &e,
+                                          mlir::Operation *anchor);
 mlir::LogicalResult emitConvKernel(KernelEmitter &e, mlir::Operation *anchor);
 mlir::LogicalResult emitWinogradKernel(KernelEmitter &e,
                                        mlir::Operation *anchor);

@@ -90,9 +90,9 @@ struct BlockWeight {
       (void)e.ctx.error("zero_points must have " + Twine(n * bytes) + " bytes");
       return {};
     }
-    Value rows = e.reshape(packed, {e.constant(n), e.constant(bytes)});
-    return e.slice(emitUnpack(e, rows, bits), 1, e.constant(0),
-                   e.constant(blocks()));
+    Value rows = e.reshape(emitUnpack(e, packed, bits),
+                           {e.constant(n), e.constant(bytes * 8 / bits)});
+    return e.slice(rows, 1, e.constant(0), e.constant(blocks()));
   }
 
   /// [N, blocks] as one for each element of a row: each block's repeated, or
@@ -109,7 +109,9 @@ struct BlockWeight {
     return e.slice(flat, 1, e.constant(0), e.constant(k));
   }
 
-  Value write(Value packed, Value scales, Value zeros, Value groups) {
+  /// [N, K] as integers of `bits`; null and a diagnostic if B has another
+  /// form.
+  Value elements(Value packed) {
     auto type = tensorType(packed);
     int64_t bytes = block * bits / 8;
     if (!type.hasStaticShape() ||
@@ -119,14 +121,37 @@ struct BlockWeight {
                         " elements");
       return {};
     }
-    Value rows =
-        e.reshape(packed, {e.constant(n), e.constant(blocks() * bytes)});
-    Value elements =
-        e.slice(emitUnpack(e, rows, bits), 1, e.constant(0), e.constant(k));
+    // Unpacked first, where a constant still is one.
+    Value rows = e.reshape(emitUnpack(e, packed, bits),
+                           {e.constant(n), e.constant(blocks() * block)});
+    return e.slice(rows, 1, e.constant(0), e.constant(k));
+  }
+
+  /// Whether an op of its own takes it: not where parameters come at run time,
+  /// are named by an index or end within a block.
+  bool isDirect(Value packed, Value scales, Value zeros, Value groups) const {
+    return !groups && bits != 2 && k % block == 0 && constantOf(packed) &&
+           constantOf(scales) && (!zeros || constantOf(zeros));
+  }
+
+  Value multiply(Value a, Value packed, Value scales, Value zeros,
+                 bool mayRound) {
+    Value weight = elements(packed), scale = perBlock(scales, "scales");
+    Value zero = zeros ? e.convert(zeroPoints(zeros), f32) : Value();
+    if (!weight || !scale || (zeros && !zero))
+      return {};
+    return e.ctx.create<BlockLinearOp>(a, weight, scale, zero, uint64_t(block),
+                                       mayRound);
+  }
+
+  Value write(Value packed, Value scales, Value zeros, Value groups) {
+    Value integers = elements(packed);
+    if (!integers)
+      return {};
     Value scale = perElement(perBlock(scales, "scales"), groups);
     Value zero = zeros ? perElement(e.convert(zeroPoints(zeros), f32), groups)
                        : e.scalar(f32, double(1 << (bits - 1)));
-    return e.mul(e.sub(e.convert(elements, f32), zero), e.convert(scale, f32));
+    return e.mul(e.sub(e.convert(integers, f32), zero), e.convert(scale, f32));
   }
 };
 
@@ -138,8 +163,8 @@ LogicalResult importMatMulNBits(NodeContext &ctx) {
   Emitter e(ctx);
   int64_t k = ctx.attrInt("K", 0), n = ctx.attrInt("N", 0);
   std::optional<int64_t> bits = readBits(ctx), block = readBlockSize(ctx, 16);
-  // Says how few bits the activations may have: more is never wrong.
-  ctx.ignoreAttr("accuracy_level");
+  // Says how few bits the activations may have: 4 is bytes.
+  bool mayRound = ctx.attrInt("accuracy_level", 0) == 4;
   if (!bits || !block)
     return failure();
   if (ctx.attrInt("weight_prepacked", 0) != 0)
@@ -164,10 +189,14 @@ LogicalResult importMatMulNBits(NodeContext &ctx) {
     groups = e.slice(groups, 0, e.constant(0), e.constant(k));
   }
   BlockWeight weight{e, k, n, *bits, *block};
-  Value b =
-      e.convert(weight.write(ctx.input(1), ctx.input(2), ctx.input(3), groups),
-                elementTypeOf(a));
-  Value y = emitMatMul(e, a, e.transpose(b, {1, 0}));
+  Value packed = ctx.input(1), scales = ctx.input(2), zeros = ctx.input(3), y;
+  if (weight.isDirect(packed, scales, zeros, groups)) {
+    y = weight.multiply(a, packed, scales, zeros, mayRound);
+  } else {
+    Value b = e.convert(weight.write(packed, scales, zeros, groups),
+                        elementTypeOf(a));
+    y = emitMatMul(e, a, e.transpose(b, {1, 0}));
+  }
   if (Value bias = ctx.input(5))
     y = e.add(y, bias);
   return ctx.setOutput(0, y);

@@ -62,7 +62,7 @@ const Dot *effc::findTile(StringRef family, effk::GemmOp gemm,
                           eff::TargetAttr target) {
   Type a = cast<MemRefType>(gemm.getA().getType()).getElementType(),
        b = cast<MemRefType>(gemm.getB().getType()).getElementType();
-  Type sum = effk::getSumType(a);
+  Type sum = gemm.getSumType();
   int64_t columnBits = gemm.getTile()[1] * sum.getIntOrFloatBitWidth();
   uint64_t features = getRequiredFeatures(target);
   for (const Microkernel &kernel : microkernels) {

@@ -42,6 +42,22 @@ func.func @computed(%x: tensor<3x8x30xbf16>, %y: tensor<3x30x64xbf16>) -> tensor
   return %0 : tensor<3x8x64xf32>
 }
 
+// CHECK-LABEL: func.func @blocks
+// CHECK: effk.packed <"nibbles", 1 x 32 x 40 by 32 interleave 4> {{.*}} : tensor<2048xui4>
+// CHECK: effk.packed <"nk", 1 x 2 x 40 by 32>
+func.func @blocks(%x: tensor<8x64xf32>) -> tensor<8x40xf32> {
+  %w = eff.constant dense_resource<n> : tensor<40x64xui4>
+  %s = eff.constant dense_resource<s> : tensor<40x2xf32>
+  %0 = effk.kernel "block_linear"(%x, %w, %s) : (tensor<8x64xf32>, tensor<40x64xui4>, tensor<40x2xf32>) -> tensor<8x40xf32> {
+  ^bb0(%a: tensor<8x64xf32>, %b: tensor<40x64xui4>, %c: tensor<40x2xf32>):
+    %1 = eff.block_linear %a, %b scales %c block 32 {bytes}
+        : (tensor<8x64xf32>, tensor<40x64xui4>, tensor<40x2xf32>) -> tensor<8x40xf32>
+    %2 = eff.unary relu %1 : (tensor<8x40xf32>) -> tensor<8x40xf32>
+    effk.yield %2 : tensor<8x40xf32>
+  }
+  return %0 : tensor<8x40xf32>
+}
+
 // CHECK: func.func @k{{[0-9]+}}_linear
 // CHECK: effk.gemm
 // CHECK-SAME: interleave = 4
@@ -56,6 +72,13 @@ func.func @computed(%x: tensor<3x8x30xbf16>, %y: tensor<3x30x64xbf16>) -> tensor
 // CHECK: memref.view {{.*}}xbf16>
 // CHECK: effk.gemm
 // CHECK-SAME: interleave = 2
+// Rows become bytes in scratch.
+// CHECK: func.func @k{{[0-9]+}}_block_linear
+// CHECK: math.roundeven
+// CHECK: memref.store {{.*}} : memref<512xi8>
+// CHECK: effk.gemm
+// CHECK-SAME: bits = 4
+// CHECK-SAME: block = 32
 }
 
 // -----

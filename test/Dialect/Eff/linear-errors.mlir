@@ -322,3 +322,35 @@ func.func @conv_transpose_c9(%x: tensor<1x3x1x8xf32>, %w: tensor<3x6x3x3xf32>) {
   %0 = eff.conv_transpose %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 2, 0, 2, 0>, groups = 1 : i64, output_padding = array<i64: 0, 0>} : (tensor<1x3x1x8xf32>, tensor<3x6x3x3xf32>) -> tensor<1x6x1x10xf32>
   return
 }
+
+// -----
+
+func.func @block_linear_depth(%x: tensor<2x32xf32>, %w: tensor<4x48xui4>, %s: tensor<4x3xf32>) {
+  // expected-error @below {{'eff.block_linear' op cannot multiply [2, 32] by the transpose of [4, 48]}}
+  %0 = eff.block_linear %x, %w scales %s block 16 : (tensor<2x32xf32>, tensor<4x48xui4>, tensor<4x3xf32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @block_linear_type(%x: tensor<2x32xf32>, %w: tensor<4x32xi8>, %s: tensor<4x2xf32>) {
+  // expected-error @below {{multiplies 'f32' by 'i8', expected floats by ui4 or ui8}}
+  %0 = eff.block_linear %x, %w scales %s block 16 : (tensor<2x32xf32>, tensor<4x32xi8>, tensor<4x2xf32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @block_linear_block(%x: tensor<2x40xf32>, %w: tensor<4x40xui8>, %s: tensor<4x2xf32>) {
+  // expected-error @below {{has blocks of 16 in rows of 40}}
+  %0 = eff.block_linear %x, %w scales %s block 16 : (tensor<2x40xf32>, tensor<4x40xui8>, tensor<4x2xf32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @block_linear_scales(%x: tensor<2x32xf32>, %w: tensor<4x32xui8>, %s: tensor<4x3xf32>) {
+  // expected-error @below {{has a parameter of type 'tensor<4x3xf32>', expected floats, [4, 2]}}
+  %0 = eff.block_linear %x, %w scales %s block 16 : (tensor<2x32xf32>, tensor<4x32xui8>, tensor<4x3xf32>) -> tensor<2x4xf32>
+  return
+}

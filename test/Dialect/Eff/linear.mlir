@@ -73,3 +73,10 @@ func.func @conv_pad_value(%x: tensor<1x3x8x8xui8>, %w: tensor<6x3x3x3xi8>, %b: t
   %0 = eff.conv %x, %w bias %b {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, pad_value = 128 : i64} : (tensor<1x3x8x8xui8>, tensor<6x3x3x3xi8>, tensor<6xi32>) -> tensor<1x6x8x8xi32>
   return %0 : tensor<1x6x8x8xi32>
 }
+
+// CHECK-LABEL: func @block_linear
+// CHECK: eff.block_linear %{{.+}}, %{{.+}} scales %{{.+}} zeros %{{.+}} block 16 {bytes}
+func.func @block_linear(%x: tensor<2x32xf16>, %w: tensor<4x32xui4>, %s: tensor<4x2xf16>, %z: tensor<4x2xf32>) -> tensor<2x4xf16> {
+  %0 = eff.block_linear %x, %w scales %s zeros %z block 16 {bytes} : (tensor<2x32xf16>, tensor<4x32xui4>, tensor<4x2xf16>, tensor<4x2xf32>) -> tensor<2x4xf16>
+  return %0 : tensor<2x4xf16>
+}

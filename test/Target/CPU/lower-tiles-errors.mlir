@@ -5,7 +5,7 @@ func.func @tile_not_in_table(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?x
   // expected-error @below {{has no microkernel of 9x24, 'f32' x 'f32' to 'f32' by 1, on v3}}
   "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
       maps = array<i64>, tile = array<i64: 9, 24>, rows_per_block = 12 : i64,
-      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
   ^bb0(%sum: f32, %row: index, %column: index):
     effk.yield %sum : f32
   }) : (memref<?xf32>, index, index, index, index, memref<?xf32>, index, memref<?xf32>, index, index, index, index,
@@ -21,7 +21,7 @@ func.func @integers(%a: memref<?xi8>, %b: memref<?xf32>, %c: memref<?xi32>, %s: 
   // expected-error @below {{has no microkernel of 4x24, 'i8' x 'f32' to 'i32' by 1, on v3}}
   "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
       maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64,
-      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
   ^bb0(%sum: i32, %row: index, %column: index):
     effk.yield %sum : i32
   }) : (memref<?xi8>, index, index, index, index, memref<?xf32>, index, memref<?xi32>, index, index, index, index,
@@ -38,7 +38,7 @@ func.func @saturating_pairs(%a: memref<?xi8>, %b: memref<?xi8>, %c: memref<?xi32
   // expected-error @below {{has no microkernel of 4x24, 'i8' x 'i8' to 'i32' by 4, on v3}}
   "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
       maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64, interleave = 4 : i64,
-      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
   ^bb0(%sum: i32, %row: index, %column: index):
     effk.yield %sum : i32
   }) : (memref<?xi8>, index, index, index, index, memref<?xi8>, index, memref<?xi32>, index, index, index, index,
@@ -54,7 +54,7 @@ func.func @dynamic_run(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, 
   // expected-error @below {{with a window needs a constant run}}
   "effk.gemm"(%a, %i, %i, %i, %i, %i, %i, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
       maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64,
-      operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
   ^bb0(%sum: f32, %row: index, %column: index):
     effk.yield %sum : f32
   }) : (memref<?xf32>, index, index, index, index, index, index, index, index, index, index, memref<?xf32>, index, memref<?xf32>, index, index, index, index,
@@ -70,7 +70,7 @@ func.func @no_vector_form(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32
   // expected-error @below {{cannot vectorise 'memref.store' of the epilogue, expected elementwise ops}}
   "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
       maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64,
-      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
   ^bb0(%sum: f32, %row: index, %column: index):
     memref.store %sum, %c[%row] : memref<?xf32>
     effk.yield %sum : f32
@@ -87,7 +87,7 @@ func.func @pad_value_of_floats(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<
   // expected-error @below {{pad_value needs bytes}}
   "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
       maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64, pad_value = 3 : i64,
-      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
   ^bb0(%sum: f32, %row: index, %column: index):
     effk.yield %sum : f32
   }) : (memref<?xf32>, index, index, index, index, memref<?xf32>, index, memref<?xf32>, index, index, index, index,
@@ -103,7 +103,7 @@ func.func @interleave_of_rows(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?
   // expected-error @below {{interleave must be positive, and 1 with b_stride}}
   "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %i, %c, %i, %i, %i, %i, %i) <{
       maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64, interleave = 2 : i64,
-      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
   ^bb0(%sum: f32, %row: index, %column: index):
     effk.yield %sum : f32
   }) : (memref<?xf32>, index, index, index, index, memref<?xf32>, index, index, memref<?xf32>, index, index, index, index,
@@ -119,7 +119,7 @@ module {
 func.func @no_target(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, %s: f32, %i: index) {
   "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
       maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64,
-      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
   ^bb0(%sum: f32, %row: index, %column: index):
     effk.yield %sum : f32
   }) : (memref<?xf32>, index, index, index, index, memref<?xf32>, index, memref<?xf32>, index, index, index, index,

@@ -32,7 +32,7 @@ func.func @matrix(%a: memref<?xf32>, %b: memref<?xf32>, %bias: memref<?xf32>, %c
   %k = arith.constant 64 : index
   "effk.gemm"(%a, %c0, %m, %k, %k, %b, %c0, %c, %c0, %n, %n, %lo, %hi, %bias, %c0, %c0) <{
       maps = array<i64: 1>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64,
-      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1>}> ({
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1>}> ({
   ^bb0(%sum: f32, %row: index, %column: index, %x: f32):
     %y = arith.addf %sum, %x : f32
     effk.yield %y : f32
@@ -56,7 +56,7 @@ func.func @convolution(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, 
   "effk.gemm"(%a, %base, %width, %channels, %c3, %channels, %channels, %width, %c1, %c1, %c1, %b, %c0, %c, %c0, %width,
               %width, %lo, %hi) <{
       maps = array<i64>, tile = array<i64: 6, 16>, rows_per_block = 6 : i64,
-      operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
   ^bb0(%sum: f32, %row: index, %column: index):
     effk.yield %sum : f32
   }) : (memref<?xf32>, index, index, index, index, index, index, index, index, index, index, memref<?xf32>, index,
@@ -92,7 +92,7 @@ func.func @bytes(%a: memref<?xi8>, %b: memref<?xi8>, %c: memref<?xi8>, %lo: inde
   "effk.gemm"(%a, %base, %width, %channels, %c3, %channels, %channels, %width, %c1, %c1, %c1, %b, %c0, %c, %c0, %width,
               %width, %lo, %hi) <{
       maps = array<i64>, tile = array<i64: 1, 16>, rows_per_block = 6 : i64, interleave = 4 : i64, pad_value = 131 : i64,
-      operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
   ^bb0(%sum: i32, %row: index, %column: index):
     %y = arith.trunci %sum : i32 to i8
     effk.yield %y : i8

@@ -216,4 +216,55 @@ TEST(MixedContraction, Conv) {
   }
 }
 
+/// Weights of 4 and 8 bits with a scale and perhaps a zero for each block.
+void checkBlocks(const std::string &element, int64_t block, const Shape &x,
+                 int64_t columns, bool hasZeros, bool mayRound) {
+  Random random;
+  int64_t depth = x.back(), blocks = depth / block,
+          most = element == "ui4" ? 15 : 255;
+  Tensor a = random.floats(x, -1, 1),
+         w = random.integers({columns, depth}, 0, most, element),
+         scales = random.floats({columns, blocks}, 0.001F, 0.01F),
+         zeros = random.integers({columns, blocks}, 0, most, "f32");
+  Tensor y = tabulate("f32", {x[0], columns}, [&](const Shape &at) {
+    Real sum = 0;
+    for (int64_t k = 0; k < depth; ++k) {
+      Shape place{at[1], k / block};
+      Real zero = hasZeros ? zeros.at(place) : Real((most + 1) / 2);
+      sum += a.at({at[0], k}) * (w.at({at[1], k}) - zero) * scales.at(place);
+    }
+    return sum;
+  });
+  std::string text = "eff.block_linear %a0, %a1 scales %a2";
+  text += (hasZeros ? " zeros %a3 block " : " block ") + std::to_string(block);
+  LoopCase c{text + (mayRound ? " {bytes}" : ""),
+             {a, w, scales},
+             {y},
+             {1, 2},
+             {{x[0], "s0"}}};
+  if (hasZeros) {
+    c.inputs.push_back(zeros);
+    c.constants.insert(3);
+  }
+  c.cpus = {"native", "v3"};
+  // Rounding to 127 steps: half a step of every element, of either sign.
+  double step = 0.01 * most / 254 * std::sqrt(double(depth));
+  c.relative = mayRound ? 0 : 1e-5;
+  c.absolute = mayRound ? step : 1e-5 * most;
+  SCOPED_TRACE(element + " block " + std::to_string(block) + " rows " +
+               std::to_string(x[0]));
+  check(c);
+}
+
+TEST(MixedContraction, Blocks) {
+  for (const char *element : {"ui4", "ui8"})
+    for (bool hasZeros : {false, true})
+      for (bool mayRound : {false, true}) {
+        checkBlocks(element, 32, {1, 128}, 80, hasZeros, mayRound);
+        checkBlocks(element, 16, {5, 48}, 33, hasZeros, mayRound);
+        checkBlocks(element, 128, {13, 256}, 32, hasZeros, mayRound);
+        checkBlocks(element, 256, {3, 256}, 1, hasZeros, mayRound);
+      }
+}
+
 } // namespace

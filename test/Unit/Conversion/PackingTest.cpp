@@ -1,5 +1,6 @@
 // Packed panels against the formula of #effk.panel, for odd sizes and groups.
 #include "effc/Conversion/Packing.h"
+#include "mlir/IR/AsmState.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
@@ -135,6 +136,28 @@ TEST_F(PackingTest, InterleavesNeighboursOfK) {
                    });
     }
   }
+}
+
+TEST_F(PackingTest, PacksNibbles) {
+  // Two columns of 16: eight of k in the four bytes of a lane.
+  Type ui4 = IntegerType::get(&context, 4, IntegerType::Unsigned);
+  std::vector<char> elements(32);
+  for (size_t i = 0; i < elements.size(); ++i)
+    elements[i] = static_cast<char>(i * 7 % 16);
+  auto type = RankedTensorType::get({2, 16}, ui4);
+  auto value = DenseResourceElementsAttr::get(
+      type, "nibbles",
+      HeapAsmResourceBlob::allocateAndCopyInferAlign(ArrayRef<char>(elements)));
+  auto layout = effk::PanelAttr::get(&context, "nibbles", 1, 8, 2, 4, 4);
+  std::vector<uint8_t> packed = pack<uint8_t>(value, layout, ui4);
+  for (int64_t n = 0; n < 4; ++n)
+    for (int64_t d = 0; d < 8; ++d) {
+      uint8_t byte = packed[d / 4 * 16 + n * 4 + d % 4];
+      int64_t k = d / 4 * 8 + d % 4;
+      int low = n < 2 ? elements[n * 16 + k] : 0,
+          high = n < 2 ? elements[n * 16 + k + 4] : 0;
+      EXPECT_EQ(byte, low | high << 4) << "column " << n << " byte " << d;
+    }
 }
 
 // Two blocks of 5 outputs, 2 channels: G w G^T at the points 0, +-3/4, +-3/2

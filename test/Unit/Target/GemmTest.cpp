@@ -220,7 +220,7 @@ func.func @gemm(%a: memref<?x{0}>, %b: memref<?x{1}>, %c: memref<?x{2}>, %lo: in
   %n = arith.constant 10 : index
   "effk.gemm"(%a, %c0, %m, %k, %k, %b, %c0, %n, %c, %c0, %n, %n, %lo, %hi) <{{
       maps = array<i64>, tile = array<i64: 4, {4}>, rows_per_block = 4 : i64,
-      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({{
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({{
   ^bb0(%sum: {3}, %row: index, %column: index):
     {5}
     effk.yield %y : {2}

@@ -148,11 +148,21 @@ static Value multiplyAddBF16(LocBuilder &b, Value sum, Value row,
                        {sum, row, columns});
 }
 
+//===----------------------------------------------------------------------===//
+// Weights in dwords, which Blocks.cpp takes apart
+//===----------------------------------------------------------------------===//
+
+static bool takesFloatsByBytes(Type a, Type b) {
+  return isa<FloatType>(a) && b.isInteger(8);
+}
+
 static constexpr Dot dots[] = {
     {"fma", 1, takesFloats, loadRowFloat, loadColumnsFloat, multiplyAddFloat},
     {"dpbusd", 4, takesBytes, loadRowQuads, loadColumnsQuads, multiplyAddQuads},
     {"maddwd", 2, takesBytes, loadRowPairs, loadColumnsPairs, multiplyAddPairs},
-    {"dpbf16", 2, takesBF16, loadRowBF16, loadColumnsBF16, multiplyAddBF16}};
+    {"dpbf16", 2, takesBF16, loadRowBF16, loadColumnsBF16, multiplyAddBF16},
+    {"dwords", 4, takesFloatsByBytes, loadRowFloat, loadColumnsQuads,
+     multiplyAddFloat}};
 
 const Dot &effc::getDot(StringRef name) {
   return *llvm::find_if(dots, [&](const Dot &dot) { return dot.name == name; });

@@ -5,6 +5,7 @@
 // of floats, groups of neighbours of small types. Convolutions are the same
 // tile with a row pointer for each pixel and tap
 // ("The Indirect Convolution Algorithm", M. Dukhan).
+#include "CPU/Microkernels/Blocks.h"
 #include "CPU/Microkernels/Epilogue.h"
 #include "CPU/Microkernels/Microkernels.h"
 
@@ -105,14 +106,14 @@ static Type elementOf(Value memref) {
 GemmLowering::GemmLowering(effk::GemmOp gemm, eff::TargetAttr target)
     : gemm(gemm), b(gemm.getLoc(), gemm), target(target),
       aType(elementOf(gemm.getA())), bType(elementOf(gemm.getB())),
-      sumType(effk::getSumType(aType)), tileRowCount(gemm.getTile()[0]),
+      sumType(gemm.getSumType()), tileRowCount(gemm.getTile()[0]),
       width(gemm.getTile()[1]),
       lanes(target.getVectorBits() / sumType.getIntOrFloatBitWidth()),
       vectors(width / lanes), interleave(gemm.getInterleave()),
       vectorType(VectorType::get(lanes, sumType)), epilogue(gemm, lanes) {}
 
 LogicalResult GemmLowering::verify() {
-  dot = findTile("gemm", gemm, target);
+  dot = findTile(gemm.getBScales() ? "blocks" : "gemm", gemm, target);
   if (!dot)
     return gemm.emitOpError("has no microkernel of ")
            << tileRowCount << "x" << width << ", " << aType << " x " << bType
@@ -120,6 +121,9 @@ LogicalResult GemmLowering::verify() {
            << target.getName();
   if (!gemm.getWindowSizes().empty() && !getConstantIntValue(gemm.getRun()))
     return gemm.emitOpError("with a window needs a constant run");
+  std::optional<int64_t> run = getConstantIntValue(gemm.getRun());
+  if (gemm.getBScales() && (!run || *run % gemm.getBlock() != 0))
+    return gemm.emitOpError("needs a constant run of whole blocks");
   return epilogue.verify();
 }
 
@@ -222,7 +226,10 @@ void GemmLowering::beginPanel(Value panel) {
     panelPointer = pointer(bType, bPointer, column);
     return;
   }
-  Value depth = alignedRun();
+  Value depth = gemm.getBScales()
+                    ? constant(*getConstantIntValue(gemm.getRun()) *
+                               static_cast<int64_t>(gemm.getBits()) / 8)
+                    : alignedRun();
   for (Value size : gemm.getTapSizes())
     depth = mul(depth, size);
   panelPointer = pointer(bType, bPointer, mul(column, depth));
@@ -337,6 +344,13 @@ TileRows GemmLowering::locateRows(int64_t rows, Value m) {
 
 void GemmLowering::emitTile(int64_t rows, Value m) {
   TileRows located = locateRows(rows, m);
+  if (gemm.getBScales()) {
+    BlockTile tile{gemm,   *dot,         vectorType, vectors,
+                   column, panelPointer, m,          {}};
+    for (Value offset : located.offsets)
+      tile.rows.push_back(pointer(aType, aPointer, offset));
+    return emitEpilogue(rows, m, emitBlocks(b, tile));
+  }
   Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
   SmallVector<Value> sums(rows * vectors, zero);
   Value none = constant(0);
