@@ -62,14 +62,17 @@ def Eff_TargetAttr : Eff_Attr<"Target", "target"> {
   let summary = "What upper layers need to know of the machine that code is made for";
   let description = [{
     Module attribute `eff.target`. `vector_bits` and `vector_registers` size register tiles;
-    cache sizes are in bytes.
+    cache sizes are in bytes. `tune` is the microarchitecture that choices and schedules are made for, as LLVM names
+    it ("znver5"); without, one that suits all that have the instructions.
   }];
   let parameters = (ins StringRefParameter<"--cpu name">:$name, StringRefParameter<"LLVM CPU">:$cpu,
                         StringRefParameter<"LLVM features">:$features,
                         "int64_t":$vectorBits, "int64_t":$vectorRegisters,
-                        "int64_t":$l1Bytes, "int64_t":$l2Bytes);
+                        "int64_t":$l1Bytes, "int64_t":$l2Bytes,
+                        StringRefParameter<"LLVM CPU to tune for", "\"\"">:$tune);
   let assemblyFormat = [{ `<` $name `,` `cpu` `=` $cpu `,` `features` `=` $features `,`
-    `vector` $vectorRegisters `x` $vectorBits `,` `l1` $l1Bytes `,` `l2` $l2Bytes `>` }];
+    `vector` $vectorRegisters `x` $vectorBits `,` `l1` $l1Bytes `,` `l2` $l2Bytes
+    (`,` `tune` `=` $tune^)? `>` }];
 }
 
 #endif // EFF_ATTRS_TD

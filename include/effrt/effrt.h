@@ -101,6 +101,9 @@ typedef struct effrt_model_options {
   uint32_t flags; /* set of effrt_model_flag */
   /* folder of a separate weights file; null: that of the library */
   const char *weights_dir;
+  /* which version of a library that has several, as --cpu named it ("v3");
+     null: the first that this machine can run */
+  const char *version;
 } effrt_model_options;
 
 /* Opens a compiled library by path. `options` may be null. */
@@ -124,7 +127,7 @@ typedef struct effrt_model_info {
   uint32_t struct_size;
   uint32_t num_programs;
   const char *name;
-  const char *target;      /* what --cpu was: "v4", ... */
+  const char *target;      /* of the version in use: "v4", ... */
   const char *certificate; /* JSON */
   uint64_t cpu_features;   /* set of effrt_cpu_feature that the code needs */
   uint64_t weights_bytes;

@@ -2,7 +2,8 @@
  *
  * A compiled model is data and functions. The data is one `effrt_model_desc`
  * (exported as `effc_model_{name}`): kernels, weights and one `effrt_program`
- * per entry point. A program is a straight list of kernel launches over
+ * per entry point. A library for several kinds of machines has a description
+ * for each, chained; they share the weights. A program is a straight list of kernel launches over
  * buffers; every size in it is a *dim*, an entry of a small expression table
  * over the program's symbols (batch, sequence, ...). The runtime evaluates the
  * table once per set of symbol values, plans the arena, and then only walks the
@@ -23,7 +24,7 @@
 extern "C" {
 #endif
 
-#define EFFRT_ABI_VERSION 2u
+#define EFFRT_ABI_VERSION 3u
 #define EFFRT_MAGIC 0x43464645u /* "EFFC", little-endian */
 
 /* Element types; the numbers are ONNX's TensorProto.DataType. Bools are bytes 0
@@ -306,7 +307,14 @@ typedef struct effrt_model_desc {
      are poisoned. Else null. */
   void (*poison)(const volatile void *address, size_t bytes);
   void (*unpoison)(const volatile void *address, size_t bytes);
+  /* The same model, with the same entry points and weights, compiled for
+     another machine; null at the last. The first of the chain that a machine
+     can run is used, so the best come first. */
+  const struct effrt_model_desc *next;
 } effrt_model_desc;
+
+/* Descriptions in a chain. */
+#define EFFRT_MAX_VERSIONS 16
 
 #ifdef __cplusplus
 }
@@ -316,7 +324,7 @@ static_assert(sizeof(effrt_symbol) == 48, "effrt_symbol layout");
 static_assert(sizeof(effrt_buffer) == 24, "effrt_buffer layout");
 static_assert(sizeof(effrt_launch) == 56, "effrt_launch layout");
 static_assert(sizeof(effrt_program) == 120, "effrt_program layout");
-static_assert(sizeof(effrt_model_desc) == 120, "effrt_model_desc layout");
+static_assert(sizeof(effrt_model_desc) == 128, "effrt_model_desc layout");
 #else
 _Static_assert(sizeof(void *) == 8, "effrt supports 64-bit targets");
 _Static_assert(sizeof(effrt_dim_op) == 24, "effrt_dim_op layout");
@@ -324,7 +332,7 @@ _Static_assert(sizeof(effrt_symbol) == 48, "effrt_symbol layout");
 _Static_assert(sizeof(effrt_buffer) == 24, "effrt_buffer layout");
 _Static_assert(sizeof(effrt_launch) == 56, "effrt_launch layout");
 _Static_assert(sizeof(effrt_program) == 120, "effrt_program layout");
-_Static_assert(sizeof(effrt_model_desc) == 120, "effrt_model_desc layout");
+_Static_assert(sizeof(effrt_model_desc) == 128, "effrt_model_desc layout");
 #endif
 
 #endif /* EFFRT_EFFRT_ABI_H */

@@ -177,10 +177,11 @@ private:
 
 /// Time and memory of what would run; only where sizes are fixed.
 static void predict(ModuleOp module, CheckResult &result) {
-  FailureOr<ModelTable> table = buildModelTable(module, "model");
+  FailureOr<ModelTable> table =
+      buildModelTable({{module, "", 0}}, "model");
   if (failed(table))
     return;
-  const ProgramTable &program = table->programs.back();
+  const ProgramTable &program = table->best().programs.back();
   result.storedWeightBytes = table->weightsSize;
   result.numLaunches = program.launches.size();
   result.arenaBytes = planArena(program);
@@ -194,12 +195,26 @@ static void predict(ModuleOp module, CheckResult &result) {
   double ns = 0;
   for (const LaunchEntry &launch : program.launches) {
     bool tiles =
-        StringRef(table->kernels[launch.kernel].choice).contains("gemm");
+        StringRef(table->best().kernels[launch.kernel].choice).contains("gemm");
     ns += tiles ? (*values)[launch.flops] / tileFlopsPerNs +
                       (*values)[launch.bytes] / 16.0
                 : (*values)[launch.cost];
   }
   result.estimatedMs = ns / 1e6;
+}
+
+static void addVersion(ModuleOp module, CheckResult &result) {
+  CheckResult own;
+  predict(module, own);
+  auto target = module->getAttrOfType<eff::TargetAttr>("eff.target");
+  if (result.versions.empty()) {
+    result.storedWeightBytes = own.storedWeightBytes;
+    result.numLaunches = own.numLaunches;
+    result.arenaBytes = own.arenaBytes;
+    result.estimatedMs = own.estimatedMs;
+  }
+  result.versions.push_back({target.getName().str(), own.numLaunches,
+                             own.storedWeightBytes, own.estimatedMs});
 }
 
 CheckResult check(const CheckOptions &options) {
@@ -218,10 +233,11 @@ CheckResult check(const CheckOptions &options) {
   Compilation compilation(compileOptions, compiled, context.get());
   compilation.onModule = [&](Stage stage, ModuleOp module) {
     auto main = module.lookupSymbol<func::FuncOp>("main");
-    if (main && stage == Stage::Raise)
+    // Above the kernels all versions are alike.
+    if (main && stage == Stage::Raise && result.versions.empty())
       Checker(main, result).run();
     if (main && stage == Stage::Conversion)
-      predict(module, result);
+      addVersion(module, result);
   };
   compilation.run();
   result.exitCode = compiled.exitCode;

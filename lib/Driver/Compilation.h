@@ -33,23 +33,24 @@ public:
   /// Sees the module after each stage.
   std::function<void(Stage, mlir::ModuleOp)> onModule;
 
-  /// Takes the objects in the place of Emit, which writes files.
-  std::function<mlir::LogicalResult(mlir::ModuleOp, std::vector<KernelObject>,
+  /// Takes the versions in the place of Emit, which writes files.
+  std::function<mlir::LogicalResult(std::vector<LibraryVersion>,
                                     const LibraryOptions &)>
       onObjects;
 
 private:
   bool checkOptions();
   bool checkQuantize();
+  bool resolveTargets();
   /// Whether the model is bytes or a regular file.
   bool checkModelFile();
   /// Imports an ONNX file or parses a saved stage.
   mlir::OwningOpRef<mlir::ModuleOp> readModel(const EntryPoint &entry);
   mlir::OwningOpRef<mlir::ModuleOp> importModel(const EntryPoint &entry);
   mlir::OwningOpRef<mlir::ModuleOp> parseStageFile();
-  /// Reads the model and runs the stages; null after a reported failure.
-  mlir::OwningOpRef<mlir::ModuleOp> lower(const EntryPoint &entry,
-                                          eff::TargetAttr target);
+  /// Reads the model, once for all targets, and runs the stages; null after a
+  /// reported failure.
+  mlir::OwningOpRef<mlir::ModuleOp> lower(size_t entry, eff::TargetAttr target);
   /// The same for all entry points, in one module.
   mlir::OwningOpRef<mlir::ModuleOp> lowerAll(eff::TargetAttr target);
   mlir::LogicalResult runPipeline(mlir::ModuleOp module);
@@ -57,10 +58,10 @@ private:
   void warnOfOmittedWeights(mlir::ModuleOp module);
   void recordStage(Stage stage, mlir::ModuleOp module);
   void recordQuantized(mlir::ModuleOp module);
-  mlir::LogicalResult generate(mlir::ModuleOp module);
-  LibraryOptions makeLibraryOptions(eff::TargetAttr target);
-  mlir::LogicalResult writeLibrary(mlir::ModuleOp module,
-                                   std::vector<KernelObject> objects,
+  mlir::FailureOr<LibraryVersion> generate(mlir::ModuleOp module, size_t index);
+  mlir::LogicalResult emit(std::vector<LibraryVersion> versions);
+  LibraryOptions makeLibraryOptions();
+  mlir::LogicalResult writeLibrary(std::vector<LibraryVersion> versions,
                                    const LibraryOptions &library);
   /// Hashes the model's file while other stages run.
   void startHashing();
@@ -84,9 +85,13 @@ private:
   std::future<std::string> modelHash;
   std::optional<Stage> stopAfter, startAt;
   std::vector<EntryPoint> entries;
+  /// What the library has versions for, the best first.
+  llvm::SmallVector<eff::TargetAttr> targets;
+  /// The model as imported, by entry point, while another target needs it.
+  std::vector<mlir::OwningOpRef<mlir::ModuleOp>> imported;
   /// The one being lowered; its stages are saved in a folder of its own when
-  /// there are several.
-  std::string entryName, stageFolder;
+  /// there are several, and of a version likewise.
+  std::string entryName, versionName, stageFolder;
   /// What the certificate says of each stage.
   std::vector<std::pair<std::string, std::string>> passes;
   std::vector<QuantizedLayers> quantized;

@@ -71,7 +71,8 @@ void Compilation::beginStage(StringRef name) {
                                         : DiagnosticCode::InternalError);
   if (options.onStage)
     options.onStage(name.str(), stageNumber,
-                    entries.size() * getStages().size() + 2);
+                    targets.size() * (entries.size() * getStages().size() + 1) +
+                        1);
 }
 
 void Compilation::endStage() {
@@ -171,6 +172,8 @@ void Compilation::recordStage(Stage stage, ModuleOp module) {
     text += ", " + std::to_string(kernels) + " kernel functions";
   if (entries.size() > 1)
     text = entryName + ": " + text;
+  if (targets.size() > 1)
+    text = versionName + ": " + text;
   passes.emplace_back(getStageName(stage).str(), text);
   if (stage == Stage::Layout)
     recordQuantized(module);
@@ -308,7 +311,7 @@ bool Compilation::checkOptions() {
   return true;
 }
 
-LogicalResult Compilation::generate(ModuleOp module) {
+FailureOr<LibraryVersion> Compilation::generate(ModuleOp module, size_t index) {
   beginStage(kCodegenStage);
   auto target = module->getAttrOfType<eff::TargetAttr>("eff.target");
   EmitOptions codegen;
@@ -316,39 +319,43 @@ LogicalResult Compilation::generate(ModuleOp module) {
   codegen.plain = options.plain;
   codegen.sanitize = options.sanitize;
   codegen.compileThreads = options.compileThreads;
-  codegen.symbolPrefix = kKernelSymbolPrefix.str();
+  codegen.symbolPrefix = getKernelPrefix(index);
   FailureOr<ObjectFiles> objects = emitObject(module, target, codegen);
   if (failed(objects))
     return failure();
-
-  beginStage(kEmitStage);
-  std::vector<KernelObject> kernels;
+  LibraryVersion version;
+  version.module = module;
+  version.target = target.getName().str();
+  version.cpuFeatures = getRequiredFeatures(target);
   for (std::unique_ptr<llvm::MemoryBuffer> &object : *objects)
-    kernels.push_back({"kernels", std::move(object)});
-  LibraryOptions library = makeLibraryOptions(target);
-  return onObjects ? onObjects(module, std::move(kernels), library)
-                   : writeLibrary(module, std::move(kernels), library);
+    version.objects.push_back({"kernels", std::move(object)});
+  return std::move(version);
 }
 
-LibraryOptions Compilation::makeLibraryOptions(eff::TargetAttr target) {
+LogicalResult Compilation::emit(std::vector<LibraryVersion> versions) {
+  beginStage(kEmitStage);
+  LibraryOptions library = makeLibraryOptions();
+  return onObjects ? onObjects(std::move(versions), library)
+                   : writeLibrary(std::move(versions), library);
+}
+
+LibraryOptions Compilation::makeLibraryOptions() {
   LibraryOptions library;
   library.name = name;
   library.outputDir = options.outputDir;
   library.staticLibrary = options.staticLibrary;
   library.separateWeights = options.separateWeights;
   library.sanitize = options.sanitize;
-  library.target = target.getName().str();
-  library.triple = "x86_64-unknown-linux-gnu";
-  library.cpuFeatures = getRequiredFeatures(target);
+  for (eff::TargetAttr target : targets)
+    library.target += (library.target.empty() ? "" : ",") + target.getName().str();
+  library.triple = getTriple(targets.front()).str();
   library.certificate = makeCertificateInfo();
   return library;
 }
 
-LogicalResult Compilation::writeLibrary(ModuleOp module,
-                                        std::vector<KernelObject> objects,
+LogicalResult Compilation::writeLibrary(std::vector<LibraryVersion> versions,
                                         const LibraryOptions &library) {
-  FailureOr<LibraryResult> written =
-      emitLibrary(module, std::move(objects), library);
+  FailureOr<LibraryResult> written = emitLibrary(std::move(versions), library);
   if (failed(written)) {
     // Files that cannot be written are not effc's fault.
     if (!diagnostics->hasInternalError())
@@ -360,15 +367,22 @@ LogicalResult Compilation::writeLibrary(ModuleOp module,
   return success();
 }
 
-OwningOpRef<ModuleOp> Compilation::lower(const EntryPoint &entry,
-                                         eff::TargetAttr target) {
+OwningOpRef<ModuleOp> Compilation::lower(size_t index, eff::TargetAttr target) {
   stageFolder = options.saveStages;
-  entryName = entry.name;
+  entryName = entries[index].name;
+  versionName = target.getName().str();
+  if (targets.size() > 1)
+    stageFolder += "/" + versionName;
   if (entries.size() > 1)
     stageFolder += "/" + entryName;
   beginStage(getStageName(Stage::Import));
   result.exitCode = 1;
-  OwningOpRef<ModuleOp> module = readModel(entry);
+  imported.resize(entries.size());
+  OwningOpRef<ModuleOp> module = std::move(imported[index]);
+  if (!module)
+    module = readModel(entries[index]);
+  if (module && target != targets.back())
+    imported[index] = module->clone();
   if (!module) {
     if (diagnostics->hasInternalError())
       reportFault(nullptr);
@@ -388,12 +402,12 @@ OwningOpRef<ModuleOp> Compilation::lower(const EntryPoint &entry,
 
 OwningOpRef<ModuleOp> Compilation::lowerAll(eff::TargetAttr target) {
   if (entries.size() == 1)
-    return lower(entries.front(), target);
+    return lower(0, target);
   OwningOpRef<ModuleOp> all =
       ModuleOp::create(FileLineColLoc::get(context, getModelFile(), 0, 0));
   (*all)->setAttr("eff.target", target);
-  for (const EntryPoint &entry : entries) {
-    OwningOpRef<ModuleOp> module = lower(entry, target);
+  for (auto [index, entry] : llvm::enumerate(entries)) {
+    OwningOpRef<ModuleOp> module = lower(index, target);
     if (!module)
       return {};
     mergeEntryPoint(*module, *all, entry);
@@ -405,9 +419,7 @@ void Compilation::run() {
   result.exitCode = 1;
   if (!checkOptions() || !checkModelFile())
     return;
-  FailureOr<eff::TargetAttr> target = resolveCPU(
-      options.cpu, FileLineColLoc::get(context, getModelFile(), 0, 0));
-  if (failed(target))
+  if (!resolveTargets())
     return;
   if (options.quantize == "bf16" &&
       getInterleave(*target, GemmTypes::BF16) == 1)
@@ -417,12 +429,22 @@ void Compilation::run() {
         << " does not multiply bf16 faster than f32";
   if (!stopAfter)
     startHashing();
-  OwningOpRef<ModuleOp> module = lowerAll(*target);
-  if (!module)
-    return;
-  if (!stopAfter && failed(generate(*module))) {
+  std::vector<OwningOpRef<ModuleOp>> modules;
+  std::vector<LibraryVersion> versions;
+  for (auto [index, target] : llvm::enumerate(targets)) {
+    modules.push_back(lowerAll(target));
+    if (!modules.back())
+      return;
+    if (stopAfter)
+      continue;
+    FailureOr<LibraryVersion> version = generate(*modules.back(), index);
+    if (failed(version))
+      return reportFault(*modules.back());
+    versions.push_back(std::move(*version));
+  }
+  if (!stopAfter && failed(emit(std::move(versions)))) {
     if (result.exitCode == 70)
-      reportFault(*module);
+      reportFault(*modules.front());
     return;
   }
   endStage();
@@ -430,9 +452,36 @@ void Compilation::run() {
     llvm::raw_string_ostream os(result.ir);
     OpPrintingFlags flags;
     flags.elideLargeResourceString(1024).elideLargeElementsAttrs(64);
-    module->print(os, flags);
+    modules.front()->print(os, flags);
   }
   result.exitCode = 0;
+}
+
+bool Compilation::resolveTargets() {
+  FailureOr<SmallVector<eff::TargetAttr>> resolved = resolveCPUs(
+      options.cpu, FileLineColLoc::get(context, getModelFile(), 0, 0));
+  if (failed(resolved))
+    return false;
+  targets = std::move(*resolved);
+  // A saved stage is of one machine, and so is the text that is printed.
+  bool isStages = startAt || (stopAfter && options.saveStages.empty());
+  if (targets.size() > 1 && isStages && !onModule) {
+    InFlightDiagnostic message = error(DiagnosticCode::BadOption);
+    message << "--cpu=" << options.cpu << ": "
+            << (startAt ? "--start-at" : "--stop-after")
+            << " takes one machine";
+    message.attachNote() << "name one of them"
+                         << (startAt ? "" : ", or pass --save-stages=DIR");
+    return false;
+  }
+  if (onObjects && targets.front() &&
+      !isHostTriple(getTriple(targets.front()))) {
+    error(DiagnosticCode::BadOption)
+        << "--cpu=" << options.cpu
+        << ": a model in memory runs on this machine only";
+    return false;
+  }
+  return true;
 }
 
 CompileResult compile(const CompileOptions &options) {

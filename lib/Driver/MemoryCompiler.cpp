@@ -42,16 +42,16 @@ MemoryCompiler::compile(const CompileOptions &options, CompileResult &result) {
   result = CompileResult();
   Compilation compilation(options, result, impl->getContext(options));
   std::shared_ptr<LoadedModel> model;
-  compilation.onObjects = [&](ModuleOp module,
-                              std::vector<KernelObject> objects,
+  compilation.onObjects = [&](std::vector<LibraryVersion> versions,
                               const LibraryOptions &library) {
+    Location loc = versions.front().module.getLoc();
     std::string reason;
     if (!impl->linker)
       impl->linker = createMemoryLinker(reason);
     if (!impl->linker)
-      return LogicalResult(module.emitError("internal error: ") << reason);
+      return LogicalResult(emitError(loc) << "internal error: " << reason);
     auto loaded =
-        LoadedModel::load(module, std::move(objects), library, impl->linker);
+        LoadedModel::load(std::move(versions), library, impl->linker);
     if (failed(loaded))
       return failure();
     model = std::move(*loaded);

@@ -106,11 +106,11 @@ static Json describeDim(const ProgramTable &program,
 }
 
 /// Kernels that round more than the sums of the model do.
-static Json describeApproximations(const ModelTable &table,
+static Json describeApproximations(const VersionTable &version,
                                    const ProgramTable &program) {
   Json kernels = Json::array();
   for (const LaunchEntry &launch : program.launches) {
-    const KernelEntry &kernel = table.kernels[launch.kernel];
+    const KernelEntry &kernel = version.kernels[launch.kernel];
     if (llvm::StringRef(kernel.choice).starts_with("winograd") &&
         !llvm::is_contained(kernels, Json(kernel.name)))
       kernels.push_back(kernel.name);
@@ -125,9 +125,9 @@ static Json describeApproximations(const ModelTable &table,
                   "every tile that reads it; --exact turns it off"}}});
 }
 
-static Json describePrograms(const ModelTable &table) {
+static Json describePrograms(const VersionTable &version) {
   Json list = Json::array();
-  for (const ProgramTable &program : table.programs) {
+  for (const ProgramTable &program : version.programs) {
     std::vector<std::string> names = getSymbolNames(program);
     auto values = program.evaluateStatic();
     std::optional<uint64_t> arena = planArena(program);
@@ -141,7 +141,7 @@ static Json describePrograms(const ModelTable &table) {
       checks.push_back(check.message);
     for (const LaunchEntry &launch : program.launches)
       launches.push_back(
-          {{"kernel", table.kernels[launch.kernel].name},
+          {{"kernel", version.kernels[launch.kernel].name},
            {"flops", describeDim(program, values, launch.flops)},
            {"bytes", describeDim(program, values, launch.bytes)}});
     list.push_back({{"name", program.name},
@@ -151,7 +151,7 @@ static Json describePrograms(const ModelTable &table) {
                     {"outputs", describeTensors(program.outputs)},
                     {"states", describeStates(program.states)},
                     {"arena_bytes", arena ? Json(*arena) : Json(nullptr)},
-                    {"approximations", describeApproximations(table, program)},
+                    {"approximations", describeApproximations(version, program)},
                     {"launches", launches}});
   }
   return list;
@@ -170,16 +170,36 @@ static Json describeQuantized(const std::vector<QuantizedLayers> &entries) {
   return list;
 }
 
-std::string makeCertificate(const ModelTable &table,
-                            const LibraryOptions &options) {
-  const CertificateInfo &info = options.certificate;
-  Json passes = Json::array(), kernels = Json::array();
-  for (const auto &[name, detail] : info.passes)
-    passes.push_back({{"name", name}, {"did", detail}});
-  for (const KernelEntry &kernel : table.kernels)
+static Json describeKernels(const VersionTable &version) {
+  Json kernels = Json::array();
+  for (const KernelEntry &kernel : version.kernels)
     kernels.push_back({{"name", kernel.name},
                        {"nodes", kernel.origin},
                        {"choice", kernel.choice}});
+  return kernels;
+}
+
+/// One for each machine; the first, which has the most instructions, is the one
+/// that the rest of the certificate tells of.
+static Json describeVersions(const ModelTable &table) {
+  Json list = Json::array();
+  for (const VersionTable &version : table.versions) {
+    Json kernels = Json::array();
+    if (!list.empty())
+      kernels = describeKernels(version);
+    list.push_back({{"cpu", version.target},
+                    {"weight_bytes", version.ownWeightBytes},
+                    {"kernels", kernels}});
+  }
+  return list;
+}
+
+std::string makeCertificate(const ModelTable &table,
+                            const LibraryOptions &options) {
+  const CertificateInfo &info = options.certificate;
+  Json passes = Json::array();
+  for (const auto &[name, detail] : info.passes)
+    passes.push_back({{"name", name}, {"did", detail}});
   Json json = {
       {"format", "effc-certificate"},
       {"format_version", 1},
@@ -191,8 +211,9 @@ std::string makeCertificate(const ModelTable &table,
       {"passes", passes},
       {"quantized", describeQuantized(info.quantized)},
       {"notes", info.notes},
-      {"entry_points", describePrograms(table)},
-      {"kernels", kernels},
+      {"entry_points", describePrograms(table.best())},
+      {"kernels", describeKernels(table.best())},
+      {"versions", describeVersions(table)},
       {"weights",
        {{"bytes", table.weightsSize},
         {"constants", table.weights.size()},

@@ -42,10 +42,10 @@ public:
         folder(options.outputDir, loc),
         link{llvm::Triple(options.triple), loc, {}, "", "", {}, false, ""} {}
 
-  FailureOr<LibraryResult> write(std::vector<KernelObject> objects);
+  FailureOr<LibraryResult> write(std::vector<LibraryVersion> versions);
 
 private:
-  LogicalResult writeObjects(std::vector<KernelObject> objects);
+  LogicalResult writeObjects(std::vector<LibraryVersion> versions);
   LogicalResult writeWeightsFile();
   LogicalResult writeTable();
   LogicalResult checkSpace();
@@ -91,8 +91,6 @@ LogicalResult LibraryWriter::writeWeightsFile() {
 }
 
 LogicalResult LibraryWriter::writeTable() {
-  extras.target = options.target;
-  extras.cpuFeatures = options.cpuFeatures;
   extras.sanitize = options.sanitize;
   extras.certificate = makeCertificate(table, options);
   std::string file = folder.getWorkPath("table.o");
@@ -102,7 +100,12 @@ LogicalResult LibraryWriter::writeTable() {
   });
 }
 
-LogicalResult LibraryWriter::writeObjects(std::vector<KernelObject> objects) {
+LogicalResult
+LibraryWriter::writeObjects(std::vector<LibraryVersion> versions) {
+  std::vector<KernelObject> objects;
+  for (LibraryVersion &version : versions)
+    for (KernelObject &object : version.objects)
+      objects.push_back(std::move(object));
   for (auto [index, object] : llvm::enumerate(objects)) {
     std::string file =
         folder.getWorkPath("kernels" + std::to_string(index) + ".o");
@@ -164,8 +167,8 @@ LogicalResult LibraryWriter::linkLibrary() {
 }
 
 FailureOr<LibraryResult>
-LibraryWriter::write(std::vector<KernelObject> objects) {
-  if (failed(folder.open()) || failed(writeObjects(std::move(objects))) ||
+LibraryWriter::write(std::vector<LibraryVersion> versions) {
+  if (failed(folder.open()) || failed(writeObjects(std::move(versions))) ||
       failed(writeWeightsFile()) || failed(writeTable()) ||
       failed(linkLibrary()))
     return failure();
@@ -194,9 +197,27 @@ LibraryWriter::write(std::vector<KernelObject> objects) {
   return result;
 }
 
-FailureOr<LibraryResult> emitLibrary(ModuleOp module,
-                                     std::vector<KernelObject> objects,
+std::vector<VersionModule>
+getVersionModules(ArrayRef<LibraryVersion> versions) {
+  std::vector<VersionModule> modules;
+  for (const LibraryVersion &version : versions)
+    modules.push_back({version.module, version.target, version.cpuFeatures});
+  return modules;
+}
+
+/// What it costs that a version packs weights for registers of its own.
+static void reportVersions(const ModelTable &table, Location loc) {
+  for (const VersionTable &version : llvm::drop_begin(table.versions))
+    emitRemark(loc, DiagnosticCode::WeightsOfVersion)
+        << "version '" << version.target << "' adds "
+        << version.ownWeightBytes << " bytes of weights to "
+        << table.best().ownWeightBytes
+        << ": layouts that it shares with versions before it are stored once";
+}
+
+FailureOr<LibraryResult> emitLibrary(std::vector<LibraryVersion> versions,
                                      const LibraryOptions &options) {
+  ModuleOp module = versions.front().module;
   if (!isModelName(options.name)) {
     InFlightDiagnostic error =
         emitError(module.getLoc(), DiagnosticCode::BadModelName)
@@ -205,11 +226,13 @@ FailureOr<LibraryResult> emitLibrary(ModuleOp module,
     error.attachNote() << "pass --name=" << makeModelName(options.name);
     return error;
   }
-  FailureOr<ModelTable> table = buildModelTable(module, options.name);
+  FailureOr<ModelTable> table =
+      buildModelTable(getVersionModules(versions), options.name);
   if (failed(table))
     return failure();
+  reportVersions(*table, module.getLoc());
   return LibraryWriter(options, std::move(*table), module.getLoc())
-      .write(std::move(objects));
+      .write(std::move(versions));
 }
 
 } // namespace effc

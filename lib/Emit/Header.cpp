@@ -119,11 +119,11 @@ public:
   void write() {
     writeOpening();
     writeTypes();
-    for (size_t i = 0; i < table.programs.size(); ++i)
+    for (size_t i = 0; i < table.best().programs.size(); ++i)
       writeRun(i);
     if (table.hasStates())
       writeStateFunctions();
-    writeSizes(table.programs.back());
+    writeSizes(table.best().programs.back());
     os << "#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
   }
 
@@ -256,7 +256,7 @@ void HeaderWriter::writeStateFunctions() {
 }
 
 void HeaderWriter::writeRun(size_t index) {
-  const ProgramTable &program = table.programs[index];
+  const ProgramTable &program = table.best().programs[index];
   Parameters parameters(program);
   os << "/* Runs the model"
      << (program.name == "main" ? ""

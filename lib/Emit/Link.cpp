@@ -60,8 +60,13 @@ FailureOr<std::string> findRuntimeArchive(const llvm::Triple &triple,
   InFlightDiagnostic error = emitError(loc, DiagnosticCode::MissingRuntime)
                              << "cannot find the runtime libeffrt_model.a for "
                              << arch;
-  error.attachNote() << "it belongs into '" << bin << "/" << folders.front()
-                     << "'; install effc again";
+  Diagnostic &note = error.attachNote();
+  note << "it belongs into '" << bin << "/" << folders.front() << "'; ";
+  if (isHost(triple))
+    note << "install effc again";
+  else
+    note << "build effc where clang and a C library for " << arch
+         << " are installed (Debian: libc6-dev-arm64-cross)";
   return error;
 }
 
@@ -85,6 +90,7 @@ findSystemLibrary(StringRef name, const llvm::Triple &triple, Location loc) {
                              << "cannot find the C library " << name << " for "
                              << arch;
   error.attachNote() << "looked in " << llvm::join(folders, ", ")
+                     << (isHost(triple) ? "" : " (Debian: libc6-arm64-cross)")
                      << "; --static needs no C library";
   return error;
 }

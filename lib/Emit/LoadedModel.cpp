@@ -163,8 +163,6 @@ static FailureOr<std::unique_ptr<llvm::MemoryBuffer>>
 makeTableObject(const ModelTable &table, const LibraryOptions &options,
                 Location loc) {
   TableExtras extras;
-  extras.target = options.target;
-  extras.cpuFeatures = options.cpuFeatures;
   extras.certificate = makeCertificate(table, options);
   extras.typedFunctions = false;
   extras.sanitize = options.sanitize;
@@ -179,11 +177,12 @@ makeTableObject(const ModelTable &table, const LibraryOptions &options,
 }
 
 FailureOr<std::unique_ptr<LoadedModel>>
-LoadedModel::load(ModuleOp module, std::vector<KernelObject> objects,
+LoadedModel::load(std::vector<LibraryVersion> versions,
                   const LibraryOptions &options,
                   std::shared_ptr<MemoryLinker> linker) {
-  Location loc = module.getLoc();
-  FailureOr<ModelTable> table = buildModelTable(module, options.name);
+  Location loc = versions.front().module.getLoc();
+  FailureOr<ModelTable> table =
+      buildModelTable(getVersionModules(versions), options.name);
   if (failed(table))
     return failure();
   auto tableObject = makeTableObject(*table, options, loc);
@@ -195,9 +194,10 @@ LoadedModel::load(ModuleOp module, std::vector<KernelObject> objects,
   llvm::Error error = impl->createLibrary();
   if (!error)
     error = impl->defineWeights(symbols.weights);
-  for (KernelObject &object : objects)
-    if (!error)
-      error = impl->add(std::move(object.buffer));
+  for (LibraryVersion &version : versions)
+    for (KernelObject &object : version.objects)
+      if (!error)
+        error = impl->add(std::move(object.buffer));
   if (!error)
     error = impl->add(std::move(*tableObject));
   const effrt_model_desc *found = nullptr;

@@ -51,11 +51,9 @@ std::optional<int32_t> getDType(Type type) {
   }
 }
 
-FailureOr<ModelTable> buildModelTable(ModuleOp module, StringRef name) {
-  ModelTable table;
-  table.name = name.str();
-  WeightStore weights(table);
-  KernelStore kernels(table, module);
+static LogicalResult addVersion(ModuleOp module, VersionTable &version,
+                                WeightStore &weights) {
+  KernelStore kernels(version, module);
   SmallVector<func::FuncOp> hosts;
   func::FuncOp general;
   for (auto function : module.getOps<func::FuncOp>()) {
@@ -72,10 +70,28 @@ FailureOr<ModelTable> buildModelTable(ModuleOp module, StringRef name) {
     return emitError(module.getLoc())
            << "internal error: the module has no host function";
   for (func::FuncOp host : hosts) {
-    table.programs.emplace_back();
-    if (failed(ProgramBuilder(host, table.programs.back(), weights, kernels)
+    version.programs.emplace_back();
+    if (failed(ProgramBuilder(host, version.programs.back(), weights, kernels)
                    .build()))
       return failure();
+  }
+  return success();
+}
+
+FailureOr<ModelTable> buildModelTable(ArrayRef<VersionModule> versions,
+                                      StringRef name) {
+  ModelTable table;
+  table.name = name.str();
+  WeightStore weights(table);
+  for (const VersionModule &each : versions) {
+    VersionTable version;
+    version.target = each.target;
+    version.cpuFeatures = each.cpuFeatures;
+    uint64_t before = table.weightsSize;
+    if (failed(addVersion(each.module, version, weights)))
+      return failure();
+    version.ownWeightBytes = table.weightsSize - before;
+    table.versions.push_back(std::move(version));
   }
   return table;
 }

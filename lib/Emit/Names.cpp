@@ -50,6 +50,11 @@ bool isModelName(StringRef name) {
   return !name.empty() && makeIdentifier(name, "model") == name;
 }
 
+std::string getKernelPrefix(size_t version) {
+  std::string prefix = "effc_kernel_";
+  return version == 0 ? prefix : prefix + "v" + std::to_string(version) + "_";
+}
+
 std::string makeModelName(StringRef text) {
   return makeIdentifier(text, "model");
 }
@@ -60,16 +65,16 @@ std::string getRunFunction(const ModelTable &table, size_t index) {
   UniqueNames names;
   names.add(base, base);
   std::string name;
-  if (table.programs[index].name == "main")
+  if (table.best().programs[index].name == "main")
     return base;
   for (size_t i = 0; i <= index; ++i)
-    name = names.add(base + "_" + table.programs[i].name, base);
+    name = names.add(base + "_" + table.best().programs[i].name, base);
   return name;
 }
 
 std::vector<std::string> getTypedFunctions(const ModelTable &table) {
   std::vector<std::string> names = {table.name + "_create"};
-  for (size_t i = 0; i < table.programs.size(); ++i)
+  for (size_t i = 0; i < table.best().programs.size(); ++i)
     names.push_back(getRunFunction(table, i));
   if (table.hasStates())
     for (StringRef suffix : {"_reset", "_fork", "_truncate"})

@@ -21,6 +21,10 @@ struct ModelSymbols {
   static constexpr llvm::StringLiteral anyTable = "effc_model_table";
 };
 
+/// What the table is built from.
+std::vector<VersionModule>
+getVersionModules(llvm::ArrayRef<LibraryVersion> versions);
+
 /// The exported C functions of a model, in the order of the header.
 std::vector<std::string> getTypedFunctions(const ModelTable &table);
 
@@ -39,8 +43,6 @@ mlir::LogicalResult writeWeightsObject(const ModelTable &table,
 
 /// What the table says beyond the programs.
 struct TableExtras {
-  std::string target;
-  uint64_t cpuFeatures = 0;
   std::string certificate;
   /// The runtime poisons what lies between buffers.
   bool sanitize = false;

@@ -71,7 +71,7 @@ private:
 /// Kernel entries: one for each function and origin.
 class KernelStore {
 public:
-  KernelStore(ModelTable &table, mlir::ModuleOp module)
+  KernelStore(VersionTable &table, mlir::ModuleOp module)
       : table(table), module(module) {}
 
   uint32_t add(effk::LaunchOp launch) {
@@ -105,7 +105,7 @@ public:
   }
 
 private:
-  ModelTable &table;
+  VersionTable &table;
   mlir::ModuleOp module;
   std::map<std::pair<std::string, std::string>, uint32_t> entries;
   std::set<std::string> names;

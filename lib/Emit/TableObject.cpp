@@ -28,7 +28,7 @@ public:
         null(llvm::ConstantPointerNull::get(ptr)) {}
 
   void emit() {
-    llvm::GlobalVariable *desc = emitDescription();
+    llvm::GlobalVariable *desc = emitDescriptions();
     if (extras.typedFunctions)
       emitTypedFunctions(desc);
   }
@@ -78,9 +78,11 @@ private:
   Constant *emitSymbols(const ProgramTable &program, size_t &numSymbols);
   Constant *emitLaunches(const ProgramTable &program);
   Constant *emitProgram(const ProgramTable &program);
-  Constant *emitKernels();
+  Constant *emitKernels(size_t version);
   Constant *emitSanitizerHook(StringRef name);
-  llvm::GlobalVariable *emitDescription();
+  llvm::GlobalVariable *emitDescriptions();
+  Constant *emitDescription(size_t version, Constant *next);
+  std::pair<Constant *, Constant *> emitWeights();
 
   void emitTypedFunctions(llvm::GlobalVariable *desc);
   void emitRun(size_t index);
@@ -96,6 +98,7 @@ private:
   llvm::PointerType *ptr;
   Constant *null;
   llvm::StringMap<Constant *> strings;
+  std::pair<Constant *, Constant *> weightsOfAll;
 };
 
 } // namespace
@@ -186,19 +189,21 @@ Constant *TableEmitter::emitProgram(const ProgramTable &program) {
 }
 
 /// The runtime's kernels have the names they are written with.
-static std::string getKernelSymbol(const std::string &function) {
+static std::string getKernelSymbol(const std::string &function,
+                                   size_t version) {
   if (StringRef(function).starts_with(effk::kLibraryPrefix))
     return function;
-  return kKernelSymbolPrefix.str() + function;
+  return getKernelPrefix(version) + function;
 }
 
-Constant *TableEmitter::emitKernels() {
+Constant *TableEmitter::emitKernels(size_t version) {
   auto *type = llvm::FunctionType::get(llvm::Type::getVoidTy(context),
                                        {ptr, i64, i64, ptr}, false);
   SmallVector<Constant *> rows;
-  for (const KernelEntry &kernel : table.kernels) {
+  for (const KernelEntry &kernel : table.versions[version].kernels) {
     auto *function = cast<llvm::Function>(
-        module.getOrInsertFunction(getKernelSymbol(kernel.function), type)
+        module.getOrInsertFunction(getKernelSymbol(kernel.function, version),
+                                   type)
             .getCallee());
     function->setVisibility(llvm::GlobalValue::HiddenVisibility);
     rows.push_back(structure({function, string(kernel.name),
@@ -216,10 +221,8 @@ Constant *TableEmitter::emitSanitizerHook(StringRef name) {
   return cast<Constant>(module.getOrInsertFunction(name, type).getCallee());
 }
 
-llvm::GlobalVariable *TableEmitter::emitDescription() {
-  SmallVector<Constant *> programs;
-  for (const ProgramTable &program : table.programs)
-    programs.push_back(emitProgram(program));
+/// The weights and their file; null where there is none.
+std::pair<Constant *, Constant *> TableEmitter::emitWeights() {
   Constant *weights = null, *weightsFile = null;
   if (!extras.weightsFile.empty()) {
     weightsFile = string(extras.weightsFile);
@@ -230,14 +233,31 @@ llvm::GlobalVariable *TableEmitter::emitDescription() {
     global->setVisibility(llvm::GlobalValue::HiddenVisibility);
     weights = global;
   }
-  Constant *desc = structure(
+  return {weights, weightsFile};
+}
+
+Constant *TableEmitter::emitDescription(size_t index, Constant *next) {
+  const VersionTable &version = table.versions[index];
+  SmallVector<Constant *> programs;
+  for (const ProgramTable &program : version.programs)
+    programs.push_back(emitProgram(program));
+  auto [weights, weightsFile] = weightsOfAll;
+  return structure(
       {u32(EFFRT_MAGIC), u32(EFFRT_ABI_VERSION), u32(sizeof(effrt_model_desc)),
-       u32(table.programs.size()), string(table.name), string(extras.target),
-       u64(extras.cpuFeatures), string(extras.certificate), emitKernels(),
+       u32(programs.size()), string(table.name), string(version.target),
+       u64(version.cpuFeatures), string(extras.certificate), emitKernels(index),
        array(programs), weights, u64(table.weightsSize), weightsFile,
-       u64(extras.weightsHash), u32(table.kernels.size()), u32(0),
+       u64(extras.weightsHash), u32(version.kernels.size()), u32(0),
        emitSanitizerHook("__asan_poison_memory_region"),
-       emitSanitizerHook("__asan_unpoison_memory_region")});
+       emitSanitizerHook("__asan_unpoison_memory_region"), next});
+}
+
+llvm::GlobalVariable *TableEmitter::emitDescriptions() {
+  weightsOfAll = emitWeights();
+  Constant *next = null;
+  for (size_t version = table.versions.size(); version-- > 1;)
+    next = makeGlobal(emitDescription(version, next));
+  Constant *desc = emitDescription(0, next);
   auto *global = new llvm::GlobalVariable(
       module, desc->getType(), /*isConstant=*/true,
       llvm::GlobalValue::ExternalLinkage, desc, symbols.table);
@@ -280,7 +300,7 @@ void TableEmitter::emitForward(StringRef name, StringRef callee,
 
 /// Collects the arguments into the arrays of effrt_session_run_symbols.
 void TableEmitter::emitRun(size_t index) {
-  const ProgramTable &program = table.programs[index];
+  const ProgramTable &program = table.best().programs[index];
   size_t counts[] = {program.getNumFreeSymbols(), program.inputs.size(),
                      program.outputs.size()};
   size_t numLate = llvm::count_if(
@@ -331,7 +351,7 @@ void TableEmitter::emitRun(size_t index) {
 
 void TableEmitter::emitTypedFunctions(llvm::GlobalVariable *desc) {
   emitForward("_create", "effrt_typed_create", i32, {ptr, ptr}, desc);
-  for (size_t i = 0; i < table.programs.size(); ++i)
+  for (size_t i = 0; i < table.best().programs.size(); ++i)
     emitRun(i);
   if (table.hasStates()) {
     emitForward("_reset", "effrt_session_reset", i32, {ptr}, nullptr);

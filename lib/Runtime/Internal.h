@@ -56,8 +56,12 @@ static inline size_t effrt_num_io(const effrt_program *p) {
 
 /* ---- Validate.c, Weights.c, Model.c ---- */
 
+/* The description is of this runtime's layout and has its tables. */
+effrt_status effrt_validate_header(const effrt_model_desc *desc,
+                                   effrt_message *message);
+
 /* Every index in the tables is in range, so that nothing later needs to check
- * them. */
+ * them. The header was checked before. */
 effrt_status effrt_validate(const effrt_model_desc *desc,
                             effrt_message *message);
 

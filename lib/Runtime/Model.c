@@ -68,6 +68,50 @@ static effrt_status check_machine(const effrt_model_desc *desc,
   return EFFRT_STATUS_OK;
 }
 
+/* Every description of the chain can be read; what they hold is looked at when
+ * one is chosen. */
+static effrt_status check_chain(const effrt_model_desc *first,
+                                effrt_message *message) {
+  const effrt_model_desc *desc = first;
+  for (int i = 0; desc; ++i, desc = desc->next) {
+    effrt_status status = effrt_validate_header(desc, message);
+    if (status)
+      return status;
+    if (i == EFFRT_MAX_VERSIONS || desc->num_programs != first->num_programs)
+      return effrt_fail(message, EFFRT_STATUS_NOT_A_MODEL,
+                        "damaged model: the versions of '%s' do not fit",
+                        first->name);
+  }
+  return EFFRT_STATUS_OK;
+}
+
+/* The version of that name, or the first that this machine can run; the reason
+ * why there is none names what the last, least demanding one lacks. */
+static effrt_status choose_version(const effrt_model_desc *first,
+                                   const char *version,
+                                   const effrt_model_desc **out,
+                                   effrt_message *message) {
+  effrt_status status = check_chain(first, message);
+  if (status)
+    return status;
+  bool found = false;
+  for (const effrt_model_desc *desc = first; desc; desc = desc->next) {
+    if (version && strcmp(version, desc->target) != 0)
+      continue;
+    found = true;
+    *out = desc;
+    status = check_machine(desc, message);
+    if (!status)
+      break;
+  }
+  if (!found)
+    return effrt_fail(message, EFFRT_STATUS_INVALID_ARGUMENT,
+                      "model '%s' has no version '%s'", first->name, version);
+  if (!status && message)
+    message->text[0] = 0;
+  return status;
+}
+
 static void free_model(effrt_model *model) {
   effrt_unmap_weights(model);
   if (model->library)
@@ -88,9 +132,9 @@ effrt_status effrt_model_make(const effrt_model_desc *desc,
       (known.flags & ~(uint32_t)EFFRT_MODEL_TRUST_WEIGHTS))
     return effrt_fail(message, EFFRT_STATUS_INVALID_ARGUMENT,
                       "model options of an unknown version");
-  effrt_status status = effrt_validate(desc, message);
+  effrt_status status = choose_version(desc, known.version, &desc, message);
   if (!status)
-    status = check_machine(desc, message);
+    status = effrt_validate(desc, message);
   if (status)
     return status;
   effrt_model *model = calloc(1, sizeof(*model));

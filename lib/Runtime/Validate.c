@@ -337,8 +337,8 @@ static effrt_status check_program(const effrt_model_desc *desc,
   return status;
 }
 
-effrt_status effrt_validate(const effrt_model_desc *desc,
-                            effrt_message *message) {
+effrt_status effrt_validate_header(const effrt_model_desc *desc,
+                                   effrt_message *message) {
   if (desc->magic != EFFRT_MAGIC)
     return BAD("not a model table: magic is 0x%08" PRIx32
                ", expected 0x%08" PRIx32,
@@ -356,6 +356,11 @@ effrt_status effrt_validate(const effrt_model_desc *desc,
       (desc->num_kernels && !desc->kernels) ||
       (desc->weights_size && !desc->weights && !desc->weights_file))
     return BAD("damaged model: its description lacks a table");
+  return EFFRT_STATUS_OK;
+}
+
+effrt_status effrt_validate(const effrt_model_desc *desc,
+                            effrt_message *message) {
   for (uint32_t i = 0; i < desc->num_kernels; ++i)
     if (!desc->kernels[i].fn || !desc->kernels[i].name)
       return BAD("damaged model: kernel %" PRIu32

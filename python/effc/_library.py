@@ -53,7 +53,7 @@ class Message(ctypes.Structure):
 
 
 class ModelOptions(Struct):
-    _fields_ = [("struct_size", c_uint32), ("flags", c_uint32), ("weights_dir", c_char_p)]
+    _fields_ = [("struct_size", c_uint32), ("flags", c_uint32), ("weights_dir", c_char_p), ("version", c_char_p)]
 
 
 class ModelInfo(Struct):

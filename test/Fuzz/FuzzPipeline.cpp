@@ -36,7 +36,7 @@ static void compile(ModuleOp module, bool plain, const ErrorCounter &errors) {
   options.plain = plain;
   require(runStages(module, options), plain ? "plain path" : "fast path",
           errors);
-  require(buildModelTable(module, "fuzz"), "table", errors);
+  require(buildModelTable({{module, "", 0}}, "fuzz"), "table", errors);
   eraseFunctions(module);
   require(lowerToLLVM(module, target, plain), "LLVM lowering", errors);
 }

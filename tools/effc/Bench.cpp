@@ -45,7 +45,7 @@ struct BenchVerb {
   explicit BenchVerb(Console &console) : console(console), subject(console) {}
 
   Console &console;
-  std::string library;
+  std::string library, version;
   InputOptions inputs;
   int threads = 0, rounds = 15;
   double seconds = 2;
@@ -350,7 +350,7 @@ int BenchVerb::run() {
     cores.resize(threads);
   // Engines take turns, so they may share the cores.
   pinTo(cores);
-  if (!subject.start(library, threads, inputs, !against.empty()) ||
+  if (!subject.start(library, threads, inputs, !against.empty(), version) ||
       (!against.empty() && !startPeers()) || !takeRounds())
     return ExitFault;
   Json result = describe();
@@ -368,6 +368,9 @@ void addBench(CLI::App &app, Console &console, Action &action) {
   auto state = std::make_shared<BenchVerb>(console);
   verb->add_option("LIB", state->library, "The compiled library")->required();
   state->inputs.addOptions(*verb);
+  verb->add_option("--cpu", state->version,
+                   "Which version of the library to time; else the best that "
+                   "this machine can run");
   verb->add_option("--threads", state->threads, "Threads; 0: one per core")
       ->envname("EFFC_THREADS")
       ->check(CLI::NonNegativeNumber);

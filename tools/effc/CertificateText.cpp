@@ -65,6 +65,20 @@ static std::string describeKernels(const Json &kernels, bool list) {
   return lines;
 }
 
+/// Only what a library with several has to say.
+static std::string describeVersions(const Json &certificate) {
+  Json versions = certificate.value("versions", Json::array());
+  std::string lines;
+  if (versions.size() > 1)
+    for (const Json &version : versions)
+      lines +=
+          format("version %s, weights of its own %s\n",
+                 getText(version, "cpu").c_str(),
+                 formatBytes(version.at("weight_bytes").get<uint64_t>())
+                     .c_str());
+  return lines;
+}
+
 static std::string describe(const Json &certificate, uint64_t libraryBytes,
                             bool kernels) {
   const Json &model = certificate.at("model");
@@ -81,6 +95,7 @@ static std::string describe(const Json &certificate, uint64_t libraryBytes,
       "library %s, of that weights %s\n", formatBytes(libraryBytes).c_str(),
       formatBytes(certificate.at("weights").at("bytes").get<uint64_t>())
           .c_str());
+  lines += describeVersions(certificate);
   for (const Json &program : certificate.at("entry_points"))
     lines += describeEntryPoint(program);
   for (const Json &pass : certificate.at("passes")) {

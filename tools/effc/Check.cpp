@@ -61,6 +61,13 @@ Json CheckVerb::describe(const CheckResult &result) const {
       result.arenaBytes ? Json(*result.arenaBytes) : Json(nullptr);
   json["estimated_ms"] =
       result.estimatedMs ? Json(*result.estimatedMs) : Json(nullptr);
+  for (const CheckVersion &version : result.versions)
+    json["versions"].push_back(
+        {{"cpu", version.cpu},
+         {"launches", version.numLaunches},
+         {"stored_bytes", version.storedWeightBytes},
+         {"estimated_ms",
+          version.estimatedMs ? Json(*version.estimatedMs) : Json(nullptr)}});
   json["idioms"] = Json::object();
   for (const auto &[name, count] : result.idioms)
     json["idioms"][name] = count;
@@ -103,15 +110,18 @@ void CheckVerb::print(const CheckResult &result) const {
   else
     std::printf("flops, bytes, time and memory depend on free sizes: fix them "
                 "with --dim\n");
-  std::printf("compiled: %llu launches, weights %s",
-              static_cast<unsigned long long>(result.numLaunches),
-              formatBytes(result.storedWeightBytes).c_str());
-  if (result.arenaBytes)
-    std::printf(", intermediate values %s",
-                formatBytes(*result.arenaBytes).c_str());
-  if (result.estimatedMs)
-    std::printf(", at a guess %.2g ms on one core", *result.estimatedMs);
-  std::printf("\n");
+  for (const CheckVersion &version : result.versions) {
+    std::printf("compiled for %s: %llu launches, weights %s",
+                version.cpu.c_str(),
+                static_cast<unsigned long long>(version.numLaunches),
+                formatBytes(version.storedWeightBytes).c_str());
+    if (result.arenaBytes)
+      std::printf(", intermediate values %s",
+                  formatBytes(*result.arenaBytes).c_str());
+    if (version.estimatedMs)
+      std::printf(", at a guess %.2g ms on one core", *version.estimatedMs);
+    std::printf("\n");
+  }
   for (const auto &[name, count] : result.idioms)
     std::printf("%u x %s\n", count, name.c_str());
   if (totals.flops > 0)
@@ -156,7 +166,7 @@ void addCheck(CLI::App &app, Console &console, Action &action) {
   auto state = std::make_shared<CheckVerb>(console);
   verb->add_option("MODEL", state->options.model, "An ONNX file")->required();
   state->sizes.addOptions(*verb);
-  verb->add_option("--cpu", state->options.cpu, "The machine, as for compile");
+  verb->add_option("--cpu", state->options.cpu, "The machine or machines, as for compile");
   verb->add_option("--external-data-dir", state->options.externalDataDir,
                    "Where external weights lie, instead of the model's folder "
                    "(trusted: links are followed)");

@@ -156,7 +156,9 @@ static void addTargetOptions(CLI::App &verb, CompileVerb &state) {
   std::string names;
   for (const std::string &name : listCPUs())
     names += (names.empty() ? "" : ", ") + name;
-  verb.add_option("--cpu", state.options.cpu, "The machine: " + names);
+  verb.add_option("--cpu", state.options.cpu, "The machine, or a comma list of machines for one library "
+                  "that chooses when it is opened: " +
+                      names);
   verb.add_option("-O", state.optLevel, "0 (quick) to 3")
       ->check(CLI::Range(0, 3));
   verb.add_flag("--plain", state.options.plain,

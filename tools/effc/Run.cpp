@@ -11,7 +11,7 @@ struct RunVerb {
   explicit RunVerb(Console &console) : console(console) {}
 
   Console &console;
-  std::string library;
+  std::string library, version;
   InputOptions inputs;
   std::string allOutputs;
   std::vector<std::string> singleOutputs;
@@ -55,7 +55,7 @@ bool RunVerb::writeOutputs(const NpzArrays &outputs) {
 }
 
 int RunVerb::run() {
-  auto opened = Library::open(library, threads, console);
+  auto opened = Library::open(library, threads, console, version);
   if (!opened)
     return ExitFault;
   auto arrays = loadInputs(*opened, inputs, console);
@@ -96,6 +96,9 @@ void addRun(CLI::App &app, Console &console, Action &action) {
   verb->add_option("--threads", state->threads, "Threads; 0: one per core")
       ->envname("EFFC_THREADS")
       ->check(CLI::NonNegativeNumber);
+  verb->add_option("--cpu", state->version,
+                   "Which version of the library to run; else the best that "
+                   "this machine can");
   verb->add_option("--steps", state->steps,
                    "Run this often in one session, which keeps its state: an "
                    "input with one more axis of this length in front gives a "

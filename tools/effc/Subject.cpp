@@ -21,9 +21,10 @@ bool Subject::fail() const {
 }
 
 bool Subject::start(const std::string &path, int threads,
-                    const InputOptions &options, bool compared) {
+                    const InputOptions &options, bool compared,
+                    const std::string &version) {
   uint64_t before = getResidentBytes();
-  library = Library::open(path, threads, console);
+  library = Library::open(path, threads, console, version);
   if (!library)
     return false;
   uint64_t opened = getResidentBytes();

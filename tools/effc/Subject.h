@@ -13,7 +13,7 @@ public:
   /// Opens the library and runs it once; false after a reported error. Arrays
   /// that only other engines may need are kept for them.
   bool start(const std::string &path, int threads, const InputOptions &options,
-             bool compared);
+             bool compared, const std::string &version = "");
 
   /// Milliseconds of each run in a turn, at least one; the first ones, after
   /// others had the caches, do not count. Empty after a reported error.

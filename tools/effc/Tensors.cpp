@@ -26,11 +26,17 @@ static std::vector<T> describeAll(uint32_t count, Getter get) {
 }
 
 std::unique_ptr<Library> Library::open(const std::string &path, int threads,
-                                       const Console &console) {
+                                       const Console &console,
+                                       const std::string &version) {
   auto start = std::chrono::steady_clock::now();
   std::unique_ptr<Library> library(new Library);
   effrt_message message = {};
-  if (effrt_model_open(path.c_str(), nullptr, &library->model, &message)) {
+  effrt_model_options modelOptions = {};
+  modelOptions.struct_size = sizeof(modelOptions);
+  if (!version.empty())
+    modelOptions.version = version.c_str();
+  if (effrt_model_open(path.c_str(), &modelOptions, &library->model,
+                       &message)) {
     console.fail(message.text, "", DiagnosticCode::CannotOpenLibrary);
     return nullptr;
   }

@@ -24,8 +24,10 @@ std::optional<NpyArray> parseTensorProto(const uint8_t *bytes, size_t size,
 class Library {
 public:
   /// Null and a reported error when it cannot be opened.
+  /// `version`: as --cpu named it; empty: the best that this machine runs.
   static std::unique_ptr<Library> open(const std::string &path, int threads,
-                                       const Console &console);
+                                       const Console &console,
+                                       const std::string &version = "");
   ~Library();
 
   effrt_model *model = nullptr;

@@ -139,6 +139,15 @@ struct CheckOptions {
   DiagnosticCallback onDiagnostic;
 };
 
+/// What a library would hold for one of the machines of `--cpu`.
+struct CheckVersion {
+  std::string cpu;
+  uint64_t numLaunches = 0;
+  /// Its weights, packed, if the library held nothing else.
+  uint64_t storedWeightBytes = 0;
+  std::optional<double> estimatedMs;
+};
+
 struct CheckNode {
   std::string name;
   std::string op;
@@ -156,6 +165,8 @@ struct CheckResult {
   /// In the library, packed and each constant once.
   uint64_t storedWeightBytes = 0;
   uint64_t numLaunches = 0;
+  /// The best first; the figures above are its.
+  std::vector<CheckVersion> versions;
   /// Intermediate values, and a guess of the time on one core; absent while
   /// sizes are free.
   std::optional<uint64_t> arenaBytes;

@@ -21,11 +21,9 @@ struct LibraryOptions {
   bool separateWeights = false;
   /// Kernels were compiled with AddressSanitizer.
   bool sanitize = false;
-  /// As given by --cpu.
+  /// As given by --cpu: a name, or several.
   std::string target;
   std::string triple;
-  /// Set of effrt_cpu_feature.
-  uint64_t cpuFeatures = 0;
   /// libeffrt_model.a; empty: looked up beside the running program.
   std::string runtimeArchive;
   CertificateInfo certificate;
@@ -43,8 +41,18 @@ struct KernelObject {
   std::unique_ptr<llvm::MemoryBuffer> buffer;
 };
 
-/// Kernel functions have this before their names in the objects.
-inline constexpr llvm::StringLiteral kKernelSymbolPrefix = "effc_kernel_";
+/// The model as compiled for one machine.
+struct LibraryVersion {
+  mlir::ModuleOp module;
+  std::vector<KernelObject> objects;
+  /// The name in --cpu.
+  std::string target;
+  /// Set of effrt_cpu_feature.
+  uint64_t cpuFeatures = 0;
+};
+
+/// Kernel functions of a version have this before their names in the objects.
+std::string getKernelPrefix(size_t version);
 
 /// Whether a word can name a model: a C identifier that is no keyword.
 bool isModelName(llvm::StringRef name);
@@ -52,9 +60,9 @@ bool isModelName(llvm::StringRef name);
 /// A model name made of any text, such as the stem of a file name.
 std::string makeModelName(llvm::StringRef text);
 
-/// Writes all files of a model beside their place and then renames them.
-mlir::FailureOr<LibraryResult> emitLibrary(mlir::ModuleOp module,
-                                           std::vector<KernelObject> objects,
+/// Writes all files of a model beside their place and then renames them. The
+/// first version that a machine can run is the one that it will use.
+mlir::FailureOr<LibraryResult> emitLibrary(std::vector<LibraryVersion> versions,
                                            const LibraryOptions &options);
 
 } // namespace effc

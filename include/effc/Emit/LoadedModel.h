@@ -19,8 +19,8 @@ public:
   /// Takes what emitLibrary takes; `options` of files and folders mean nothing
   /// here. The typed C functions are left out, as nobody could call them.
   static mlir::FailureOr<std::unique_ptr<LoadedModel>>
-  load(mlir::ModuleOp module, std::vector<KernelObject> objects,
-       const LibraryOptions &options, std::shared_ptr<MemoryLinker> linker);
+  load(std::vector<LibraryVersion> versions, const LibraryOptions &options,
+       std::shared_ptr<MemoryLinker> linker);
 
   const effrt_model_desc *getTable() const { return table; }
 

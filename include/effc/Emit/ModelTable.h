@@ -110,25 +110,45 @@ struct WeightEntry {
   uint64_t offset, bytes;
 };
 
-struct ModelTable {
-  std::string name;
+/// What follows from the machine that code is made for.
+struct VersionTable {
+  std::string target;
+  uint64_t cpuFeatures = 0;
   std::vector<ProgramTable> programs;
   std::vector<KernelEntry> kernels;
+  /// Weights in layouts that no version before has.
+  uint64_t ownWeightBytes = 0;
+};
+
+struct ModelTable {
+  std::string name;
+  /// The first that a machine can run is used. All have the same programs,
+  /// inputs and outputs.
+  std::vector<VersionTable> versions;
+  /// Of all versions.
   std::vector<WeightEntry> weights;
   uint64_t weightsSize = 0;
 
+  const VersionTable &best() const { return versions.front(); }
   /// All programs have the same.
-  bool hasStates() const { return !programs.back().states.empty(); }
+  bool hasStates() const { return !best().programs.back().states.empty(); }
 };
 
 /// The effrt_dtype of an element type, nothing for types a model cannot hold.
 std::optional<int32_t> getDType(mlir::Type elementType);
 
-/// Builds the table from the host functions of `module`: those with
+/// A machine and the module that was lowered for it.
+struct VersionModule {
+  mlir::ModuleOp module;
+  std::string target;
+  uint64_t cpuFeatures = 0;
+};
+
+/// Builds the table from the host functions of each module: those with
 /// `eff.symbols`, and `@main`. Errors here are faults of the compiler, not of
 /// the model.
-mlir::FailureOr<ModelTable> buildModelTable(mlir::ModuleOp module,
-                                            llvm::StringRef name);
+mlir::FailureOr<ModelTable>
+buildModelTable(llvm::ArrayRef<VersionModule> versions, llvm::StringRef name);
 
 /// Bytes of intermediate values by the runtime's own planner; nothing while
 /// sizes are free.

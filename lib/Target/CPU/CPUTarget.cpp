@@ -1,5 +1,5 @@
 // The machines that `--cpu` names. Levels are ordered: each runs the code of
-// all before it.
+// all of its architecture before it.
 #include "effc/Target/CPU/CPUTarget.h"
 #include "effc/Support/Diagnostics.h"
 
@@ -7,6 +7,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
 #include <unistd.h>
 
 using namespace mlir;
@@ -15,6 +16,7 @@ using namespace effc;
 namespace {
 
 struct CPULevel {
+  StringRef triple;
   StringRef name;
   StringRef cpu;
   /// LLVM features beyond those of `cpu`, comma separated, each with its sign.
@@ -34,29 +36,39 @@ constexpr uint64_t vnniBits = v4Bits | EFFRT_CPU_AVX512_VNNI;
 constexpr uint64_t bf16Bits = vnniBits | EFFRT_CPU_AVX512_BF16;
 constexpr uint64_t amxBits = bf16Bits | EFFRT_CPU_AMX_INT8 | EFFRT_CPU_AMX_BF16;
 
+constexpr uint64_t neonBits = EFFRT_CPU_NEON;
+constexpr uint64_t dotBits = neonBits | EFFRT_CPU_NEON_DOTPROD;
+
+constexpr StringRef x86 = "x86_64-unknown-linux-gnu",
+                    arm = "aarch64-unknown-linux-gnu";
+
 // Caches: the smallest of the machines that have the level.
 constexpr CPULevel levels[] = {
-    {"v3", "x86-64-v3", "", "avx2,fma,f16c,bmi2", v3Bits, 256, 16, 32 << 10,
+    {x86, "v3", "x86-64-v3", "", "avx2,fma,f16c,bmi2", v3Bits, 256, 16, 32 << 10,
      256 << 10},
-    {"v4", "x86-64-v4", "", "avx512f,avx512bw,avx512cd,avx512dq,avx512vl",
+    {x86, "v4", "x86-64-v4", "", "avx512f,avx512bw,avx512cd,avx512dq,avx512vl",
      v4Bits, 512, 32, 32 << 10, 1 << 20},
-    {"v4-vnni", "x86-64-v4", "+avx512vnni", "avx512vnni", vnniBits, 512, 32,
+    {x86, "v4-vnni", "x86-64-v4", "+avx512vnni", "avx512vnni", vnniBits, 512, 32,
      32 << 10, 1 << 20},
-    {"v4-bf16", "x86-64-v4", "+avx512vnni,+avx512bf16", "avx512bf16", bf16Bits,
+    {x86, "v4-bf16", "x86-64-v4", "+avx512vnni,+avx512bf16", "avx512bf16", bf16Bits,
      512, 32, 32 << 10, 1 << 20},
-    {"amx", "x86-64-v4",
+    {x86, "amx", "x86-64-v4",
      "+avx512vnni,+avx512bf16,+amx-tile,+amx-int8,+amx-bf16",
      "amx-tile,amx-int8,amx-bf16", amxBits, 512, 32, 48 << 10, 2 << 20},
+    {arm, "neon", "generic", "+neon", "neon", neonBits, 128, 32, 32 << 10,
+     512 << 10},
+    {arm, "neon-dotprod", "generic", "+neon,+dotprod", "dotprod", dotBits, 128,
+     32, 64 << 10, 512 << 10},
 };
 
-constexpr StringRef cpuNames[] = {"native",  "v3",      "v4",
-                                  "v4-vnni", "v4-bf16", "amx"};
+constexpr StringRef cpuNames[] = {"native",  "v3",  "v4",   "v4-vnni",
+                                  "v4-bf16", "amx", "neon", "neon-dotprod"};
 
 eff::TargetAttr makeTarget(MLIRContext *context, StringRef name,
-                           const CPULevel &level) {
+                           const CPULevel &level, StringRef tune = "") {
   return eff::TargetAttr::get(context, name, level.cpu, level.features,
                               level.vectorBits, level.vectorRegisters,
-                              level.l1Bytes, level.l2Bytes);
+                              level.l1Bytes, level.l2Bytes, tune);
 }
 
 /// The last level of which this machine has everything, or null.
@@ -64,6 +76,8 @@ const CPULevel *findNativeLevel() {
   llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
   const CPULevel *best = nullptr;
   for (const CPULevel &level : levels) {
+    if (!isHostTriple(level.triple))
+      continue;
     SmallVector<StringRef> needed;
     level.detect.split(needed, ',');
     if (!llvm::all_of(needed, [&](StringRef f) { return host.lookup(f); }))
@@ -82,13 +96,14 @@ FailureOr<eff::TargetAttr> resolveNative(Location loc) {
   const CPULevel *found = findNativeLevel();
   if (!found)
     return emitError(loc, DiagnosticCode::UnknownCPU)
-           << "this machine has no AVX2, which is the least that effc makes "
-              "code for; name another with --cpu, one of "
+           << "this machine has neither AVX2 nor NEON, the least that effc "
+              "makes code for; name another with --cpu, one of "
            << llvm::join(getCPUNames(), ", ");
   CPULevel level = *found;
   level.l1Bytes = cacheSize(_SC_LEVEL1_DCACHE_SIZE, level.l1Bytes);
   level.l2Bytes = cacheSize(_SC_LEVEL2_CACHE_SIZE, level.l2Bytes);
-  return makeTarget(loc.getContext(), "native", level);
+  return makeTarget(loc.getContext(), "native", level,
+                    llvm::sys::getHostCPUName());
 }
 
 class CPUTarget final : public Target {
@@ -125,14 +140,64 @@ FailureOr<eff::TargetAttr> effc::resolveCPU(StringRef name, Location loc) {
   return emitError(loc, DiagnosticCode::UnknownCPU)
          << "unknown CPU '" << name << "', expected one of "
          << llvm::join(getCPUNames(), ", ")
-         << "; machines without AVX2 are not supported";
+         << "; x86-64 machines without AVX2 are not supported";
+}
+
+static const CPULevel *findLevel(eff::TargetAttr target) {
+  const CPULevel *found = llvm::find_if(levels, [&](const CPULevel &level) {
+    return target.getCpu() == level.cpu &&
+           target.getFeatures() == level.features;
+  });
+  return found == std::end(levels) ? levels : found;
 }
 
 uint64_t effc::getRequiredFeatures(eff::TargetAttr target) {
-  for (const CPULevel &level : llvm::reverse(levels))
-    if (target.getCpu() == level.cpu && target.getFeatures() == level.features)
-      return level.required;
-  return v3Bits;
+  return findLevel(target)->required;
+}
+
+StringRef effc::getTriple(eff::TargetAttr target) {
+  return target ? findLevel(target)->triple : x86;
+}
+
+bool effc::isHostTriple(StringRef triple) {
+  return llvm::Triple(triple).getArch() ==
+         llvm::Triple(LLVM_HOST_TRIPLE).getArch();
+}
+
+FailureOr<SmallVector<eff::TargetAttr>> effc::resolveCPUs(StringRef names,
+                                                          Location loc) {
+  SmallVector<StringRef> parts;
+  names.split(parts, ',');
+  SmallVector<eff::TargetAttr> targets;
+  for (StringRef name : parts) {
+    FailureOr<eff::TargetAttr> target = resolveCPU(name, loc);
+    if (failed(target))
+      return failure();
+    const eff::TargetAttr *same =
+        llvm::find_if(targets, [&](eff::TargetAttr other) {
+          return findLevel(other) == findLevel(*target);
+        });
+    if (same != targets.end()) {
+      emitWarning(loc, DiagnosticCode::RepeatedCPU)
+          << "--cpu: '" << name << "' needs the same machine as '"
+          << same->getName() << "' and is left out";
+      continue;
+    }
+    targets.push_back(*target);
+  }
+  if (llvm::any_of(targets, [&](eff::TargetAttr target) {
+        return getTriple(target) != getTriple(targets.front());
+      })) {
+    InFlightDiagnostic error = emitError(loc, DiagnosticCode::UnknownCPU)
+                               << "--cpu=" << names
+                               << ": a library is for one kind of processor";
+    error.attachNote() << "compile once for x86-64 and once for aarch64";
+    return error;
+  }
+  llvm::sort(targets, [](eff::TargetAttr a, eff::TargetAttr b) {
+    return findLevel(a) > findLevel(b);
+  });
+  return targets;
 }
 
 const Target &effc::getCPUTarget() {

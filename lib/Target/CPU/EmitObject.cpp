@@ -17,7 +17,6 @@
 #include "llvm/Support/ThreadPool.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Target/TargetOptions.h"
-#include "llvm/TargetParser/Host.h"
 #include "llvm/Transforms/Instrumentation/AddressSanitizer.h"
 #include <mutex>
 
@@ -27,7 +26,6 @@ using namespace effc;
 // Small enough to keep two cores busy with a small model, large enough for the
 // fixed cost of an LLVM module.
 static constexpr unsigned kernelsPerGroup = 8;
-static constexpr const char *tripleName = "x86_64-unknown-linux-gnu";
 
 namespace {
 
@@ -41,10 +39,7 @@ struct GroupJob {
 class GroupCompiler {
 public:
   GroupCompiler(eff::TargetAttr target, const EmitOptions &options)
-      : target(target), options(options) {
-    if (target.getName() == "native")
-      tuneCPU = llvm::sys::getHostCPUName().str();
-  }
+      : target(target), options(options) {}
   void compile(GroupJob &job) const;
 
 private:
@@ -55,14 +50,13 @@ private:
 
   eff::TargetAttr target;
   const EmitOptions &options;
-  std::string tuneCPU;
 };
 
 } // namespace
 
 std::unique_ptr<llvm::TargetMachine>
 GroupCompiler::createTargetMachine(std::string &error) const {
-  llvm::Triple triple(tripleName);
+  llvm::Triple triple(getTriple(target));
   const llvm::Target *backend =
       llvm::TargetRegistry::lookupTarget(triple, error);
   if (!backend)
@@ -82,8 +76,8 @@ void GroupCompiler::setAttributes(llvm::Module &module) const {
     if (function.isDeclaration())
       continue;
     function.addFnAttr("target-cpu", target.getCpu());
-    if (!tuneCPU.empty())
-      function.addFnAttr("tune-cpu", tuneCPU);
+    if (!target.getTune().empty())
+      function.addFnAttr("tune-cpu", target.getTune());
     if (!target.getFeatures().empty())
       function.addFnAttr("target-features", target.getFeatures());
     // Several CPU descriptions prefer 256 bits even where 512 are faster here.
@@ -217,6 +211,10 @@ static void initializeBackend() {
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
+    LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeAArch64Target();
+    LLVMInitializeAArch64TargetMC();
+    LLVMInitializeAArch64AsmPrinter();
   });
 }
 

@@ -14,14 +14,14 @@ protected:
                     int64_t k, int64_t rowBytes = 0) {
     auto target =
         eff::TargetAttr::get(&context, "test", "", "", bits,
-                             bits == 512 ? 32 : 16, 32 << 10, 1 << 20);
+                             bits == 512 ? 32 : 16, 32 << 10, 1 << 20, "");
     return chooseGemmTile(target, m, n, k, rowBytes);
   }
 
   WinogradChoice chooseWinograd(int64_t bits, const WinogradSizes &sizes) {
     auto target =
         eff::TargetAttr::get(&context, "test", "", "", bits,
-                             bits == 512 ? 32 : 16, 32 << 10, 1 << 20);
+                             bits == 512 ? 32 : 16, 32 << 10, 1 << 20, "");
     return effc::chooseWinograd(target, sizes);
   }
 

@@ -51,7 +51,9 @@ protected:
     auto buffer = llvm::MemoryBuffer::getFile(EFFC_TEST_KERNELS);
     EXPECT_TRUE(bool(buffer));
     objects.push_back({"kernels", std::move(*buffer)});
-    return emitLibrary(*module, std::move(objects), options);
+    std::vector<LibraryVersion> versions;
+    versions.push_back({*module, std::move(objects), "v3", 0});
+    return emitLibrary(std::move(versions), options);
   }
 
   std::string read(const std::string &name) {

@@ -17,10 +17,10 @@ std::string replace(std::string text, llvm::StringRef from,
 TEST_F(EmitTest, BuildsBuffersWithLifetimes) {
   auto module = parse(kTestModule);
   ASSERT_TRUE(module);
-  FailureOr<ModelTable> table = buildModelTable(*module, "m");
+  FailureOr<ModelTable> table = buildModelTable({{*module, "", 0}}, "m");
   ASSERT_TRUE(succeeded(table));
-  ASSERT_EQ(table->programs.size(), 1u);
-  const ProgramTable &program = table->programs[0];
+  ASSERT_EQ(table->best().programs.size(), 1u);
+  const ProgramTable &program = table->best().programs[0];
   ASSERT_EQ(program.buffers.size(), 6u);
   EXPECT_EQ(program.buffers[0].kind, EFFRT_BUFFER_INPUT);
   EXPECT_EQ(program.buffers[1].kind, EFFRT_BUFFER_WEIGHT);
@@ -41,14 +41,14 @@ TEST_F(EmitTest, BuildsBuffersWithLifetimes) {
 
 TEST_F(EmitTest, NamesKernelsByOrigin) {
   auto module = parse(kTestModule);
-  FailureOr<ModelTable> table = buildModelTable(*module, "m");
+  FailureOr<ModelTable> table = buildModelTable({{*module, "", 0}}, "m");
   ASSERT_TRUE(succeeded(table));
-  ASSERT_EQ(table->kernels.size(), 3u);
-  EXPECT_EQ(table->kernels[1].name, "scale");
-  EXPECT_EQ(table->kernels[2].name, "scale_2");
-  EXPECT_EQ(table->kernels[2].function, "scale");
-  EXPECT_EQ(table->kernels[2].origin, "mul_2");
-  EXPECT_EQ(table->kernels[2].choice, "map");
+  ASSERT_EQ(table->best().kernels.size(), 3u);
+  EXPECT_EQ(table->best().kernels[1].name, "scale");
+  EXPECT_EQ(table->best().kernels[2].name, "scale_2");
+  EXPECT_EQ(table->best().kernels[2].function, "scale");
+  EXPECT_EQ(table->best().kernels[2].origin, "mul_2");
+  EXPECT_EQ(table->best().kernels[2].choice, "map");
 }
 
 TEST_F(EmitTest, StoresEqualConstantsOnce) {
@@ -62,12 +62,12 @@ TEST_F(EmitTest, StoresEqualConstantsOnce) {
       return %0 : tensor<2xf32>
     })mlir");
   ASSERT_TRUE(module);
-  FailureOr<ModelTable> table = buildModelTable(*module, "m");
+  FailureOr<ModelTable> table = buildModelTable({{*module, "", 0}}, "m");
   ASSERT_TRUE(succeeded(table));
   EXPECT_EQ(table->weights.size(), 1u);
-  auto values = table->programs[0].evaluateStatic();
+  auto values = table->best().programs[0].evaluateStatic();
   ASSERT_TRUE(values);
-  EXPECT_EQ((*values)[table->programs[0].buffers[0].bytes], 8);
+  EXPECT_EQ((*values)[table->best().programs[0].buffers[0].bytes], 8);
 }
 
 TEST_F(EmitTest, FlattensSizesWithoutRepetition) {
@@ -84,9 +84,9 @@ TEST_F(EmitTest, FlattensSizesWithoutRepetition) {
       return %0 : tensor<?xf32, #eff.dims<s2 + 1>>
     })mlir");
   ASSERT_TRUE(module);
-  FailureOr<ModelTable> table = buildModelTable(*module, "m");
+  FailureOr<ModelTable> table = buildModelTable({{*module, "", 0}}, "m");
   ASSERT_TRUE(succeeded(table));
-  const ProgramTable &program = table->programs[0];
+  const ProgramTable &program = table->best().programs[0];
   EXPECT_EQ(program.outputs[0].texts[0], "max(a b / 2, c) + 1");
   EXPECT_EQ(program.getNumFreeSymbols(), 2u);
   unsigned divisions = 0;
@@ -106,7 +106,7 @@ TEST_F(EmitTest, RefusesOutputsThatNoLaunchComputes) {
       return %x : tensor<2xf32>
     })mlir");
   ASSERT_TRUE(copied);
-  EXPECT_TRUE(failed(buildModelTable(*copied, "m")));
+  EXPECT_TRUE(failed(buildModelTable({{*copied, "", 0}}, "m")));
   EXPECT_EQ(message, "internal error: output 'y' is not computed by a launch");
   std::string text = replace(kTestModule, "return %3", "return %3, %3");
   text =
@@ -117,7 +117,7 @@ TEST_F(EmitTest, RefusesOutputsThatNoLaunchComputes) {
                  "return %3, %3 : tensor<?xf32, #eff.dims<s0 * 3>>, ");
   auto twice = parse(text);
   ASSERT_TRUE(twice);
-  EXPECT_TRUE(failed(buildModelTable(*twice, "m")));
+  EXPECT_TRUE(failed(buildModelTable({{*twice, "", 0}}, "m")));
   EXPECT_EQ(message, "internal error: output 'output1' shares its memory with "
                      "another output");
 }

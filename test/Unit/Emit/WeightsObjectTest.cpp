@@ -13,7 +13,7 @@ class WeightsObjectTest : public EmitTest,
 
 TEST_P(WeightsObjectTest, HoldsOneHiddenSymbolAndOneAlignedSection) {
   auto module = parse(kTestModule);
-  FailureOr<ModelTable> table = buildModelTable(*module, "m");
+  FailureOr<ModelTable> table = buildModelTable({{*module, "", 0}}, "m");
   ASSERT_TRUE(succeeded(table));
   llvm::Triple triple(GetParam());
   std::string bytes;

@@ -1,4 +1,4 @@
-// x86-64 machines with at least AVX2. Kernel functions become functions of the
+// x86-64 machines with at least AVX2, aarch64 machines with NEON. Kernel functions become functions of the
 // runtime's kernel ABI (effrt_kernel_fn); tile ops become vector code; LLVM
 // does the rest.
 #ifndef EFFC_TARGET_CPU_CPUTARGET_H
@@ -15,6 +15,17 @@ llvm::ArrayRef<llvm::StringRef> getCPUNames();
 /// others that this machine can run, tuned for it.
 mlir::FailureOr<eff::TargetAttr> resolveCPU(llvm::StringRef name,
                                             mlir::Location loc);
+
+/// The machines of a comma list of such names, those with the most instructions
+/// first, each once.
+mlir::FailureOr<llvm::SmallVector<eff::TargetAttr>>
+resolveCPUs(llvm::StringRef names, mlir::Location loc);
+
+/// What LLVM calls the architecture and system.
+llvm::StringRef getTriple(eff::TargetAttr target);
+
+/// Whether code of that architecture runs in this process.
+bool isHostTriple(llvm::StringRef triple);
 
 /// The set of effrt_cpu_feature that code for `target` needs.
 uint64_t getRequiredFeatures(eff::TargetAttr target);

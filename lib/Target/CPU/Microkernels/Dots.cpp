@@ -115,9 +115,25 @@ static Value loadColumnsPairs(LocBuilder &b, VectorType sum, Type type,
   return arith::ExtSIOp::create(b, lanesOf(sum, b.getI16Type(), 2), bytes);
 }
 
+/// The same from the operations of any machine, for NEON.
+static Value multiplyAddWords(LocBuilder &b, Value sum, Value row,
+                              Value columns) {
+  auto type = cast<VectorType>(sum.getType());
+  VectorType words = lanesOf(type, b.getI32Type(), 2);
+  Value products =
+      arith::MulIOp::create(b, arith::ExtSIOp::create(b, words, row),
+                            arith::ExtSIOp::create(b, words, columns));
+  auto split = vector::DeinterleaveOp::create(b, products);
+  return arith::AddIOp::create(
+      b, arith::AddIOp::create(b, sum, split.getRes1()), split.getRes2());
+}
+
 static Value multiplyAddPairs(LocBuilder &b, Value sum, Value row,
                               Value columns) {
-  bool wide = cast<VectorType>(sum.getType()).getNumElements() == 16;
+  int64_t lanes = cast<VectorType>(sum.getType()).getNumElements();
+  if (lanes < 8)
+    return multiplyAddWords(b, sum, row, columns);
+  bool wide = lanes == 16;
   Value products = callIntrinsic(
       b, wide ? "llvm.x86.avx512.pmaddw.d.512" : "llvm.x86.avx2.pmadd.wd",
       sum.getType(), {row, columns});
