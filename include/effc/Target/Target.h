@@ -8,9 +8,14 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
+
+namespace llvm {
+class Module;
+} // namespace llvm
 
 namespace effc {
 
@@ -25,6 +30,11 @@ struct EmitOptions {
   /// AddressSanitizer's checks around every access. The process that runs the
   /// code must have its runtime.
   bool sanitize = false;
+  /// For tests of kernels that this machine cannot run: code is made for
+  /// another machine than tiles are chosen for, after `rewrite` took the
+  /// instructions out of each module that it lacks. Null: the target's own.
+  eff::TargetAttr machine;
+  std::function<void(llvm::Module &)> rewrite;
   /// Put before every kernel's name, so that several models can live in one
   /// program.
   std::string symbolPrefix;

@@ -39,7 +39,7 @@ struct GroupJob {
 class GroupCompiler {
 public:
   GroupCompiler(eff::TargetAttr target, const EmitOptions &options)
-      : target(target), options(options) {}
+      : target(options.machine ? options.machine : target), options(options) {}
   void compile(GroupJob &job) const;
 
 private:
@@ -165,6 +165,8 @@ void GroupCompiler::compile(GroupJob &job) const {
   module->setTargetTriple(machine->getTargetTriple());
   module->setDataLayout(machine->createDataLayout());
   module->setPICLevel(llvm::PICLevel::BigPIC);
+  if (options.rewrite)
+    options.rewrite(*module);
   setAttributes(*module);
   optimize(*module, *machine);
   SmallVector<char, 0> bytes;

@@ -125,8 +125,8 @@ TEST_F(KernelTest, RefusesUnknownCPUs) {
       &context, [&](Diagnostic &diagnostic) { message = diagnostic.str(); });
   EXPECT_TRUE(failed(resolveCPU("x86-64", UnknownLoc::get(&context))));
   EXPECT_EQ(message, "unknown CPU 'x86-64', expected one of native, v3, v4, "
-                     "v4-vnni, v4-bf16, amx; machines without AVX2 are not "
-                     "supported");
+                     "v4-vnni, v4-bf16, amx, neon, neon-dotprod; x86-64 "
+                     "machines without AVX2 are not supported");
   EXPECT_EQ(getRequiredFeatures(target("v3")), EFFRT_CPU_AVX2);
   EXPECT_EQ(getRequiredFeatures(target("v4-vnni")),
             EFFRT_CPU_AVX2 | EFFRT_CPU_AVX512 | EFFRT_CPU_AVX512_VNNI);
