@@ -2,8 +2,9 @@
 #
 # Substitutions: %onnxtxt IN -o OUT (ONNX text to binary), %python, %src (repository), %build,
 # %test_data, %cc, %cxx.
-# Features: onnxruntime, test-data, avx2, avx512, asan, effc-python (its libraries are built).
+# Features: onnxruntime, test-data, avx2, avx512, qemu-x86_64, qemu-aarch64 (with a runtime for it), asan, effc-python (its libraries are built).
 import os
+import shutil
 import subprocess
 
 import lit.formats
@@ -46,6 +47,12 @@ if os.path.exists(os.path.join(config.effc_binary_dir, "python/effc/lib/libeffc-
     config.available_features.add("effc-python")
 if "-fsanitize=address" in config.cxx_flags:
     config.available_features.add("asan")
+if shutil.which("qemu-x86_64-static"):
+    config.available_features.add("qemu-x86_64")
+if shutil.which("qemu-aarch64-static") and os.path.exists(
+    os.path.join(config.effc_binary_dir, "lib/effc/aarch64-linux-gnu/libeffrt_model.a")
+):
+    config.available_features.add("qemu-aarch64")
 with open("/proc/cpuinfo", encoding="ascii", errors="replace") as cpuinfo:
     cpu_flags = next((line.split() for line in cpuinfo if line.startswith("flags")), [])
 for feature, flag in (("avx2", "avx2"), ("avx512", "avx512vl")):

@@ -110,7 +110,7 @@ TEST(Model, OptionsOfANewerVersionMustBeZero) {
   struct {
     effrt_model_options known;
     uint64_t more;
-  } options = {{sizeof(options), 0, nullptr}, 0};
+  } options = {{sizeof(options), 0, nullptr, nullptr}, 0};
   effrt_model *model = nullptr;
   EXPECT_EQ(
       effrt_model_create(&effc_model_table, &options.known, &model, nullptr),
@@ -119,7 +119,7 @@ TEST(Model, OptionsOfANewerVersionMustBeZero) {
   options.more = 1;
   (void)refusal(effc_model_table, EFFRT_STATUS_INVALID_ARGUMENT,
                 &options.known);
-  options = {{sizeof(effrt_model_options), 1u << 30, nullptr}, 0};
+  options = {{sizeof(effrt_model_options), 1u << 30, nullptr, nullptr}, 0};
   (void)refusal(effc_model_table, EFFRT_STATUS_INVALID_ARGUMENT,
                 &options.known);
 }
@@ -286,7 +286,7 @@ protected:
   std::string name = "effrt-weights-" + std::to_string(getpid());
   std::string bytes;
   effrt_model_desc desc = effc_model_table;
-  effrt_model_options options = {sizeof(options), 0, nullptr};
+  effrt_model_options options = {sizeof(options), 0, nullptr, nullptr};
 
   void SetUp() override {
     float values[] = {0.0f, 2.0f};

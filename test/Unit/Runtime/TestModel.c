@@ -174,4 +174,5 @@ const effrt_model_desc effc_model_table = {EFFRT_MAGIC,
                                            3,
                                            0,
                                            0,
+                                           0,
                                            0};
