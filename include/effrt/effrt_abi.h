@@ -3,12 +3,13 @@
  * A compiled model is data and functions. The data is one `effrt_model_desc`
  * (exported as `effc_model_{name}`): kernels, weights and one `effrt_program`
  * per entry point. A library for several kinds of machines has a description
- * for each, chained; they share the weights. A program is a straight list of kernel launches over
- * buffers; every size in it is a *dim*, an entry of a small expression table
- * over the program's symbols (batch, sequence, ...). The runtime evaluates the
- * table once per set of symbol values, plans the arena, and then only walks the
- * launches. Programs with control flow, or with sizes that follow from data,
- * also have a list of *steps*: a small interpreter program over the launches.
+ * for each, chained; they share the weights. A program is a straight list of
+ * kernel launches over buffers; every size in it is a *dim*, an entry of a
+ * small expression table over the program's symbols (batch, sequence, ...). The
+ * runtime evaluates the table once per set of symbol values, plans the arena,
+ * and then only walks the launches. Programs with control flow, or with sizes
+ * that follow from data, also have a list of *steps*: a small interpreter
+ * program over the launches.
  *
  * Everything here is position independent, read-only after relocation and valid
  * for the life of the library. Any change to a layout bumps EFFRT_ABI_VERSION.

@@ -1,8 +1,9 @@
 // The model behind chooseGemmTile. A tile's k step costs the larger of its FMAs
-// and loads, two of each a cycle, and at least the latency of an FMA; tiles at
+// and loads, and at least the latency of an FMA (Microarchitecture.h); tiles at
 // the edges cost what their own rows cost. Loop orders follow "weights that fit
 // in L2 stay there, else the larger traffic is avoided".
 #include "effc/Analysis/TileChoice.h"
+#include "effc/Analysis/Microarchitecture.h"
 
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
@@ -37,8 +38,6 @@ constexpr Step steps[] = {{GemmTypes::F32, "", 1, 4},
                           {GemmTypes::U8S8, "", 2, 1}};
 
 constexpr int64_t largeSize = 1 << 16;
-// Two FMAs a cycle with a latency of four.
-constexpr double latencyCycles = 4.0;
 // Per tile and column vector: addresses, epilogue, stores; in k steps'
 // currency.
 constexpr double tileOverhead = 12.0;
@@ -55,15 +54,17 @@ int64_t effc::getInterleave(eff::TargetAttr target, GemmTypes types) {
   return getStep(target, types).interleave;
 }
 
-static double stepCycles(int64_t rows, int64_t vectors) {
-  double fmas = rows * vectors / 2.0, loads = (rows + vectors) / 2.0;
-  return std::max({fmas, loads, latencyCycles});
+static double stepCycles(const Microarchitecture &core, int64_t rows,
+                         int64_t vectors) {
+  return std::max({rows * vectors / core.fmasPerCycle,
+                   (rows + vectors) / core.loadsPerCycle, core.fmaLatency});
 }
 
-static double estimateCycles(Tile tile, int64_t lanes, int64_t rows,
-                             int64_t columns, int64_t depth) {
+static double estimateCycles(eff::TargetAttr target, Tile tile, int64_t lanes,
+                             int64_t rows, int64_t columns, int64_t depth) {
+  const Microarchitecture &core = getMicroarchitecture(target);
   auto tileCycles = [&](int64_t tileRows) {
-    return depth * stepCycles(tileRows, tile.vectors) +
+    return depth * stepCycles(core, tileRows, tile.vectors) +
            tileOverhead * tileRows * tile.vectors;
   };
   int64_t tail = rows % tile.rows;
@@ -73,15 +74,19 @@ static double estimateCycles(Tile tile, int64_t lanes, int64_t rows,
   return column * llvm::divideCeil(columns, tile.vectors * lanes);
 }
 
+static llvm::ArrayRef<Tile> getTiles(eff::TargetAttr target) {
+  if (target.getVectorRegisters() < 32)
+    return narrowTiles;
+  return wideTiles;
+}
+
 static Tile chooseTile(eff::TargetAttr target, int64_t lanes, int64_t rows,
                        int64_t columns, int64_t depth) {
-  llvm::ArrayRef<Tile> tiles = wideTiles;
-  if (target.getVectorRegisters() < 32)
-    tiles = narrowTiles;
+  llvm::ArrayRef<Tile> tiles = getTiles(target);
   Tile best = tiles.front();
   double bestCycles = -1.0;
   for (Tile tile : tiles) {
-    double cycles = estimateCycles(tile, lanes, rows, columns, depth);
+    double cycles = estimateCycles(target, tile, lanes, rows, columns, depth);
     // Small gains are noise of the model; the order of the table decides.
     if (bestCycles < 0.0 || cycles < 0.98 * bestCycles) {
       best = tile;
@@ -91,16 +96,13 @@ static Tile chooseTile(eff::TargetAttr target, int64_t lanes, int64_t rows,
   return best;
 }
 
-TileChoice effc::chooseGemmTile(eff::TargetAttr target,
-                                std::optional<int64_t> m, int64_t n, int64_t k,
-                                int64_t rowBytes, GemmTypes types) {
-  const Step &step = getStep(target, types);
-  int64_t lanes = target.getVectorBits() / 32;
+/// Loop order and blocks around a tile.
+static TileChoice planLoops(eff::TargetAttr target, Tile tile,
+                            std::optional<int64_t> m, int64_t n, int64_t k,
+                            int64_t rowBytes, const Step &step) {
   int64_t rows = std::max<int64_t>(1, m.value_or(largeSize));
   int64_t columns = std::max<int64_t>(1, n), depth = std::max<int64_t>(1, k);
-  Tile tile = chooseTile(target, lanes, rows, columns,
-                         llvm::divideCeil(depth, step.interleave));
-  int64_t width = tile.vectors * lanes;
+  int64_t width = tile.vectors * (target.getVectorBits() / 32);
   int64_t tileRows = std::min(tile.rows, rows);
 
   rowBytes = rowBytes ? rowBytes : step.elementBytes * depth;
@@ -142,6 +144,56 @@ int64_t effc::chooseJoinedPixels(eff::TargetAttr target, int64_t outputs,
     if (width % pixels == 0 && costOf(pixels) < costOf(best))
       best = pixels;
   return costOf(1) >= leastGain * costOf(best) ? best : 1;
+}
+
+TileChoice effc::chooseGemmTile(eff::TargetAttr target,
+                                std::optional<int64_t> m, int64_t n, int64_t k,
+                                int64_t rowBytes, GemmTypes types) {
+  const Step &step = getStep(target, types);
+  int64_t depth = llvm::divideCeil(std::max<int64_t>(1, k), step.interleave);
+  Tile tile = chooseTile(target, target.getVectorBits() / 32,
+                         std::max<int64_t>(1, m.value_or(largeSize)),
+                         std::max<int64_t>(1, n), depth);
+  return planLoops(target, tile, m, n, k, rowBytes, step);
+}
+
+std::vector<TileChoice> effc::getGemmCandidates(eff::TargetAttr target,
+                                                std::optional<int64_t> m,
+                                                int64_t n, int64_t k,
+                                                int64_t rowBytes,
+                                                GemmTypes types) {
+  // Tiles that the model puts within this factor of the best may be better.
+  constexpr double near = 1.3;
+  constexpr size_t mostTiles = 4;
+  const Step &step = getStep(target, types);
+  int64_t lanes = target.getVectorBits() / 32;
+  int64_t rows = std::max<int64_t>(1, m.value_or(largeSize));
+  int64_t depth = llvm::divideCeil(std::max<int64_t>(1, k), step.interleave);
+  auto estimate = [&](Tile tile) {
+    return estimateCycles(target, tile, lanes, rows, std::max<int64_t>(1, n),
+                          depth);
+  };
+  std::vector<Tile> tiles(getTiles(target).begin(), getTiles(target).end());
+  llvm::stable_sort(tiles,
+                    [&](Tile a, Tile b) { return estimate(a) < estimate(b); });
+  double best = estimate(tiles.front());
+  TileChoice chosen = chooseGemmTile(target, m, n, k, rowBytes, types);
+  std::vector<TileChoice> candidates = {chosen};
+  for (Tile tile : llvm::ArrayRef(tiles).take_front(mostTiles))
+    if (estimate(tile) <= near * best)
+      candidates.push_back(planLoops(target, tile, m, n, k, rowBytes, step));
+  // Around the model's own tile.
+  TileChoice turned = chosen, larger = chosen, smaller = chosen;
+  turned.rowsOuter = !chosen.rowsOuter;
+  larger.rowsPerBlock = 2 * chosen.rowsPerBlock;
+  smaller.rowsPerBlock =
+      llvm::alignTo(llvm::divideCeil(chosen.rowsPerBlock, 2), chosen.rows);
+  candidates.push_back(turned);
+  if (chosen.rowsPerBlock < rows)
+    candidates.push_back(larger);
+  if (smaller.rowsPerBlock < chosen.rowsPerBlock)
+    candidates.push_back(smaller);
+  return candidates;
 }
 
 //===----------------------------------------------------------------------===//
@@ -194,12 +246,13 @@ static double estimateGain(eff::TargetAttr target, const WinogradSizes &sizes,
   Tile direct =
       chooseTile(target, lanes, rows, sizes.outputs, 9 * sizes.channels);
   double directCycles =
-      estimateCycles(direct, lanes, rows, sizes.outputs, 9 * sizes.channels) +
+      estimateCycles(target, direct, lanes, rows, sizes.outputs,
+                     9 * sizes.channels) +
       weightCycles(target, 9 * sizes.channels * sizes.outputs);
   auto stripCycles = [&](int64_t count) {
     Tile tile{choice.product.rows, choice.product.width / lanes};
-    return WinogradTile::points *
-           estimateCycles(tile, lanes, count, sizes.outputs, sizes.channels);
+    return WinogradTile::points * estimateCycles(target, tile, lanes, count,
+                                                 sizes.outputs, sizes.channels);
   };
   double cycles = tiles / choice.strip * stripCycles(choice.strip);
   if (tiles % choice.strip != 0)
@@ -213,16 +266,20 @@ static double estimateGain(eff::TargetAttr target, const WinogradSizes &sizes,
   return directCycles / cycles;
 }
 
-WinogradChoice effc::chooseWinograd(eff::TargetAttr target,
-                                    const WinogradSizes &sizes) {
-  // Of one image where the batch is free: more only make it better.
-  std::optional<int64_t> known;
-  if (sizes.rows && sizes.columns)
-    known = sizes.images.value_or(1) *
-            llvm::divideCeil(*sizes.rows, WinogradTile::outputs) *
-            llvm::divideCeil(*sizes.columns, WinogradTile::outputs);
+/// Of one image where the batch is free: more only make it better.
+static std::optional<int64_t> countTiles(const WinogradSizes &sizes) {
+  if (!sizes.rows || !sizes.columns)
+    return std::nullopt;
+  return sizes.images.value_or(1) *
+         llvm::divideCeil(*sizes.rows, WinogradTile::outputs) *
+         llvm::divideCeil(*sizes.columns, WinogradTile::outputs);
+}
+
+static WinogradChoice planStrips(eff::TargetAttr target,
+                                 const WinogradSizes &sizes, int64_t strip) {
+  std::optional<int64_t> known = countTiles(sizes);
   WinogradChoice choice;
-  choice.strip = chooseStrip(target, sizes, known);
+  choice.strip = strip;
   choice.product =
       chooseGemmTile(target, choice.strip, sizes.outputs, sizes.channels);
   int64_t tiles = known.value_or(4 * choice.strip);
@@ -241,4 +298,22 @@ WinogradChoice effc::chooseWinograd(eff::TargetAttr target,
                                 known ? std::to_string(*known) : "any", gain)
                       .str();
   return choice;
+}
+
+WinogradChoice effc::chooseWinograd(eff::TargetAttr target,
+                                    const WinogradSizes &sizes) {
+  return planStrips(target, sizes,
+                    chooseStrip(target, sizes, countTiles(sizes)));
+}
+
+std::vector<WinogradChoice>
+effc::getWinogradCandidates(eff::TargetAttr target,
+                            const WinogradSizes &sizes) {
+  int64_t strip = chooseStrip(target, sizes, countTiles(sizes));
+  std::vector<WinogradChoice> candidates;
+  for (int64_t other : {strip, strip / 2, 2 * strip})
+    if (other >= 1)
+      candidates.push_back(
+          planStrips(target, sizes, std::min(other, 2 * mostTiles)));
+  return candidates;
 }

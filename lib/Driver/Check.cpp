@@ -177,8 +177,7 @@ private:
 
 /// Time and memory of what would run; only where sizes are fixed.
 static void predict(ModuleOp module, CheckResult &result) {
-  FailureOr<ModelTable> table =
-      buildModelTable({{module, "", 0}}, "model");
+  FailureOr<ModelTable> table = buildModelTable({{module, "", 0}}, "model");
   if (failed(table))
     return;
   const ProgramTable &program = table->best().programs.back();

@@ -6,6 +6,7 @@
 #include "Eff/EffOps.h"
 #include "EntryPoints.h"
 #include "effc/Driver/Driver.h"
+#include "effc/Driver/Lock.h"
 #include "effc/Emit/Emit.h"
 #include "effc/Pipeline/Stages.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -41,7 +42,15 @@ public:
 private:
   bool checkOptions();
   bool checkQuantize();
+  bool checkBf16();
   bool resolveTargets();
+  bool checkLockOptions();
+  /// Reads --lock and refuses what does not belong to this compilation.
+  bool readLock();
+  /// Measures, and tells the module what was measured.
+  mlir::LogicalResult chooseKernels(mlir::ModuleOp module,
+                                    const PipelineOptions &pipeline);
+  mlir::LogicalResult writeLock();
   /// Whether the model is bytes or a regular file.
   bool checkModelFile();
   /// Imports an ONNX file or parses a saved stage.
@@ -82,7 +91,8 @@ private:
   /// --save-stages could not write.
   bool stageLost = false;
   std::string name;
-  std::future<std::string> modelHash;
+  std::shared_future<std::string> modelHash;
+  std::optional<Lock> lock;
   std::optional<Stage> stopAfter, startAt;
   std::vector<EntryPoint> entries;
   /// What the library has versions for, the best first.

@@ -181,6 +181,9 @@ void Compilation::recordStage(Stage stage, ModuleOp module) {
 
 /// Layers that compute with fewer bits than the model asks for.
 void Compilation::recordQuantized(ModuleOp module) {
+  // All versions have the same.
+  if (module->getAttr("eff.target") != targets.front())
+    return;
   for (auto function : module.getOps<func::FuncOp>()) {
     auto layers = function->getAttrOfType<ArrayAttr>(kQuantizedAttr);
     if (!layers || layers.empty())
@@ -213,6 +216,8 @@ LogicalResult Compilation::runPipeline(ModuleOp module) {
     if (failed(saveStage(stage, current)))
       return failure();
     recordStage(stage, current);
+    if (stage == Stage::Fusion && failed(chooseKernels(current, pipeline)))
+      return failure();
     if (onModule)
       onModule(stage, current);
     Stage next = static_cast<Stage>(static_cast<unsigned>(stage) + 1);
@@ -291,6 +296,8 @@ bool Compilation::checkOptions() {
                               "pass it where the stage is saved";
       return false;
     }
+  if (!checkLockOptions())
+    return false;
   if (options.computeF64 && !options.plain) {
     error(DiagnosticCode::BadOption) << "--compute=f64 needs --plain";
     return false;
@@ -347,7 +354,8 @@ LibraryOptions Compilation::makeLibraryOptions() {
   library.separateWeights = options.separateWeights;
   library.sanitize = options.sanitize;
   for (eff::TargetAttr target : targets)
-    library.target += (library.target.empty() ? "" : ",") + target.getName().str();
+    library.target +=
+        (library.target.empty() ? "" : ",") + target.getName().str();
   library.triple = getTriple(targets.front()).str();
   library.certificate = makeCertificateInfo();
   return library;
@@ -364,7 +372,7 @@ LogicalResult Compilation::writeLibrary(std::vector<LibraryVersion> versions,
   }
   result.files = written->files;
   result.libraryBytes = written->libraryBytes;
-  return success();
+  return writeLock();
 }
 
 OwningOpRef<ModuleOp> Compilation::lower(size_t index, eff::TargetAttr target) {
@@ -421,14 +429,12 @@ void Compilation::run() {
     return;
   if (!resolveTargets())
     return;
-  if (options.quantize == "bf16" &&
-      getInterleave(*target, GemmTypes::BF16) == 1)
-    emitWarning(FileLineColLoc::get(context, getModelFile(), 0, 0),
-                DiagnosticCode::QuantizeWithoutGain)
-        << "--quantize=bf16 has no effect: " << target->getName()
-        << " does not multiply bf16 faster than f32";
-  if (!stopAfter)
+  if (options.quantize == "bf16" && !checkBf16())
+    return;
+  if (!stopAfter || !options.lock.empty())
     startHashing();
+  if (!readLock())
+    return;
   std::vector<OwningOpRef<ModuleOp>> modules;
   std::vector<LibraryVersion> versions;
   for (auto [index, target] : llvm::enumerate(targets)) {
@@ -455,6 +461,27 @@ void Compilation::run() {
     modules.front()->print(os, flags);
   }
   result.exitCode = 0;
+}
+
+/// What is lossy is decided for the library, not for a version.
+bool Compilation::checkBf16() {
+  for (eff::TargetAttr target : targets) {
+    if (getInterleave(target, GemmTypes::BF16) > 1)
+      continue;
+    if (targets.size() > 1) {
+      InFlightDiagnostic message = error(DiagnosticCode::BadOption);
+      message << "--quantize=bf16: '" << target.getName()
+              << "' would compute in f32 and give other results than the other "
+                 "versions";
+      message.attachNote() << "leave it out of --cpu";
+      return false;
+    }
+    emitWarning(FileLineColLoc::get(context, getModelFile(), 0, 0),
+                DiagnosticCode::QuantizeWithoutGain)
+        << "--quantize=bf16 has no effect: " << target.getName()
+        << " does not multiply bf16 faster than f32";
+  }
+  return true;
 }
 
 bool Compilation::resolveTargets() {

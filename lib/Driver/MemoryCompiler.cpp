@@ -50,8 +50,7 @@ MemoryCompiler::compile(const CompileOptions &options, CompileResult &result) {
       impl->linker = createMemoryLinker(reason);
     if (!impl->linker)
       return LogicalResult(emitError(loc) << "internal error: " << reason);
-    auto loaded =
-        LoadedModel::load(std::move(versions), library, impl->linker);
+    auto loaded = LoadedModel::load(std::move(versions), library, impl->linker);
     if (failed(loaded))
       return failure();
     model = std::move(*loaded);

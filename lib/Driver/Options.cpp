@@ -185,6 +185,8 @@ std::vector<std::string> describeOptions(const CompileOptions &options) {
   add(!options.quantize.empty(), "--quantize=" + options.quantize);
   for (const LayerOption &layer : options.layers)
     add(true, "--set=" + layer.nodes + ": " + layer.key + "=" + layer.value);
+  // What was measured is in the lock: with it the same bytes come again.
+  add(options.tuneSeconds > 0 || !options.lock.empty(), "--lock=effc.lock");
   add(options.sanitize, "--sanitize");
   add(options.computeF64, "--compute=f64");
   add(options.optLevel != 3, "-O" + std::to_string(options.optLevel));

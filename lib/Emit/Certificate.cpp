@@ -144,15 +144,16 @@ static Json describePrograms(const VersionTable &version) {
           {{"kernel", version.kernels[launch.kernel].name},
            {"flops", describeDim(program, values, launch.flops)},
            {"bytes", describeDim(program, values, launch.bytes)}});
-    list.push_back({{"name", program.name},
-                    {"symbols", symbols},
-                    {"checks", checks},
-                    {"inputs", describeTensors(program.inputs)},
-                    {"outputs", describeTensors(program.outputs)},
-                    {"states", describeStates(program.states)},
-                    {"arena_bytes", arena ? Json(*arena) : Json(nullptr)},
-                    {"approximations", describeApproximations(version, program)},
-                    {"launches", launches}});
+    list.push_back(
+        {{"name", program.name},
+         {"symbols", symbols},
+         {"checks", checks},
+         {"inputs", describeTensors(program.inputs)},
+         {"outputs", describeTensors(program.outputs)},
+         {"states", describeStates(program.states)},
+         {"arena_bytes", arena ? Json(*arena) : Json(nullptr)},
+         {"approximations", describeApproximations(version, program)},
+         {"launches", launches}});
   }
   return list;
 }

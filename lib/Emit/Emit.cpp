@@ -209,9 +209,8 @@ getVersionModules(ArrayRef<LibraryVersion> versions) {
 static void reportVersions(const ModelTable &table, Location loc) {
   for (const VersionTable &version : llvm::drop_begin(table.versions))
     emitRemark(loc, DiagnosticCode::WeightsOfVersion)
-        << "version '" << version.target << "' adds "
-        << version.ownWeightBytes << " bytes of weights to "
-        << table.best().ownWeightBytes
+        << "version '" << version.target << "' adds " << version.ownWeightBytes
+        << " bytes of weights to " << table.best().ownWeightBytes
         << ": layouts that it shares with versions before it are stored once";
 }
 

@@ -202,8 +202,9 @@ Constant *TableEmitter::emitKernels(size_t version) {
   SmallVector<Constant *> rows;
   for (const KernelEntry &kernel : table.versions[version].kernels) {
     auto *function = cast<llvm::Function>(
-        module.getOrInsertFunction(getKernelSymbol(kernel.function, version),
-                                   type)
+        module
+            .getOrInsertFunction(getKernelSymbol(kernel.function, version),
+                                 type)
             .getCallee());
     function->setVisibility(llvm::GlobalValue::HiddenVisibility);
     rows.push_back(structure({function, string(kernel.name),

@@ -92,6 +92,27 @@ def add_certificates(corpus):
         corpus.add("certificate", json.dumps({k: v for k, v in certificate.items() if k != key}).encode())
 
 
+def add_locks(corpus):
+    machine = "x86-64-v3, 16 registers of 256 bits, L1 32768, L2 262144"
+    choice = "4x24, blocks of 8 rows, rows outside"
+    kernels = [
+        {"kernel": "gemm", "types": "f32", "shape": {"m": 8, "n": 64, "k": 64, "row_bytes": 256}, "choice": choice,
+         "times": [{"choice": choice, "us": 1.5, "spread": 0.01}]},
+        {"kernel": "conv3x3", "types": "f32", "shape": {"images": 1, "rows": 56, "columns": 56, "channels": 64, "outputs": 64},
+         "choice": "direct", "times": []},
+    ]  # fmt: skip
+    lock = {
+        "format": "effc-lock", "format_version": 1, "compiler": {"name": "effc", "version": "0.1.0"},
+        "model": {"file": "m.onnx", "sha256": "0"}, "targets": [{"cpu": "v3", "machine": machine, "kernels": kernels}],
+    }  # fmt: skip
+    corpus.add("lock", json.dumps(lock, indent=2).encode())
+    for key in lock:
+        corpus.add("lock", json.dumps({k: v for k, v in lock.items() if k != key}).encode())
+    for kernel in kernels:
+        lock["targets"][0]["kernels"] = [kernel]
+        corpus.add("lock", json.dumps(lock).encode())
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=pathlib.Path)
@@ -106,6 +127,7 @@ def main():
     add_fixtures(corpus)
     add_arrays(corpus)
     add_certificates(corpus)
+    add_locks(corpus)
     for size in (64, 200, 500):
         for _ in range(20):
             corpus.add("table", os.urandom(size))

@@ -71,11 +71,10 @@ static std::string describeVersions(const Json &certificate) {
   std::string lines;
   if (versions.size() > 1)
     for (const Json &version : versions)
-      lines +=
-          format("version %s, weights of its own %s\n",
-                 getText(version, "cpu").c_str(),
-                 formatBytes(version.at("weight_bytes").get<uint64_t>())
-                     .c_str());
+      lines += format(
+          "version %s, weights of its own %s\n",
+          getText(version, "cpu").c_str(),
+          formatBytes(version.at("weight_bytes").get<uint64_t>()).c_str());
   return lines;
 }
 

@@ -166,7 +166,8 @@ void addCheck(CLI::App &app, Console &console, Action &action) {
   auto state = std::make_shared<CheckVerb>(console);
   verb->add_option("MODEL", state->options.model, "An ONNX file")->required();
   state->sizes.addOptions(*verb);
-  verb->add_option("--cpu", state->options.cpu, "The machine or machines, as for compile");
+  verb->add_option("--cpu", state->options.cpu,
+                   "The machine or machines, as for compile");
   verb->add_option("--external-data-dir", state->options.externalDataDir,
                    "Where external weights lie, instead of the model's folder "
                    "(trusted: links are followed)");

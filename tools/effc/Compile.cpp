@@ -64,7 +64,7 @@ struct CompileVerb {
   SizeOptions sizes;
   std::string compute = "f32", weights = "embedded", quantize = "off";
   std::vector<std::string> layers;
-  int optLevel = 3;
+  int optLevel = 3, tuneSeconds = 0;
 
   int run();
   void printResult(const CompileResult &result) const;
@@ -129,6 +129,7 @@ int CompileVerb::run() {
   options.inputShapes = sizes.getShapes();
   options.inputValues = sizes.getValues();
   options.optLevel = optLevel;
+  options.tuneSeconds = tuneSeconds;
   options.computeF64 = compute == "f64";
   options.separateWeights = weights == "separate";
   options.quantize = parseAll({quantize}, "--quantize", parseQuantize).front();
@@ -156,7 +157,8 @@ static void addTargetOptions(CLI::App &verb, CompileVerb &state) {
   std::string names;
   for (const std::string &name : listCPUs())
     names += (names.empty() ? "" : ", ") + name;
-  verb.add_option("--cpu", state.options.cpu, "The machine, or a comma list of machines for one library "
+  verb.add_option("--cpu", state.options.cpu,
+                  "The machine, or a comma list of machines for one library "
                   "that chooses when it is opened: " +
                       names);
   verb.add_option("-O", state.optLevel, "0 (quick) to 3")
@@ -170,6 +172,12 @@ static void addTargetOptions(CLI::App &verb, CompileVerb &state) {
   verb.add_option("--set", state.layers,
                   "For nodes by name: '*attn*: quantize=off'")
       ->take_all();
+  verb.add_flag("--tune{10}", state.tuneSeconds,
+                "Time the candidates of each kernel for so many seconds in "
+                "all and write the choices to effc.lock in the output folder, "
+                "or to the file of --lock: --tune=30")
+      ->check(CLI::Range(1, 86400));
+  verb.add_option("--lock", state.options.lock, "Choices that --tune measured");
   verb.add_flag("--sanitize", state.options.sanitize,
                 "AddressSanitizer in the kernels; the program that loads the "
                 "library needs its runtime (docs/sanitizers.md)");

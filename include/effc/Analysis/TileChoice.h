@@ -6,6 +6,7 @@
 #include "Eff/EffOps.h"
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace effc {
 
@@ -43,6 +44,13 @@ TileChoice chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
 int64_t chooseJoinedPixels(eff::TargetAttr target, int64_t outputs,
                            int64_t kernel, int64_t stride, int64_t width);
 
+/// What to time for such a product: the choice above, then other tiles, blocks
+/// and loop orders that the model puts near it.
+std::vector<TileChoice> getGemmCandidates(eff::TargetAttr target,
+                                          std::optional<int64_t> m, int64_t n,
+                                          int64_t k, int64_t rowBytes,
+                                          GemmTypes types);
+
 /// F(4x4, 3x3): a tile of 6x6 inputs gives 4x4 outputs from 36 products.
 struct WinogradTile {
   static constexpr int64_t outputs = 4, inputs = 6, points = 36;
@@ -69,6 +77,10 @@ struct WinogradChoice {
 /// faster than the direct sum.
 WinogradChoice chooseWinograd(eff::TargetAttr target,
                               const WinogradSizes &sizes);
+
+/// What to time beside the direct sum: the choice above and other strips.
+std::vector<WinogradChoice> getWinogradCandidates(eff::TargetAttr target,
+                                                  const WinogradSizes &sizes);
 
 /// Where Winograd's algorithm is used. Always is for tests and measurements.
 enum class WinogradUse { WhereFaster, Never, Always };

@@ -54,6 +54,12 @@ struct CompileOptions {
   /// nothing.
   std::string quantize;
   std::vector<LayerOption> layers;
+  /// Times candidates of each kernel for so many seconds in all and writes the
+  /// lock; 0: no tuning.
+  double tuneSeconds = 0;
+  /// The lock to read, or to write when tuning; empty: none, or effc.lock in
+  /// the output folder.
+  std::string lock;
   /// AddressSanitizer checks what kernels read and write (docs/sanitizers.md).
   bool sanitize = false;
   std::vector<DimOption> dims;

@@ -2,6 +2,7 @@
 // shares equal ones.
 #include "KernelEmitter.h"
 #include "effc/Conversion/Passes.h"
+#include "effc/Support/Diagnostics.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -106,6 +107,26 @@ struct ConvertKernelsToLoops
     ++numKernels;
   }
 
+  /// Tells what a lock had to say, and leaves a tuner the keys.
+  void recordChoices(func::FuncOp function, Location loc,
+                     const LoopOptions &options) {
+    ModuleOp module = getOperation();
+    auto locked = module->getAttrOfType<DictionaryAttr>(kChoicesAttr);
+    SmallVector<Attribute> keys;
+    for (const ChoiceKey &key : options.choices->takeKeys()) {
+      keys.push_back(StringAttr::get(&getContext(), key.print()));
+      if (!locked || module->hasAttr(kTuningAttr))
+        continue;
+      auto choice = locked.getAs<StringAttr>(key.print());
+      emitRemark(loc, DiagnosticCode::MeasuredChoice)
+          << key.print() << ": "
+          << (choice ? choice.getValue()
+                     : "not in the lock, the cost model chooses");
+    }
+    if (module->hasAttr(kTuningAttr) && !keys.empty())
+      function->setAttr(kKeysAttr, ArrayAttr::get(&getContext(), keys));
+  }
+
   LogicalResult convert(effk::KernelOp kernel, const LoopOptions &options) {
     Block &body = kernel.getBody().front();
     if (auto library = dyn_cast<eff::LibraryOp>(body.front())) {
@@ -118,6 +139,7 @@ struct ConvertKernelsToLoops
     if (failed(emitter.emit()))
       return failure();
     func::FuncOp function = emitter.getFunction();
+    recordChoices(function, kernel.getLoc(), options);
     auto [it, isNew] = functions.try_emplace(printCode(function), name);
     if (isNew)
       ++numFunctions;
@@ -164,6 +186,9 @@ struct ConvertKernelsToLoops
     options.target = module->getAttrOfType<eff::TargetAttr>("eff.target");
     if (!options.target)
       options.plain = true;
+    KernelChoices choices(options.target,
+                          module->getAttrOfType<DictionaryAttr>(kChoicesAttr));
+    options.choices = &choices;
     functions.clear();
     SmallVector<effk::KernelOp> kernels;
     module.walk([&](effk::KernelOp kernel) { kernels.push_back(kernel); });

@@ -152,8 +152,8 @@ bool isTileable(ArrayRef<Value> values) {
 
 TileChoice chooseTile(KernelEmitter &e, AffineExpr rows, int64_t columns,
                       int64_t depth, GemmTypes types, int64_t rowBytes) {
-  return chooseGemmTile(e.options.target, getConstant(rows), columns, depth,
-                        rowBytes, types);
+  return e.options.choices->gemm(getConstant(rows), columns, depth, rowBytes,
+                                 types);
 }
 
 void setTile(effk::GemmDescription &gemm, const TileChoice &tile) {

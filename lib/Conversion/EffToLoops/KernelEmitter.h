@@ -9,7 +9,7 @@
 
 #include "Eff/EffOps.h"
 #include "Effk/EffkOps.h"
-#include "effc/Analysis/TileChoice.h"
+#include "effc/Analysis/Choices.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -25,6 +25,8 @@ struct LoopOptions {
   WinogradUse winograd = WinogradUse::WhereFaster;
   /// Null in the plain path.
   eff::TargetAttr target;
+  /// What answers where there is a choice.
+  KernelChoices *choices = nullptr;
 };
 
 /// The expressions of a launch (see effk.launch): extent, scratch bytes, flops,

@@ -333,7 +333,7 @@ LogicalResult effc::emitWinogradKernel(KernelEmitter &e, Operation *anchor) {
   MLIRContext *context = e.b.getContext();
   WinogradSizes sizes{getConstant(y[0]), getConstant(y[1]), getConstant(y[2]),
                       *getConstant(w[1]), *getConstant(w[0])};
-  WinogradChoice choice = chooseWinograd(e.options.target, sizes);
+  WinogradChoice choice = e.options.choices->winograd(sizes);
   WinogradUse use = e.options.winograd;
   if (use == WinogradUse::Never)
     choice.reason = "--exact";

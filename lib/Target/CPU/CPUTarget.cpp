@@ -44,14 +44,14 @@ constexpr StringRef x86 = "x86_64-unknown-linux-gnu",
 
 // Caches: the smallest of the machines that have the level.
 constexpr CPULevel levels[] = {
-    {x86, "v3", "x86-64-v3", "", "avx2,fma,f16c,bmi2", v3Bits, 256, 16, 32 << 10,
-     256 << 10},
+    {x86, "v3", "x86-64-v3", "", "avx2,fma,f16c,bmi2", v3Bits, 256, 16,
+     32 << 10, 256 << 10},
     {x86, "v4", "x86-64-v4", "", "avx512f,avx512bw,avx512cd,avx512dq,avx512vl",
      v4Bits, 512, 32, 32 << 10, 1 << 20},
-    {x86, "v4-vnni", "x86-64-v4", "+avx512vnni", "avx512vnni", vnniBits, 512, 32,
-     32 << 10, 1 << 20},
-    {x86, "v4-bf16", "x86-64-v4", "+avx512vnni,+avx512bf16", "avx512bf16", bf16Bits,
-     512, 32, 32 << 10, 1 << 20},
+    {x86, "v4-vnni", "x86-64-v4", "+avx512vnni", "avx512vnni", vnniBits, 512,
+     32, 32 << 10, 1 << 20},
+    {x86, "v4-bf16", "x86-64-v4", "+avx512vnni,+avx512bf16", "avx512bf16",
+     bf16Bits, 512, 32, 32 << 10, 1 << 20},
     {x86, "amx", "x86-64-v4",
      "+avx512vnni,+avx512bf16,+amx-tile,+amx-int8,+amx-bf16",
      "amx-tile,amx-int8,amx-bf16", amxBits, 512, 32, 48 << 10, 2 << 20},
@@ -162,6 +162,11 @@ StringRef effc::getTriple(eff::TargetAttr target) {
 bool effc::isHostTriple(StringRef triple) {
   return llvm::Triple(triple).getArch() ==
          llvm::Triple(LLVM_HOST_TRIPLE).getArch();
+}
+
+bool effc::canRun(eff::TargetAttr target) {
+  const CPULevel *level = findLevel(target), *native = findNativeLevel();
+  return native && level->triple == native->triple && level <= native;
 }
 
 FailureOr<SmallVector<eff::TargetAttr>> effc::resolveCPUs(StringRef names,

@@ -1,6 +1,6 @@
-// x86-64 machines with at least AVX2, aarch64 machines with NEON. Kernel functions become functions of the
-// runtime's kernel ABI (effrt_kernel_fn); tile ops become vector code; LLVM
-// does the rest.
+// x86-64 machines with at least AVX2, aarch64 machines with NEON. Kernel
+// functions become functions of the runtime's kernel ABI (effrt_kernel_fn);
+// tile ops become vector code; LLVM does the rest.
 #ifndef EFFC_TARGET_CPU_CPUTARGET_H
 #define EFFC_TARGET_CPU_CPUTARGET_H
 
@@ -23,6 +23,9 @@ resolveCPUs(llvm::StringRef names, mlir::Location loc);
 
 /// What LLVM calls the architecture and system.
 llvm::StringRef getTriple(eff::TargetAttr target);
+
+/// Whether this machine has all that code for `target` needs.
+bool canRun(eff::TargetAttr target);
 
 /// Whether code of that architecture runs in this process.
 bool isHostTriple(llvm::StringRef triple);

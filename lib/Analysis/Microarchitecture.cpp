@@ -1,0 +1,52 @@
+// From the vendors' optimisation guides and uops.info; znver5 was measured too
+// (docs/evidence.md). Loads include the broadcasts of a register tile.
+#include "effc/Analysis/Microarchitecture.h"
+
+using namespace effc;
+
+namespace {
+
+struct Row {
+  /// LLVM's names, separated by spaces.
+  llvm::StringLiteral names;
+  int64_t vectorBits;
+  Microarchitecture values;
+};
+
+constexpr Row rows[] = {
+    {"haswell broadwell", 256, {2, 2, 5}},
+    {"skylake skylake-avx512 cascadelake cooperlake", 256, {2, 2, 4}},
+    {"skylake-avx512 cascadelake cooperlake icelake-server sapphirerapids "
+     "emeraldrapids graniterapids",
+     512,
+     {2, 2, 4}},
+    // One unit of 512 bits.
+    {"icelake-client tigerlake rocketlake", 512, {1, 2, 4}},
+    {"alderlake raptorlake meteorlake arrowlake lunarlake", 256, {2, 3, 4}},
+    {"znver1", 256, {1, 1, 5}},
+    {"znver2", 256, {2, 2, 5}},
+    {"znver3", 256, {2, 2, 4}},
+    // Halves of 256 bits, one after the other.
+    {"znver4", 512, {1, 1, 4}},
+    {"znver4", 256, {2, 2, 4}},
+    {"znver5", 512, {2, 2, 4}},
+    {"znver5", 256, {2, 3, 4}},
+    {"cortex-a76 neoverse-n1", 128, {2, 2, 4}},
+    {"neoverse-n2", 128, {2, 3, 4}},
+    {"neoverse-v1 neoverse-v2 apple-m1 apple-m2 apple-m3", 128, {4, 3, 4}},
+};
+
+constexpr Microarchitecture generic = {2, 2, 4};
+
+} // namespace
+
+const Microarchitecture &effc::getMicroarchitecture(eff::TargetAttr target) {
+  for (const Row &row : rows) {
+    llvm::SmallVector<llvm::StringRef> names;
+    row.names.split(names, ' ');
+    if (row.vectorBits == target.getVectorBits() &&
+        llvm::is_contained(names, target.getTune()))
+      return row.values;
+  }
+  return generic;
+}
