@@ -117,6 +117,14 @@ LogicalResult GemmOp::verify() {
                      getBlock() % 8 != 0)))
     return emitOpError("blocks need scales, an interleave of 4 and neither "
                        "b_stride nor taps");
+  // gemm_c8: whole tiles in a panel.
+  int64_t panelWidth = getPanelWidth();
+  if (panelWidth != 0 &&
+      (panelWidth < 1 || panelWidth % getTile()[1] != 0 || getBStride() ||
+       hasBlocks))
+    return emitOpError(
+        "panel_width must be a multiple of the tile's, and 0 with b_stride "
+        "or blocks");
   return success();
 }
 
@@ -145,7 +153,8 @@ GemmOp effk::createGemm(OpBuilder &builder, Location loc,
       gemm.bZeros, gemm.aScales, gemm.aSums, gemm.c, orZero(gemm.cBase),
       gemm.cStride, gemm.n, gemm.lo, gemm.hi, inputs, bases, strides, maps,
       ArrayRef<int64_t>{gemm.tileRows, gemm.tileWidth}, gemm.rowsPerBlock,
-      gemm.rowsOuter, gemm.interleave, gemm.padValue, gemm.block, gemm.bits);
+      gemm.rowsOuter, gemm.interleave, gemm.padValue, gemm.block, gemm.bits,
+      gemm.panelWidth == gemm.tileWidth ? 0 : gemm.panelWidth);
   OpBuilder::InsertionGuard guard(builder);
   Block *body = builder.createBlock(&op.getEpilogue(), {}, types,
                                     SmallVector<Location>(types.size(), loc));

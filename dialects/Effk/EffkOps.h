@@ -61,6 +61,8 @@ struct GemmDescription {
   /// Of blocks; null or 0 without.
   mlir::Value bScales, bZeros, aScales, aSums;
   int64_t block = 0, bits = 8;
+  /// 0: that of the tile.
+  int64_t panelWidth = 0;
 };
 
 /// Gives the element to store, from the sum, its position and the epilogue's

@@ -121,6 +121,8 @@ def Effk_GemmOp : Effk_Op<"gemm", [AttrSizedOperandSegments, MemoryEffects<[MemR
     (w - zero) * scale. Each `block` rows of a column have a scale and a zero, which lie in panels of the same width; without `b_zeros`
     zeros are the middle, 8 or 128. There are no taps. a has floats; or, with `a_scales` and `a_sums`, signed bytes: then row m
     counts as many times `a_scales[m * blocks + g]` in block g, and `a_sums` there is the sum of its bytes.
+    **Panel width** is that of the tile, or with `panel_width` a multiple of it: tiles then take turns within a panel. So
+    machines with narrow vectors read panels that were made for wide ones.
     **C.** Element (m, n) is at `c_base + m * c_stride + n`; `n` columns are written.
     **Iterations** [lo, hi) run over the row-major space (panels, ceil(M / rows_per_block)), or (row blocks, panels) when
     `rows_outer`.
@@ -143,7 +145,8 @@ def Effk_GemmOp : Effk_Op<"gemm", [AttrSizedOperandSegments, MemoryEffects<[MemR
                        Variadic<Index>:$epilogue_strides, DenseI64ArrayAttr:$maps, DenseI64ArrayAttr:$tile,
                        I64Attr:$rows_per_block, UnitAttr:$rows_outer,
                        DefaultValuedAttr<I64Attr, "1">:$interleave, DefaultValuedAttr<I64Attr, "0">:$pad_value,
-                       DefaultValuedAttr<I64Attr, "0">:$block, DefaultValuedAttr<I64Attr, "8">:$bits);
+                       DefaultValuedAttr<I64Attr, "0">:$block, DefaultValuedAttr<I64Attr, "8">:$bits,
+                       DefaultValuedAttr<I64Attr, "0">:$panel_width);
   let regions = (region SizedRegion<1>:$epilogue);
   let extraClassDeclaration = [{
     /// The type of the sums that the epilogue takes.

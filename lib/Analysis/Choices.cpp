@@ -178,12 +178,33 @@ StringRef KernelChoices::lookup(const ChoiceKey &key) {
 TileChoice KernelChoices::gemm(std::optional<int64_t> m, int64_t n, int64_t k,
                                int64_t rowBytes, GemmTypes types) {
   GemmKey key{types, m.value_or(-1), n, k, rowBytes};
+  std::string printed = makeKey(key).print();
   StringRef choice = lookup(makeKey(key));
-  if (!choice.empty())
+  TileChoice result = chooseGemmTile(target, m, n, k, rowBytes, types);
+  auto shared =
+      panels ? panels.getAs<DenseI64ArrayAttr>(printed) : DenseI64ArrayAttr();
+  if (!choice.empty()) {
     for (const TileChoice &tile : getTiles(target, key))
       if (print(tile) == choice)
-        return tile;
-  return chooseGemmTile(target, m, n, k, rowBytes, types);
+        result = tile;
+  } else if (shared && shared.size() == 2) {
+    if (auto tile = chooseGemmTile(target, m, n, k, rowBytes, types,
+                                   PanelShape{shared[0], shared[1]}))
+      result = *tile;
+  }
+  made.set(printed,
+           DenseI64ArrayAttr::get(target.getContext(),
+                                  {result.panelWidth, result.interleave}));
+  return result;
+}
+
+DictionaryAttr KernelChoices::getPanels(MLIRContext *context) const {
+  NamedAttrList all = panels ? NamedAttrList(panels) : NamedAttrList();
+  // What the best version has stays.
+  for (NamedAttribute each : made)
+    if (!all.get(each.getName()))
+      all.set(each.getName(), each.getValue());
+  return all.getDictionary(context);
 }
 
 WinogradChoice KernelChoices::winograd(const WinogradSizes &sizes) {

@@ -125,9 +125,12 @@ static TileChoice planLoops(eff::TargetAttr target, Tile tile,
   int64_t blocks = llvm::divideCeil(rows, blockRows);
   if (m)
     blockRows = llvm::divideCeil(rows, blocks);
-  return {tileRows, width,
-          static_cast<int64_t>(llvm::alignTo(blockRows, tileRows)), rowsOuter,
-          step.interleave};
+  return {tileRows,
+          width,
+          static_cast<int64_t>(llvm::alignTo(blockRows, tileRows)),
+          rowsOuter,
+          step.interleave,
+          width};
 }
 
 int64_t effc::chooseJoinedPixels(eff::TargetAttr target, int64_t outputs,
@@ -155,6 +158,37 @@ TileChoice effc::chooseGemmTile(eff::TargetAttr target,
                          std::max<int64_t>(1, m.value_or(largeSize)),
                          std::max<int64_t>(1, n), depth);
   return planLoops(target, tile, m, n, k, rowBytes, step);
+}
+
+std::optional<TileChoice>
+effc::chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
+                     int64_t n, int64_t k, int64_t rowBytes, GemmTypes types,
+                     const PanelShape &panels) {
+  // More than this a second copy of the weights is better.
+  constexpr double mostLoss = 1.1;
+  const Step &step = getStep(target, types);
+  int64_t lanes = target.getVectorBits() / 32;
+  int64_t rows = std::max<int64_t>(1, m.value_or(largeSize));
+  int64_t depth = llvm::divideCeil(std::max<int64_t>(1, k), step.interleave);
+  auto estimate = [&](Tile tile) {
+    return estimateCycles(target, tile, lanes, rows, std::max<int64_t>(1, n),
+                          depth);
+  };
+  if (panels.interleave != step.interleave)
+    return std::nullopt;
+  std::optional<Tile> best;
+  double least = std::numeric_limits<double>::infinity();
+  for (Tile tile : getTiles(target)) {
+    least = std::min(least, estimate(tile));
+    if (panels.width % (tile.vectors * lanes) == 0 &&
+        (!best || estimate(tile) < 0.98 * estimate(*best)))
+      best = tile;
+  }
+  if (!best || estimate(*best) > mostLoss * least)
+    return std::nullopt;
+  TileChoice choice = planLoops(target, *best, m, n, k, rowBytes, step);
+  choice.panelWidth = panels.width;
+  return choice;
 }
 
 std::vector<TileChoice> effc::getGemmCandidates(eff::TargetAttr target,

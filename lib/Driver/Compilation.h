@@ -62,6 +62,7 @@ private:
   mlir::OwningOpRef<mlir::ModuleOp> lower(size_t entry, eff::TargetAttr target);
   /// The same for all entry points, in one module.
   mlir::OwningOpRef<mlir::ModuleOp> lowerAll(eff::TargetAttr target);
+  void sharePanels(Stage stage, mlir::ModuleOp module);
   mlir::LogicalResult runPipeline(mlir::ModuleOp module);
   mlir::LogicalResult saveStage(Stage stage, mlir::ModuleOp module);
   void warnOfOmittedWeights(mlir::ModuleOp module);
@@ -93,6 +94,8 @@ private:
   std::string name;
   std::shared_future<std::string> modelHash;
   std::optional<Lock> lock;
+  /// The attribute `eff.panels` of the versions so far.
+  mlir::DictionaryAttr panels;
   std::optional<Stage> stopAfter, startAt;
   std::vector<EntryPoint> entries;
   /// What the library has versions for, the best first.

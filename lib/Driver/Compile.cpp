@@ -198,6 +198,17 @@ void Compilation::recordQuantized(ModuleOp module) {
   }
 }
 
+/// Versions learn from those before them which packed weights there are.
+void Compilation::sharePanels(Stage stage, ModuleOp module) {
+  if (targets.size() == 1 || options.plain)
+    return;
+  if (stage == Stage::Fusion)
+    module->setAttr(kPanelsAttr,
+                    panels ? panels : DictionaryAttr::get(context, {}));
+  if (stage == Stage::Conversion)
+    panels = cast<DictionaryAttr>(module->removeAttr(kPanelsAttr));
+}
+
 LogicalResult Compilation::runPipeline(ModuleOp module) {
   PipelineOptions pipeline;
   pipeline.plain = options.plain;
@@ -218,6 +229,7 @@ LogicalResult Compilation::runPipeline(ModuleOp module) {
     recordStage(stage, current);
     if (stage == Stage::Fusion && failed(chooseKernels(current, pipeline)))
       return failure();
+    sharePanels(stage, current);
     if (onModule)
       onModule(stage, current);
     Stage next = static_cast<Stage>(static_cast<unsigned>(stage) + 1);

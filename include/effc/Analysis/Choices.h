@@ -60,16 +60,26 @@ constexpr llvm::StringLiteral kChoicesAttr = "eff.choices";
 constexpr llvm::StringLiteral kTuningAttr = "eff.tuning";
 constexpr llvm::StringLiteral kKeysAttr = "effk.keys";
 
+/// On a module: what packed weights the versions compiled before it have, by
+/// printed key, and what this one has. Versions that can read them do, so that
+/// the library has them once.
+constexpr llvm::StringLiteral kPanelsAttr = "eff.panels";
+
 /// Answers the emitters: what the module says, else the cost model.
 class KernelChoices {
 public:
-  KernelChoices(eff::TargetAttr target, mlir::DictionaryAttr locked)
-      : target(target), locked(locked) {}
+  KernelChoices(eff::TargetAttr target, mlir::DictionaryAttr locked,
+                mlir::DictionaryAttr panels = {})
+      : target(target), locked(locked), panels(panels) {}
 
+  /// For a product whose weights are packed along with the library.
   TileChoice gemm(std::optional<int64_t> m, int64_t n, int64_t k,
                   int64_t rowBytes = 0, GemmTypes types = GemmTypes::F32);
   /// `isFaster` is what to do; `reason` says who chose.
   WinogradChoice winograd(const WinogradSizes &sizes);
+
+  /// `panels` with those of all products so far.
+  mlir::DictionaryAttr getPanels(mlir::MLIRContext *context) const;
 
   /// What was asked for since the last call.
   std::vector<ChoiceKey> takeKeys() { return std::exchange(asked, {}); }
@@ -78,8 +88,9 @@ private:
   llvm::StringRef lookup(const ChoiceKey &key);
 
   eff::TargetAttr target;
-  mlir::DictionaryAttr locked;
+  mlir::DictionaryAttr locked, panels;
   std::vector<ChoiceKey> asked;
+  mlir::NamedAttrList made;
 };
 
 } // namespace effc

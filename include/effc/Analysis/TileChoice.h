@@ -26,6 +26,7 @@ struct TileChoice {
   int64_t rowsPerBlock = 0; ///< rows of one iteration
   bool rowsOuter = false;   ///< row blocks outside, panels inside
   int64_t interleave = 1;   ///< neighbours of k that a step multiplies
+  int64_t panelWidth = 0;   ///< of packed weights: width, or a multiple of it
 };
 
 /// How many neighbours of k the target's tiles multiply in a step.
@@ -43,6 +44,19 @@ TileChoice chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
 /// gains little. `width` is the number of pixels in a row.
 int64_t chooseJoinedPixels(eff::TargetAttr target, int64_t outputs,
                            int64_t kernel, int64_t stride, int64_t width);
+
+/// How weights lie that another version of the library reads.
+struct PanelShape {
+  int64_t width = 0, interleave = 1;
+};
+
+/// The tile that reads such panels, or nothing where one with panels of its own
+/// is clearly faster.
+std::optional<TileChoice> chooseGemmTile(eff::TargetAttr target,
+                                         std::optional<int64_t> m, int64_t n,
+                                         int64_t k, int64_t rowBytes,
+                                         GemmTypes types,
+                                         const PanelShape &panels);
 
 /// What to time for such a product: the choice above, then other tiles, blocks
 /// and loop orders that the model puts near it.

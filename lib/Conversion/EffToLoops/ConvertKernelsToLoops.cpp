@@ -187,7 +187,8 @@ struct ConvertKernelsToLoops
     if (!options.target)
       options.plain = true;
     KernelChoices choices(options.target,
-                          module->getAttrOfType<DictionaryAttr>(kChoicesAttr));
+                          module->getAttrOfType<DictionaryAttr>(kChoicesAttr),
+                          module->getAttrOfType<DictionaryAttr>(kPanelsAttr));
     options.choices = &choices;
     functions.clear();
     SmallVector<effk::KernelOp> kernels;
@@ -195,6 +196,8 @@ struct ConvertKernelsToLoops
     bool ok = true;
     for (effk::KernelOp kernel : kernels)
       ok &= succeeded(convert(kernel, options));
+    if (module->hasAttr(kPanelsAttr))
+      module->setAttr(kPanelsAttr, choices.getPanels(&getContext()));
     // Constants that only exist packed now are dead.
     module.walk([](eff::ConstantOp constant) {
       if (constant.use_empty())

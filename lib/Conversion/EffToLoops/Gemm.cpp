@@ -159,6 +159,7 @@ TileChoice chooseTile(KernelEmitter &e, AffineExpr rows, int64_t columns,
 void setTile(effk::GemmDescription &gemm, const TileChoice &tile) {
   gemm.tileRows = tile.rows;
   gemm.tileWidth = tile.width;
+  gemm.panelWidth = tile.panelWidth;
   gemm.rowsPerBlock = tile.rowsPerBlock;
   gemm.rowsOuter = tile.rowsOuter;
   gemm.interleave = tile.interleave;
@@ -331,7 +332,7 @@ LogicalResult effc::emitLinearKernel(KernelEmitter &e, Operation *anchor) {
   e.pack(op.getWeight(),
          effk::PanelAttr::get(
              e.b.getContext(), op.getTransposeWeight() ? "nk" : "kn",
-             /*groups=*/1, *depth, *columns, tile.width, tile.interleave));
+             /*groups=*/1, *depth, *columns, tile.panelWidth, tile.interleave));
   effk::GemmDescription gemm;
   setTile(gemm, tile);
   gemm.a = e.getBuffer(op.getX());
@@ -374,7 +375,7 @@ LogicalResult effc::emitConvKernel(KernelEmitter &e, Operation *anchor) {
   describeRows(e, op, *shape, gemm);
   auto panels = effk::PanelAttr::get(
       e.b.getContext(), shape->pixels > 1 ? "pixels" : "oihw", shape->groups,
-      depth, outputs, tile.width, tile.interleave,
+      depth, outputs, tile.panelWidth, tile.interleave,
       depth / *getConstantIntValue(gemm.run));
   e.pack(op.getWeight(), panels);
   int64_t panelSize = panels.getNumElements() / shape->groups;

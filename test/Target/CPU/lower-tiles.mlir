@@ -101,3 +101,29 @@ func.func @bytes(%a: memref<?xi8>, %b: memref<?xi8>, %c: memref<?xi8>, %lo: inde
   return
 }
 }
+
+// -----
+
+// Tiles of 24 columns in panels of 48, made for another machine: two to a panel, whose rows are 48 apart.
+module attributes {eff.target = #eff.target<"v3", cpu = "x86-64-v3", features = "", vector 16 x 256, l1 32768, l2 262144>} {
+// CHECK-LABEL: func.func @wide_panels
+// CHECK-DAG: %[[PANEL:.*]] = arith.constant 48 : index
+// CHECK: arith.remui %{{.*}}, %[[PANEL]]
+// CHECK: arith.muli %{{.*}}, %[[PANEL]]
+// CHECK-NOT: llvm.intr.prefetch
+// CHECK: vector.fma
+func.func @wide_panels(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, %lo: index, %hi: index) {
+  %c0 = arith.constant 0 : index
+  %m = arith.constant 8 : index
+  %n = arith.constant 72 : index
+  %k = arith.constant 64 : index
+  "effk.gemm"(%a, %c0, %m, %k, %k, %b, %c0, %c, %c0, %n, %n, %lo, %hi) <{
+      maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 8 : i64, panel_width = 48 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+  ^bb0(%sum: f32, %row: index, %column: index):
+    effk.yield %sum : f32
+  }) : (memref<?xf32>, index, index, index, index, memref<?xf32>, index, memref<?xf32>, index, index, index, index,
+        index) -> ()
+  return
+}
+}

@@ -232,6 +232,15 @@ void GemmLowering::beginPanel(Value panel) {
                     : alignedRun();
   for (Value size : gemm.getTapSizes())
     depth = mul(depth, size);
+  int64_t panelWidth = gemm.getPanelWidth();
+  if (panelWidth != 0) {
+    Value within = arith::RemUIOp::create(b, column, constant(panelWidth));
+    Value before = arith::SubIOp::create(b, column, within);
+    panelPointer =
+        pointer(bType, bPointer,
+                add(mul(before, depth), mul(within, constant(interleave))));
+    return;
+  }
   panelPointer = pointer(bType, bPointer, mul(column, depth));
   // Weights come from memory; panels in scratch were just written.
   if (isa<BlockArgument>(gemm.getB()))
@@ -409,8 +418,9 @@ SmallVector<Value> GemmLowering::emitDepth(const TileRows &rows,
       start = arith::SelectOp::create(b, valid[row], start, padding);
     rowPointers.push_back(start);
   }
-  Value bStride =
-      gemm.getBStride() ? Value(gemm.getBStride()) : constant(width);
+  Value bStride = gemm.getBStride()      ? Value(gemm.getBStride())
+                  : gemm.getPanelWidth() ? constant(gemm.getPanelWidth())
+                                         : constant(width);
   Value firstDepth = mul(tap, alignedRun());
   Value bStart = pointer(bType, panelPointer, mul(firstDepth, bStride));
   Value left = arith::RemUIOp::create(b, gemm.getRun(), constant(interleave));
