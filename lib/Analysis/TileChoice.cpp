@@ -176,11 +176,17 @@ effc::chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
   };
   if (panels.interleave != step.interleave)
     return std::nullopt;
+  // A part of each row of a panel uses a part of the sets of L1: a panel that
+  // does not fit it as a whole would come from L2 for every tile of rows.
+  int64_t panelBytes =
+      std::max<int64_t>(1, k) * panels.width * step.elementBytes;
+  bool fits = panelBytes <= target.getL1Bytes() / 2;
   std::optional<Tile> best;
   double least = std::numeric_limits<double>::infinity();
   for (Tile tile : getTiles(target)) {
     least = std::min(least, estimate(tile));
-    if (panels.width % (tile.vectors * lanes) == 0 &&
+    int64_t width = tile.vectors * lanes;
+    if ((panels.width == width || (fits && panels.width % width == 0)) &&
         (!best || estimate(tile) < 0.98 * estimate(*best)))
       best = tile;
   }

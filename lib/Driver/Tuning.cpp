@@ -111,6 +111,21 @@ static void warnOfSpread(const TuneSummary &summary, const std::string &file,
   callback(record);
 }
 
+static void warnOfFreeSizes(const TuneSummary &summary, const std::string &file,
+                            const DiagnosticCallback &callback) {
+  if (summary.unknown == 0 || !callback)
+    return;
+  Diagnostic record;
+  record.severity = Severity::Warning;
+  record.code = DiagnosticCode::IgnoredInput;
+  record.file = file;
+  record.message = llvm::formatv("--tune: {0} kernels have sizes that only a "
+                                 "run knows and were not timed",
+                                 summary.unknown);
+  record.notes.push_back("give the sizes with --dim or --input-shape");
+  callback(record);
+}
+
 LogicalResult Compilation::chooseKernels(ModuleOp module,
                                          const PipelineOptions &pipeline) {
   if (!lock)
@@ -133,6 +148,7 @@ LogicalResult Compilation::chooseKernels(ModuleOp module,
     if (failed(summary))
       return failure();
     warnOfSpread(*summary, getModelFile(), options.onDiagnostic);
+    warnOfFreeSizes(*summary, getModelFile(), options.onDiagnostic);
   }
   module->setAttr(kChoicesAttr, makeChoices(context, *found));
   return success();
