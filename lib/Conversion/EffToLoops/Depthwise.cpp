@@ -3,7 +3,9 @@
 // registers: each column of a row is loaded once and goes into all sums that it
 // is a tap of. Taps outside of the map do not exist: to the sides they are left
 // out when the code is made where the width is known, above and below they
-// shorten the loop over the kernel's rows.
+// shorten the loop over the kernel's rows. Bytes and bf16 are widened as they
+// are loaded; a zero point is taken from them and put back with the bias, so
+// that taps that do not exist count as zero.
 #include "KernelEmitter.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -32,8 +34,8 @@ struct Depthwise {
   Dims x, y; ///< with two spatial dims
   int64_t kernelH = 1, kernelW, strideH = 1, strideW, dilationH = 1, dilationW,
           padTop = 0, padBottom = 0, padLeft, padRight, channels, lanes, pixels;
-  VectorType vector;
-  Value sums;
+  VectorType vector; ///< of sums
+  Value sums, zeroPoint;
   /// Of the item: image, output row, input row of the first tap, and the rows
   /// of the kernel that lie inside.
   Value image, row, startH, kh0, kh1;
@@ -63,19 +65,54 @@ struct Depthwise {
                               llvm::bit_floor<uint64_t>(channels));
     pixels =
         e.options.target.getVectorRegisters() < 32 ? fewPixels : mostPixels;
-    vector = VectorType::get(lanes, e.b.getF32Type());
+    vector = VectorType::get(lanes, getSumType(op));
+  }
+
+  static Type getSumType(ConvOp op) {
+    return cast<RankedTensorType>(op.getType()).getElementType();
   }
 
   Value load(Value buffer, Value position) {
     return vector::LoadOp::create(e.b, e.loc, vector, buffer, position);
   }
+  /// Elements of a tensor in the type of the sums.
+  Value loadWide(Value tensor, Value position) {
+    Value buffer = e.getBuffer(tensor);
+    Type element = cast<RankedTensorType>(tensor.getType()).getElementType();
+    auto type = VectorType::get(
+        lanes, cast<MemRefType>(buffer.getType()).getElementType());
+    if (type == vector)
+      return load(buffer, position);
+    Value narrow = vector::LoadOp::create(e.b, e.loc, type, buffer, position);
+    if (isa<FloatType>(element))
+      return arith::ExtFOp::create(e.b, e.loc, vector, narrow);
+    return element.isUnsignedInteger()
+               ? arith::ExtUIOp::create(e.b, e.loc, vector, narrow).getResult()
+               : arith::ExtSIOp::create(e.b, e.loc, vector, narrow).getResult();
+  }
+  Value pixel(Value position) {
+    Value v = loadWide(op.getX(), position);
+    return zeroPoint ? arith::SubIOp::create(e.b, e.loc, v, zeroPoint) : v;
+  }
   Value weight(Value tap, Value c) {
-    return load(e.getBuffer(op.getWeight()),
-                e.add(e.mul(tap, e.index(channels)), c));
+    return loadWide(op.getWeight(), e.add(e.mul(tap, e.index(channels)), c));
   }
   Value multiplyAdd(Value a, Value v, Value w) {
+    if (!isa<FloatType>(vector.getElementType()))
+      return arith::AddIOp::create(e.b, e.loc, a,
+                                   arith::MulIOp::create(e.b, e.loc, v, w));
     Value product = arith::MulFOp::create(e.b, e.loc, v, w, e.mathFlags());
     return arith::AddFOp::create(e.b, e.loc, a, product, e.mathFlags());
+  }
+
+  /// What sums begin with.
+  Value start(Value c) {
+    Value sum = bias(c);
+    if (!zeroPoint)
+      return sum;
+    for (int64_t tap = 0; tap < kernelH * kernelW; ++tap)
+      sum = multiplyAdd(sum, zeroPoint, weight(e.index(tap), c));
+    return sum;
   }
 
   Value bias(Value c) {
@@ -147,8 +184,7 @@ struct Depthwise {
         if (from < 0 || from % strideW != 0 || from / strideW >= count)
           continue;
         if (!v)
-          v = load(e.getBuffer(op.getX()),
-                   e.add(at, e.index(column * channels)));
+          v = pixel(e.add(at, e.index(column * channels)));
         if (!weights[kw])
           weights[kw] =
               weight(e.add(e.mul(kh, e.index(kernelW)), e.index(kw)), c);
@@ -162,7 +198,7 @@ struct Depthwise {
   void emitTile(Value ow, int64_t count, function_ref<bool(int64_t)> outside) {
     Value startW = e.sub(e.mul(ow, e.index(strideW)), e.index(padLeft));
     forChannels([&](Value c, Value first) {
-      Vectors init(count, bias(c));
+      Vectors init(count, start(c));
       Vectors acc =
           e.reduceLoop(kh0, kh1, init, [&](Value kh, ValueRange carried) {
             Vectors sum(carried);
@@ -178,15 +214,14 @@ struct Depthwise {
     Value startW = e.sub(e.mul(ow, e.index(strideW)), e.index(padLeft));
     auto [kw0, kw1] = tapRange(startW, e.size(x[2]), kernelW, dilationW);
     forChannels([&, kw0 = kw0, kw1 = kw1](Value c, Value first) {
-      Value init = bias(c);
+      Value init = start(c);
       Vectors acc =
           e.reduceLoop(kh0, kh1, init, [&](Value kh, ValueRange outer) {
             Value line = e.add(startH, e.mul(kh, e.index(dilationH)));
             return e.reduceLoop(
                 kw0, kw1, outer, [&](Value kw, ValueRange inner) -> Vectors {
                   Value column = e.add(startW, e.mul(kw, e.index(dilationW)));
-                  Value v = load(e.getBuffer(op.getX()),
-                                 e.linearize({image, line, column, c}, x));
+                  Value v = pixel(e.linearize({image, line, column, c}, x));
                   Value tap = e.add(e.mul(kh, e.index(kernelW)), kw);
                   return {multiplyAdd(inner[0], v, weight(tap, c))};
                 });
@@ -258,7 +293,12 @@ struct Depthwise {
 
   void emit() {
     MLIRContext *context = e.b.getContext();
-    sums = e.scratch(e.b.getF32Type(), e.constExpr(pixels * lanes));
+    sums = e.scratch(vector.getElementType(), e.constExpr(pixels * lanes));
+    if (auto value = static_cast<int64_t>(op.getPadValue()))
+      zeroPoint = arith::ConstantOp::create(
+          e.b, e.loc,
+          DenseElementsAttr::get(
+              vector, e.b.getIntegerAttr(vector.getElementType(), value)));
     Dims outer{y[0], y[1]};
     e.setExtent(product(context, outer));
     std::optional<int64_t> width = getConstant(y[2]),
@@ -279,6 +319,19 @@ struct Depthwise {
   }
 };
 
+/// f32, or bf16 and bytes with wider sums.
+bool hasTypes(ConvOp op) {
+  auto elementOf = [](Value value) {
+    return cast<RankedTensorType>(value.getType()).getElementType();
+  };
+  Type x = elementOf(op.getX()), w = elementOf(op.getWeight()),
+       sum = elementOf(op.getY());
+  if (op.getBias() && elementOf(op.getBias()) != sum)
+    return false;
+  bool floats = x == w && (x.isF32() || x.isBF16()) && sum.isF32();
+  return floats || (x.isInteger(8) && w.isInteger(8) && sum.isInteger(32));
+}
+
 } // namespace
 
 LogicalResult effc::emitDepthwiseKernel(KernelEmitter &e, Operation *anchor) {
@@ -290,10 +343,7 @@ LogicalResult effc::emitDepthwiseKernel(KernelEmitter &e, Operation *anchor) {
   std::optional<int64_t> outputs = getConstant(w[0]),
                          kernelH = w.size() == 4 ? getConstant(w[2]) : 1,
                          kernelW = getConstant(w.back());
-  bool f32 = llvm::all_of(op->getOperandTypes(), [](Type type) {
-    return cast<RankedTensorType>(type).getElementType().isF32();
-  });
-  if (!f32 || !outputs || !kernelH || !kernelW ||
+  if (!hasTypes(op) || !outputs || !kernelH || !kernelW ||
       // Of one channel there is no vector; pixels are joined instead.
       *outputs == 1 || op.getGroups() != static_cast<uint64_t>(*outputs) ||
       getConstant(w[1]) != 1 ||

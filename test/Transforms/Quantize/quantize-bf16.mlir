@@ -48,15 +48,23 @@ func.func @shared(%x: tensor<128x384xf32>) -> (tensor<128x384xf32>, tensor<128x3
 
 // CHECK-LABEL: func.func @conv
 // CHECK: eff.conv {{.*}} : (tensor<1x28x28x64xbf16>, tensor<64x64x1x1xbf16>) -> tensor<1x28x28x64xf32>
+// CHECK: eff.conv {{.*}} : (tensor<1x28x28x64xbf16>, tensor<64x1x3x3xbf16>) -> tensor<1x28x28x64xf32>
+// CHECK: eff.conv {{.*}} : (tensor<1x28x28x64xf32>, tensor<64x4x3x3xf32>) -> tensor<1x28x28x64xf32>
 // CHECK: eff.conv {{.*}} : (tensor<1x28x28x64xf32>, tensor<64x1x3x3xf32>) -> tensor<1x28x28x64xf32>
 // REMARK: computed in bf16
-// REMARK: computed in f32: its groups have few channels, so memory bounds it
+// REMARK: computed in bf16
+// REMARK: computed in f32: its groups have few channels
+// REMARK: computed in f32: memory bounds it, and its input is stored in f32
 func.func @conv(%x: tensor<1x28x28x64xf32>) -> tensor<1x28x28x64xf32> {
   %w = eff.constant dense<1.0> : tensor<64x64x1x1xf32>
   %v = eff.constant dense<1.0> : tensor<64x1x3x3xf32>
   %0 = eff.conv %x, %w {channels_last = true, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>} : (tensor<1x28x28x64xf32>, tensor<64x64x1x1xf32>) -> tensor<1x28x28x64xf32>
   %1 = eff.conv %0, %v {channels_last = true, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, groups = 64 : i64} : (tensor<1x28x28x64xf32>, tensor<64x1x3x3xf32>) -> tensor<1x28x28x64xf32>
-  return %1 : tensor<1x28x28x64xf32>
+  %u = eff.constant dense<1.0> : tensor<64x4x3x3xf32>
+  %2 = eff.conv %1, %u {channels_last = true, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, groups = 16 : i64} : (tensor<1x28x28x64xf32>, tensor<64x4x3x3xf32>) -> tensor<1x28x28x64xf32>
+  %3 = eff.conv %2, %v {channels_last = true, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, groups = 64 : i64} : (tensor<1x28x28x64xf32>, tensor<64x1x3x3xf32>) -> tensor<1x28x28x64xf32>
+  %4 = eff.binary add %2, %3 : (tensor<1x28x28x64xf32>, tensor<1x28x28x64xf32>) -> tensor<1x28x28x64xf32>
+  return %4 : tensor<1x28x28x64xf32>
 }
 
 // Few rows gain by fewer bytes of weights, but only where these are many.

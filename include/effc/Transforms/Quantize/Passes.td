@@ -11,8 +11,8 @@ def QuantizeBf16 : Pass<"eff-quantize-bf16", "::mlir::func::FuncOp"> {
     Constant weights are converted by eff-fold-constants. An activation is converted where it is made, before reshapes and
     transposes, so that fusion stores it in bf16 when nothing else reads it.
 
-    A layer stays in f32 where the target has no such product, where too little is multiplied to gain, and where it has a better
-    algorithm: depthwise convolutions are bound by memory. Attention stays in f32. A remark for each layer says what it computes in and why; the function attribute `eff.quantized` lists the layers that were taken. Lossy: an
+    A layer stays in f32 where the target has no such product, and where too little is multiplied to gain. Depthwise convolutions, which
+    memory bounds, are taken when their input is stored in bf16. Attention stays in f32. A remark for each layer says what it computes in and why; the function attribute `eff.quantized` lists the layers that were taken. Lossy: an
     operand is rounded to 8 bits of mantissa, once.
 
     ```mlir
