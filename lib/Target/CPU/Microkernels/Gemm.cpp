@@ -242,8 +242,10 @@ void GemmLowering::beginPanel(Value panel) {
     return;
   }
   panelPointer = pointer(bType, bPointer, mul(column, depth));
-  // Weights come from memory; panels in scratch were just written.
-  if (isa<BlockArgument>(gemm.getB()))
+  // Weights come from memory; panels in scratch were just written. A single
+  // panel has no next one.
+  std::optional<int64_t> columns = getConstantIntValue(gemm.getN());
+  if (isa<BlockArgument>(gemm.getB()) && !(columns && *columns <= width))
     panelBytes =
         mul(depth, constant(width * bType.getIntOrFloatBitWidth() / 8));
 }
