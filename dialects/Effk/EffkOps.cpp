@@ -60,6 +60,37 @@ Type GemmOp::getSumType() {
   return effk::getSumType(cast<MemRefType>(getA().getType()).getElementType());
 }
 
+/// What lies in panels, and how.
+static LogicalResult verifyPanels(GemmOp gemm) {
+  // gemm_c6: only panels are interleaved, and only bytes have a pad value.
+  if (static_cast<int64_t>(gemm.getInterleave()) < 1 ||
+      (gemm.getInterleave() > 1 && gemm.getBStride()))
+    return gemm.emitOpError("interleave must be positive, and 1 with b_stride");
+  if (gemm.getPadValue() != 0 &&
+      !cast<MemRefType>(gemm.getA().getType()).getElementType().isInteger(8))
+    return gemm.emitOpError("pad_value needs bytes");
+  // gemm_c7: blocks have scales, and bytes of a both scales and sums.
+  bool hasBlocks = gemm.getBScales() != nullptr;
+  if (hasBlocks != (gemm.getBlock() != 0) || (gemm.getBZeros() && !hasBlocks) ||
+      (gemm.getAScales() != nullptr) != (gemm.getASums() != nullptr) ||
+      (gemm.getAScales() && !hasBlocks) ||
+      (gemm.getBits() != 8 && gemm.getBits() != 4) ||
+      (hasBlocks && (gemm.getBStride() || !gemm.getTapSizes().empty() ||
+                     gemm.getInterleave() != 4 || gemm.getBlock() % 8 != 0)))
+    return gemm.emitOpError(
+        "blocks need scales, an interleave of 4 and neither "
+        "b_stride nor taps");
+  // gemm_c8: whole tiles in a panel.
+  int64_t panelWidth = gemm.getPanelWidth();
+  if (panelWidth != 0 &&
+      (panelWidth < 1 || panelWidth % gemm.getTile()[1] != 0 ||
+       gemm.getBStride() || hasBlocks))
+    return gemm.emitOpError(
+        "panel_width must be a multiple of the tile's, and 0 with b_stride "
+        "or blocks");
+  return success();
+}
+
 LogicalResult GemmOp::verify() {
   // gemm_c1: a size and a stride for every row and tap dim.
   size_t taps = getTapSizes().size();
@@ -102,30 +133,7 @@ LogicalResult GemmOp::verify() {
       getRowsPerBlock() < 1)
     return emitOpError(
         "tile must be [rows, width] and rows_per_block positive");
-  // gemm_c6: only panels are interleaved, and only bytes have a pad value.
-  if (static_cast<int64_t>(getInterleave()) < 1 ||
-      (getInterleave() > 1 && getBStride()))
-    return emitOpError("interleave must be positive, and 1 with b_stride");
-  if (getPadValue() != 0 && !flat(getA()).getElementType().isInteger(8))
-    return emitOpError("pad_value needs bytes");
-  // gemm_c7: blocks have scales, and bytes of a both scales and sums.
-  bool hasBlocks = getBScales() != nullptr;
-  if (hasBlocks != (getBlock() != 0) || (getBZeros() && !hasBlocks) ||
-      (getAScales() != nullptr) != (getASums() != nullptr) ||
-      (getAScales() && !hasBlocks) || (getBits() != 8 && getBits() != 4) ||
-      (hasBlocks && (getBStride() || taps != 0 || getInterleave() != 4 ||
-                     getBlock() % 8 != 0)))
-    return emitOpError("blocks need scales, an interleave of 4 and neither "
-                       "b_stride nor taps");
-  // gemm_c8: whole tiles in a panel.
-  int64_t panelWidth = getPanelWidth();
-  if (panelWidth != 0 &&
-      (panelWidth < 1 || panelWidth % getTile()[1] != 0 || getBStride() ||
-       hasBlocks))
-    return emitOpError(
-        "panel_width must be a multiple of the tile's, and 0 with b_stride "
-        "or blocks");
-  return success();
+  return verifyPanels(*this);
 }
 
 GemmOp effk::createGemm(OpBuilder &builder, Location loc,

@@ -345,21 +345,18 @@ private:
   ArrayRef<int64_t> shape;
 };
 
+/// What the source of a layout makes of a constant.
+struct MatrixForm {
+  bool known; ///< whether constants of this shape have that source
+  int64_t taps, elements;
+};
+
 } // namespace
 
-//===----------------------------------------------------------------------===//
-// Streams
-//===----------------------------------------------------------------------===//
-
-LogicalResult packPanel(ElementsAttr value, effk::PanelAttr layout,
-                        Type elementType, raw_ostream &os,
-                        llvm::function_ref<InFlightDiagnostic()> emitError) {
-  FailureOr<Source> source = Source::open(value, elementType, emitError);
-  if (failed(source))
-    return failure();
-  int64_t groups = layout.getGroups(), k = layout.getK(), n = layout.getN(),
-          width = layout.getWidth();
+static MatrixForm describeMatrix(ElementsAttr value, effk::PanelAttr layout,
+                                 Type elementType) {
   StringRef kind = layout.getSource();
+  int64_t groups = layout.getGroups(), k = layout.getK(), n = layout.getN();
   ArrayRef<int64_t> shape = value.getShapedType().getShape();
   int64_t taps = 1;
   bool known = kind == "kn" || kind == "nk";
@@ -390,6 +387,24 @@ LogicalResult packPanel(ElementsAttr value, effk::PanelAttr layout,
     known = layout.getInterleave() == 4 && k % 4 == 0;
     elements = 2 * groups * k * n;
   }
+  return {known, taps, elements};
+}
+
+//===----------------------------------------------------------------------===//
+// Streams
+//===----------------------------------------------------------------------===//
+
+LogicalResult packPanel(ElementsAttr value, effk::PanelAttr layout,
+                        Type elementType, raw_ostream &os,
+                        llvm::function_ref<InFlightDiagnostic()> emitError) {
+  FailureOr<Source> source = Source::open(value, elementType, emitError);
+  if (failed(source))
+    return failure();
+  int64_t groups = layout.getGroups(), k = layout.getK(), n = layout.getN(),
+          width = layout.getWidth();
+  StringRef kind = layout.getSource();
+  ArrayRef<int64_t> shape = value.getShapedType().getShape();
+  auto [known, taps, elements] = describeMatrix(value, layout, elementType);
   // A run is a whole number of taps.
   int64_t runs = layout.getRuns();
   bool fits = width >= 1 && layout.getInterleave() >= 1 && runs >= 1 &&

@@ -41,6 +41,7 @@ public:
 
 private:
   bool checkOptions();
+  bool chooseName();
   bool checkQuantize();
   bool checkBf16();
   bool resolveTargets();

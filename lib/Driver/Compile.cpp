@@ -317,6 +317,10 @@ bool Compilation::checkOptions() {
   if (!checkQuantize())
     return false;
   entries = expandEntryPoints(options.dims);
+  return chooseName();
+}
+
+bool Compilation::chooseName() {
   name = options.name;
   if (name.empty())
     name = makeModelName(llvm::sys::path::stem(options.model));

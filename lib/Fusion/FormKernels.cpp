@@ -164,9 +164,10 @@ private:
     if (!isElementwise(op) && !isMovement(op))
       return false;
     if (isa<ConvOp, PoolOp, PoolIndicesOp, ResizeOp, MatmulOp, LinearOp,
-            BlockLinearOp, AttentionOp, ScanOp, TopKOp, ScatterElementsOp, ScatterNDOp,
-            ConvTransposeOp, GroupNormOp, ArgReduceOp, RoiAlignOp, RoiPoolOp,
-            DeformConvOp, Col2ImOp, DetOp, NonZeroOp, LibraryOp>(user))
+            BlockLinearOp, AttentionOp, ScanOp, TopKOp, ScatterElementsOp,
+            ScatterNDOp, ConvTransposeOp, GroupNormOp, ArgReduceOp, RoiAlignOp,
+            RoiPoolOp, DeformConvOp, Col2ImOp, DetOp, NonZeroOp, LibraryOp>(
+            user))
       return false;
     // Without overlapping frames every element is read once.
     if (auto dft = dyn_cast<DftOp>(user))

@@ -22,8 +22,8 @@ struct BlockTile {
 };
 
 /// The sums of the tile, row by row.
-llvm::SmallVector<mlir::Value>
-emitBlocks(mlir::ImplicitLocOpBuilder &builder, const BlockTile &tile);
+llvm::SmallVector<mlir::Value> emitBlocks(mlir::ImplicitLocOpBuilder &builder,
+                                          const BlockTile &tile);
 
 } // namespace effc
 
