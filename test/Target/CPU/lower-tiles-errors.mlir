@@ -135,7 +135,7 @@ func.func @panel_of_parts(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32
   // expected-error @below {{panel_width must be a multiple of the tile's, and 0 with b_stride}}
   "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %i, %c, %i, %i, %i, %i, %i) <{
       maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 12 : i64, panel_width = 40 : i64,
-      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
   ^bb0(%sum: f32, %row: index, %column: index):
     effk.yield %sum : f32
   }) : (memref<?xf32>, index, index, index, index, memref<?xf32>, index, index, memref<?xf32>, index, index, index, index,

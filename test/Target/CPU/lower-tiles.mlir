@@ -119,7 +119,7 @@ func.func @wide_panels(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, 
   %k = arith.constant 64 : index
   "effk.gemm"(%a, %c0, %m, %k, %k, %b, %c0, %c, %c0, %n, %n, %lo, %hi) <{
       maps = array<i64>, tile = array<i64: 4, 24>, rows_per_block = 8 : i64, panel_width = 48 : i64,
-      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
   ^bb0(%sum: f32, %row: index, %column: index):
     effk.yield %sum : f32
   }) : (memref<?xf32>, index, index, index, index, memref<?xf32>, index, memref<?xf32>, index, index, index, index,
