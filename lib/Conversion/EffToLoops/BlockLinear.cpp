@@ -147,7 +147,7 @@ LogicalResult effc::emitBlockLinearKernel(KernelEmitter &e, Operation *anchor) {
     return failure();
   auto isPacked = [&](Value value) {
     Type type = getElementTypeOrSelf(value.getType());
-    return e.getConstantInput(value) &&
+    return e.getPackable(value) &&
            (!isa<FloatType>(type) || type.isF32() || type.isF16());
   };
   Type x = getElementTypeOrSelf(op.getX().getType());

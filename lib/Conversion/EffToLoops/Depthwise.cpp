@@ -337,7 +337,7 @@ bool hasTypes(ConvOp op) {
 LogicalResult effc::emitDepthwiseKernel(KernelEmitter &e, Operation *anchor) {
   auto op = dyn_cast<ConvOp>(anchor);
   if (!op || !op.getChannelsLast() || op.getStrides().size() > 2 ||
-      !e.getConstantInput(op.getWeight()))
+      !e.getPackable(op.getWeight()))
     return failure();
   Dims w = getDims(op.getWeight().getType());
   std::optional<int64_t> outputs = getConstant(w[0]),

@@ -48,7 +48,7 @@ LogicalResult EpilogueEmitter::collect() {
 bool EpilogueEmitter::canRepeatColumns() const {
   return llvm::all_of(operands, [&](const auto &operand) {
     return operand.second == effk::EpilogueMap::Column
-               ? static_cast<bool>(e.getConstantInput(operand.first))
+               ? static_cast<bool>(e.getPackable(operand.first))
                : operand.second != effk::EpilogueMap::Row;
   });
 }
@@ -317,7 +317,7 @@ void describeRows(KernelEmitter &e, ConvOp op, const ConvShape &shape,
 
 LogicalResult effc::emitLinearKernel(KernelEmitter &e, Operation *anchor) {
   auto op = dyn_cast<LinearOp>(anchor);
-  if (!op || !e.getConstantInput(op.getWeight()) || !e.getBuffer(op.getX()))
+  if (!op || !e.getPackable(op.getWeight()) || !e.getBuffer(op.getX()))
     return failure();
   std::optional<GemmTypes> types =
       getGemmTypes(op.getX(), op.getWeight(), op.getBias(), op);
@@ -350,7 +350,7 @@ LogicalResult effc::emitLinearKernel(KernelEmitter &e, Operation *anchor) {
 
 LogicalResult effc::emitConvKernel(KernelEmitter &e, Operation *anchor) {
   auto op = dyn_cast<ConvOp>(anchor);
-  if (!op || !op.getChannelsLast() || !e.getConstantInput(op.getWeight()) ||
+  if (!op || !op.getChannelsLast() || !e.getPackable(op.getWeight()) ||
       !e.getBuffer(op.getX()))
     return failure();
   std::optional<GemmTypes> types =

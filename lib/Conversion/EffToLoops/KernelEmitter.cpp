@@ -405,9 +405,10 @@ Value KernelEmitter::runningMax(Value a, Value x) {
 
 // ---- Packed constants ----
 
-eff::ConstantOp KernelEmitter::getConstantInput(Value tensor) {
+eff::ConstantOp KernelEmitter::getPackable(Value tensor) {
   auto argument = dyn_cast<BlockArgument>(tensor);
-  if (!argument || argument.getOwner() != &kernel.getBody().front())
+  if (!argument || argument.getOwner() != &kernel.getBody().front() ||
+      !argument.hasOneUse())
     return {};
   return kernel.getInputs()[argument.getArgNumber()]
       .getDefiningOp<eff::ConstantOp>();

@@ -152,8 +152,9 @@ public:
   mlir::arith::FastMathFlags sumFlags() const;
   mlir::arith::FastMathFlags mathFlags() const;
 
-  /// The constant that a kernel input is, or null.
-  eff::ConstantOp getConstantInput(mlir::Value tensor);
+  /// The constant that a kernel input is, when nothing else in the kernel reads
+  /// it, so that it may be packed; or null.
+  eff::ConstantOp getPackable(mlir::Value tensor);
   /// Asks for a constant input in packed form; its buffer then has the layout's
   /// elements.
   void pack(mlir::Value tensor, effk::PanelAttr layout);

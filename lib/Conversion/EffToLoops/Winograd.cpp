@@ -318,7 +318,7 @@ bool allEqual(ArrayRef<int64_t> values, int64_t value) {
 
 LogicalResult effc::emitWinogradKernel(KernelEmitter &e, Operation *anchor) {
   auto op = dyn_cast<ConvOp>(anchor);
-  if (!op || !op.getChannelsLast() || !e.getConstantInput(op.getWeight()) ||
+  if (!op || !op.getChannelsLast() || !e.getPackable(op.getWeight()) ||
       !e.getBuffer(op.getX()) || op.getGroups() != 1 ||
       op.getStrides().size() != 2 || !allEqual(op.getStrides(), 1) ||
       !allEqual(op.getDilations(), 1) ||
