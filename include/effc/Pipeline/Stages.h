@@ -7,9 +7,12 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace effc {
+
+struct Statistics;
 
 /// Stages between import and object code, in order. Each leaves IR that the
 /// next accepts, also from a file.
@@ -30,6 +33,8 @@ struct PipelineOptions {
   /// Multiply in bf16 where that is faster, but not in nodes of these names.
   bool bf16 = false;
   std::vector<std::string> skipped;
+  /// What calibration found, for schemes that need it; null: nothing.
+  std::shared_ptr<const Statistics> statistics;
   /// The first stage to run; Import runs none of the passes before Normalize.
   Stage startAt = Stage::Normalize;
   Stage stopAfter = Stage::Conversion;

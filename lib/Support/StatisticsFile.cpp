@@ -1,0 +1,354 @@
+// The file of statistics: JSON, a layer a line. Reading is strict, because
+// statistics that are half understood would quantise wrongly: a field that is
+// missing, of another kind or at odds with the others is an error.
+#include "effc/Support/Statistics.h"
+
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+using Json = nlohmann::ordered_json;
+
+namespace effc {
+
+static constexpr const char *kFormat = "effc-statistics";
+static constexpr int kVersion = 1, kMaxDepth = 8;
+static constexpr size_t kMaxText = 1 << 16;
+static constexpr size_t kMaxFileBytes = 256 << 20;
+
+//===----------------------------------------------------------------------===//
+// Writing
+//===----------------------------------------------------------------------===//
+
+static std::string print(const Json &json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// Bins from the first to the last that hold something.
+static Json describe(const TensorStatistics &tensor) {
+  Json json = {{"count", tensor.count}, {"nan", tensor.numNaN},
+               {"inf", tensor.numInf},  {"min", tensor.min},
+               {"max", tensor.max},     {"exponent", tensor.exponent}};
+  size_t first = 0, end = tensor.bins.size();
+  while (first < end && tensor.bins[first] == 0)
+    ++first;
+  while (end > first && tensor.bins[end - 1] == 0)
+    --end;
+  if (first == end)
+    first = end = 0;
+  json["first_bin"] = first;
+  json["bins"] = std::vector<uint64_t>(
+      tensor.bins.begin() + static_cast<std::ptrdiff_t>(first),
+      tensor.bins.begin() + static_cast<std::ptrdiff_t>(end));
+  json["mixed_channels"] = tensor.mixedChannels;
+  json["channel_magnitudes"] = tensor.channelMagnitudes;
+  json["channel_squares"] = tensor.channelSquares;
+  return json;
+}
+
+std::string printStatistics(const Statistics &statistics) {
+  Json samples = Json::array();
+  for (const SampleRecord &sample : statistics.samples)
+    samples.push_back({{"name", sample.name}, {"sha256", sample.hash}});
+  Json model = {{"file", statistics.modelFile},
+                {"sha256", statistics.modelSha256}};
+  Json compiler = {{"name", "effc"}, {"version", statistics.compilerVersion}};
+  std::string text = "{\"format\": \"" + std::string(kFormat) +
+                     "\",\n\"format_version\": " + std::to_string(kVersion) +
+                     ",\n\"compiler\": " + print(compiler) +
+                     ",\n\"model\": " + print(model) +
+                     ",\n\"options\": " + print(Json(statistics.options)) +
+                     ",\n\"complete\": " + print(statistics.complete) +
+                     ",\n\"samples\": " + print(samples) + ",\n\"layers\": {";
+  const char *separator = "\n";
+  for (const auto &[name, tensor] : statistics.layers) {
+    text += separator + print(name) + ": " + print(describe(tensor));
+    separator = ",\n";
+  }
+  return text + "}}\n";
+}
+
+bool writeStatistics(const std::string &path, const Statistics &statistics,
+                     std::string &error) {
+  std::string text = printStatistics(statistics);
+  // One name, so that what a killed process left is written over.
+  std::string beside = path + ".new";
+  std::FILE *file = std::fopen(beside.c_str(), "wb");
+  int reason = errno;
+  if (file) {
+    // A file that is renamed before its bytes are there may be empty after the
+    // machine fails.
+    bool isWritten =
+        std::fwrite(text.data(), 1, text.size(), file) == text.size() &&
+        std::fflush(file) == 0 && fsync(fileno(file)) == 0;
+    reason = errno;
+    if (std::fclose(file) != 0 && isWritten) {
+      isWritten = false;
+      reason = errno;
+    }
+    if (isWritten && std::rename(beside.c_str(), path.c_str()) == 0)
+      return true;
+    if (isWritten)
+      reason = errno;
+    (void)unlink(beside.c_str());
+  }
+  error = "cannot write '" + path + "': " + std::strerror(reason);
+  return false;
+}
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Takes fields out of objects; remembers the first that is wrong.
+class Reader {
+public:
+  explicit Reader(std::string &error) : error(error) {}
+
+  const Json *find(const Json &object, const char *key) {
+    auto found = object.is_object() ? object.find(key) : object.end();
+    if (object.is_object() && found != object.end())
+      return &*found;
+    return nullptr;
+  }
+
+  bool fail(const std::string &what, const std::string &expected) {
+    if (error.empty())
+      error = "'" + what + "' is missing or not " + expected;
+    return false;
+  }
+
+  bool read(const Json &object, const char *key, std::string &text) {
+    const Json *field = find(object, key);
+    if (!field || !field->is_string() ||
+        field->get_ref<const std::string &>().size() > kMaxText)
+      return fail(key, "a text");
+    text = field->get<std::string>();
+    return true;
+  }
+
+  bool read(const Json &object, const char *key, bool &value) {
+    const Json *field = find(object, key);
+    if (!field || !field->is_boolean())
+      return fail(key, "true or false");
+    value = field->get<bool>();
+    return true;
+  }
+
+  bool read(const Json &object, const char *key, uint64_t &value) {
+    const Json *field = find(object, key);
+    if (!field || !field->is_number_unsigned())
+      return fail(key, "a count");
+    value = field->get<uint64_t>();
+    return true;
+  }
+
+  bool read(const Json &object, const char *key, int &value, int low,
+            int high) {
+    const Json *field = find(object, key);
+    if (!field || !field->is_number_integer() || *field < low || *field > high)
+      return fail(key, "an integer in its range");
+    value = field->get<int>();
+    return true;
+  }
+
+  bool readFloat(const Json &object, const char *key, float &value) {
+    const Json *field = find(object, key);
+    return field && take(*field, value) ? true : fail(key, "a number of f32");
+  }
+
+  template <typename T>
+  bool readList(const Json &object, const char *key, std::vector<T> &values,
+                size_t most) {
+    const Json *field = find(object, key);
+    if (!field || !field->is_array() || field->size() > most)
+      return fail(key, "a list of its length");
+    values.resize(field->size());
+    for (size_t i = 0; i < values.size(); ++i)
+      if (!take((*field)[i], values[i]))
+        return fail(key, "a list of its numbers");
+    return true;
+  }
+
+private:
+  static bool take(const Json &json, uint64_t &value) {
+    if (!json.is_number_unsigned())
+      return false;
+    value = json.get<uint64_t>();
+    return true;
+  }
+  static bool take(const Json &json, double &value) {
+    if (!json.is_number())
+      return false;
+    value = json.get<double>();
+    return std::isfinite(value);
+  }
+  /// Doubles beyond the largest float must not be converted.
+  static bool take(const Json &json, float &value) {
+    double wide;
+    if (!take(json, wide) ||
+        std::fabs(wide) > std::numeric_limits<float>::max())
+      return false;
+    value = static_cast<float>(wide);
+    return true;
+  }
+  static bool take(const Json &json, std::string &value) {
+    if (!json.is_string() ||
+        json.get_ref<const std::string &>().size() > kMaxText)
+      return false;
+    value = json.get<std::string>();
+    return true;
+  }
+
+  std::string &error;
+};
+
+} // namespace
+
+/// The numbers belong to some tensor.
+static bool isConsistent(const TensorStatistics &tensor, size_t numCounted) {
+  uint64_t rest = tensor.count;
+  if (tensor.numNaN > rest || tensor.numInf > rest - tensor.numNaN)
+    return false;
+  rest -= tensor.numNaN + tensor.numInf;
+  bool any = rest > 0;
+  for (uint64_t bin : tensor.bins) {
+    if (bin > rest)
+      return false;
+    rest -= bin;
+  }
+  double limit = std::ldexp(1.0, tensor.exponent);
+  double most = std::max(std::fabs(tensor.min), std::fabs(tensor.max));
+  if (rest != 0 || tensor.min > tensor.max || most >= limit ||
+      (!any && (most != 0 || numCounted)))
+    return false;
+  for (float magnitude : tensor.channelMagnitudes)
+    if (magnitude < 0 || magnitude > most)
+      return false;
+  for (double sum : tensor.channelSquares)
+    if (sum < 0)
+      return false;
+  return tensor.channelMagnitudes.size() == tensor.channelSquares.size() &&
+         !(tensor.mixedChannels && !tensor.channelMagnitudes.empty());
+}
+
+static bool readTensor(Reader &reader, const Json &json,
+                       TensorStatistics &tensor) {
+  int first = 0;
+  std::vector<uint64_t> bins;
+  if (!reader.read(json, "count", tensor.count) ||
+      !reader.read(json, "nan", tensor.numNaN) ||
+      !reader.read(json, "inf", tensor.numInf) ||
+      !reader.readFloat(json, "min", tensor.min) ||
+      !reader.readFloat(json, "max", tensor.max) ||
+      !reader.read(json, "exponent", tensor.exponent,
+                   TensorStatistics::leastExponent,
+                   TensorStatistics::mostExponent) ||
+      !reader.read(json, "first_bin", first, 0, TensorStatistics::numBins) ||
+      !reader.readList(
+          json, "bins", bins,
+          static_cast<size_t>(TensorStatistics::numBins - first)) ||
+      !reader.read(json, "mixed_channels", tensor.mixedChannels) ||
+      !reader.readList(json, "channel_magnitudes", tensor.channelMagnitudes,
+                       TensorStatistics::maxChannels) ||
+      !reader.readList(json, "channel_squares", tensor.channelSquares,
+                       TensorStatistics::maxChannels))
+    return false;
+  std::copy(bins.begin(), bins.end(), tensor.bins.begin() + first);
+  return isConsistent(tensor, bins.size()) ||
+         reader.fail("layers", "consistent");
+}
+
+static bool readHeader(Reader &reader, const Json &json,
+                       Statistics &statistics) {
+  std::string format;
+  int version = 0;
+  if (!reader.read(json, "format", format) ||
+      !reader.read(json, "format_version", version, 0, 1 << 30))
+    return false;
+  if (format != kFormat || version != kVersion)
+    return reader.fail("format", "that of statistics which this effc knows");
+  const Json none;
+  const Json *compiler = reader.find(json, "compiler");
+  const Json *model = reader.find(json, "model");
+  return reader.read(compiler ? *compiler : none, "version",
+                     statistics.compilerVersion) &&
+         reader.read(model ? *model : none, "file", statistics.modelFile) &&
+         reader.read(model ? *model : none, "sha256", statistics.modelSha256) &&
+         reader.readList(json, "options", statistics.options, kMaxText) &&
+         reader.read(json, "complete", statistics.complete);
+}
+
+static bool readBody(Reader &reader, const Json &json, Statistics &statistics) {
+  const Json *samples = reader.find(json, "samples");
+  if (!samples || !samples->is_array())
+    return reader.fail("samples", "a list");
+  for (const Json &row : *samples) {
+    SampleRecord sample;
+    if (!reader.read(row, "name", sample.name) ||
+        !reader.read(row, "sha256", sample.hash))
+      return false;
+    statistics.samples.push_back(std::move(sample));
+  }
+  const Json *layers = reader.find(json, "layers");
+  if (!layers || !layers->is_object())
+    return reader.fail("layers", "an object");
+  for (const auto &[name, row] : layers->items())
+    if (!readTensor(reader, row, statistics.layers[name]))
+      return false;
+  return true;
+}
+
+std::optional<Statistics> parseStatistics(std::string_view text,
+                                          std::string &error) {
+  error.clear();
+  bool tooDeep = false;
+  auto limitDepth = [&](int depth, Json::parse_event_t, Json &) {
+    tooDeep |= depth > kMaxDepth;
+    return !tooDeep;
+  };
+  Json json = Json::parse(text, limitDepth, /*allow_exceptions=*/false);
+  if (tooDeep || !json.is_object()) {
+    error = "it is no JSON object, or truncated";
+    return std::nullopt;
+  }
+  Reader reader(error);
+  Statistics statistics;
+  if (readHeader(reader, json, statistics) &&
+      readBody(reader, json, statistics))
+    return statistics;
+  return std::nullopt;
+}
+
+std::optional<Statistics> readStatistics(const std::string &path,
+                                         std::string &error) {
+  auto fail = [&](const std::string &reason) {
+    error = "cannot read '" + path + "': " + reason;
+    return std::nullopt;
+  };
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string text;
+  char piece[1 << 16];
+  while (file.read(piece, sizeof(piece)) || file.gcount() > 0) {
+    text.append(piece, static_cast<size_t>(file.gcount()));
+    if (text.size() > kMaxFileBytes)
+      return fail("it is too large for statistics");
+  }
+  if (!file.is_open() || file.bad() || errno == EISDIR)
+    return fail(std::strerror(errno ? errno : EIO));
+  std::string reason;
+  auto statistics = parseStatistics(text, reason);
+  if (!statistics)
+    return fail(reason);
+  return statistics;
+}
+
+} // namespace effc
