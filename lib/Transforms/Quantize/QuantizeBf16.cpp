@@ -3,6 +3,7 @@
 // nearest even, and nothing else changes. A layer is taken when the time that
 // its products or its weights save is more than converting its input costs.
 #include "HalfValues.h"
+#include "effc/Analysis/Products.h"
 #include "effc/Analysis/TileChoice.h"
 #include "effc/Support/Diagnostics.h"
 #include "effc/Transforms/Quantize/Passes.h"
@@ -50,7 +51,7 @@ bool isFloat(Value value) {
 /// The operands of a layer that are multiplied.
 SmallVector<OpOperand *> getFactors(Operation *op) {
   SmallVector<OpOperand *> factors;
-  if (isa<MatmulOp, LinearOp, ConvOp>(op))
+  if (Product::get(op))
     factors = {&op->getOpOperand(0), &op->getOpOperand(1)};
   if (isa<AttentionOp>(op))
     factors = {&op->getOpOperand(0), &op->getOpOperand(1),

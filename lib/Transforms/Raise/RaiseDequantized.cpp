@@ -6,6 +6,7 @@
 // less than the left side's own error (Jacob et al., arXiv 1712.05877).
 #include "Matchers.h"
 #include "effc/Analysis/Constants.h"
+#include "effc/Analysis/Products.h"
 #include "effc/Support/Diagnostics.h"
 #include "effc/Transforms/Raise/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -116,58 +117,6 @@ Value Dequantized::getScaleAlong(OpBuilder &b, int64_t axis,
       scale);
 }
 
-/// A product of floats with constant weights, whichever op it is.
-struct Product {
-  Operation *op;
-  Value x, weight, bias;
-  /// The dim of the weight that is the result's channel, and that dim in the
-  /// result.
-  int64_t weightAxis = 0, axis = 0;
-
-  static std::optional<Product> get(Operation *op) {
-    Product product{op, {}, {}, {}};
-    int64_t rank = op->getNumResults() == 1 ? getRank(op->getResult(0)) : 0;
-    product.axis = rank - 1;
-    if (auto conv = dyn_cast<ConvOp>(op)) {
-      product.bias = conv.getBias();
-      product.axis = conv.getChannelsLast() ? rank - 1 : 1;
-    } else if (auto linear = dyn_cast<LinearOp>(op)) {
-      product.bias = linear.getBias();
-      product.weightAxis = linear.getTransposeWeight() ? 0 : 1;
-    } else if (auto matmul = dyn_cast<MatmulOp>(op)) {
-      if (getRank(matmul.getB()) != 2)
-        return std::nullopt;
-      product.weightAxis = matmul.getTransposeB() ? 0 : 1;
-    } else {
-      return std::nullopt;
-    }
-    product.x = op->getOperand(0);
-    product.weight = op->getOperand(1);
-    return product;
-  }
-
-  /// How many products one sum has; 0 when it is not known.
-  int64_t countTerms() const {
-    RankedTensorType type = raise::getType(weight);
-    if (!type.hasStaticShape() || type.getNumElements() == 0)
-      return 0;
-    return type.getNumElements() / type.getDimSize(weightAxis);
-  }
-
-  /// A vector over channels in a shape that broadcasts to the result.
-  Value alignToResult(OpBuilder &b, Value vector) const {
-    RankedTensorType type = raise::getType(vector);
-    int64_t behind = getRank(op->getResult(0)) - 1 - axis;
-    if (type.getRank() == 0 || behind == 0)
-      return vector;
-    SmallVector<int64_t> shape(behind + 1, 1);
-    shape[0] = type.getDimSize(0);
-    return b.createOrFold<ReshapeOp>(
-        vector.getLoc(), RankedTensorType::get(shape, type.getElementType()),
-        vector);
-  }
-};
-
 /// Whether it is constant, if need be after folding.
 bool isConstant(Value value) {
   if (!value.getDefiningOp())
@@ -181,15 +130,15 @@ bool isConstant(Value value) {
 
 struct RaiseDequantized : effc::impl::RaiseDequantizedBase<RaiseDequantized> {
   void runOnOperation() override {
-    SmallVector<Operation *> products;
+    SmallVector<Product> products;
     getOperation().walk([&](Operation *op) {
-      if (isa<ConvOp, LinearOp, MatmulOp>(op) &&
-          getElementType(op->getResult(0)).isF32())
-        products.push_back(op);
+      if (std::optional<Product> product = Product::get(op);
+          product && getElementType(op->getResult(0)).isF32() &&
+          (!isa<MatmulOp>(op) || getRank(product->weight) == 2))
+        products.push_back(*product);
     });
-    for (Operation *op : products)
-      if (std::optional<Product> product = Product::get(op))
-        raise(*product);
+    for (const Product &product : products)
+      raise(product);
   }
 
   void raise(const Product &product) {
