@@ -34,4 +34,11 @@ std::unique_ptr<OneDnn> makeMatmul(const Array &input, const Array &weight,
   return theirs;
 }
 
+int runMatmuls(const std::string &family, const std::vector<Matmul> &shapes,
+               Contest (*make)(const Matmul &), int argc, char **argv) {
+  for (const Matmul &shape : shapes)
+    addRow(family + "/" + shape.getName(), [=] { return make(shape); });
+  return runFamily(argc, argv);
+}
+
 } // namespace effc::bench

@@ -20,6 +20,10 @@ std::unique_ptr<OneDnn> makeMatmul(const Array &input, const Array &weight,
                                    const dnnl::primitive_attr &attributes = {},
                                    const OneDnn::Arguments &more = {});
 
+/// The main function of a family of products: a row for each shape.
+int runMatmuls(const std::string &family, const std::vector<Matmul> &shapes,
+               Contest (*make)(const Matmul &), int argc, char **argv);
+
 } // namespace effc::bench
 
 #endif // EFFC_BENCH_MATMUL_H

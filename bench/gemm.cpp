@@ -5,7 +5,7 @@
 namespace effc::bench {
 
 /// rows, columns, depth
-static const Matmul shapes[] = {
+static const std::vector<Matmul> shapes = {
     // bert_base
     {128, 768, 768},
     {128, 3072, 768},
@@ -65,7 +65,5 @@ static Contest makeContest(const Matmul &shape) {
 
 int main(int argc, char **argv) {
   using namespace effc::bench;
-  for (const Matmul &shape : shapes)
-    addRow("gemm/" + shape.getName(), [shape] { return makeContest(shape); });
-  return runFamily(argc, argv);
+  return runMatmuls("gemm", shapes, makeContest, argc, argv);
 }

@@ -7,7 +7,7 @@ namespace effc::bench {
 
 constexpr uint8_t zeroPoint = 113;
 
-static const Matmul shapes[] = {
+static const std::vector<Matmul> shapes = {
     {128, 768, 768},  {128, 3072, 768}, {128, 768, 3072}, {128, 384, 384},
     {128, 1536, 384}, {128, 384, 1536}, {197, 384, 384},  {197, 1536, 384},
     {197, 384, 1536}, {128, 2048, 768}, {1, 768, 768},    {1, 2048, 768},
@@ -68,7 +68,5 @@ static Contest makeContest(const Matmul &shape) {
 
 int main(int argc, char **argv) {
   using namespace effc::bench;
-  for (const Matmul &shape : shapes)
-    addRow("int8/" + shape.getName(), [shape] { return makeContest(shape); });
-  return runFamily(argc, argv);
+  return runMatmuls("int8", shapes, makeContest, argc, argv);
 }

@@ -60,8 +60,33 @@ static double stepCycles(const Microarchitecture &core, int64_t rows,
                    (rows + vectors) / core.loadsPerCycle, core.fmaLatency});
 }
 
-static double estimateCycles(eff::TargetAttr target, Tile tile, int64_t lanes,
-                             int64_t rows, int64_t columns, int64_t depth) {
+static llvm::ArrayRef<Tile> getTiles(eff::TargetAttr target) {
+  if (target.getVectorRegisters() < 32)
+    return narrowTiles;
+  return wideTiles;
+}
+
+namespace {
+
+/// The sizes that a tile is chosen for; the depth in steps.
+struct Product {
+  Product(eff::TargetAttr target, int64_t rows, int64_t columns, int64_t depth)
+      : target(target), lanes(target.getVectorBits() / 32), rows(rows),
+        columns(columns), depth(depth) {}
+  Product(eff::TargetAttr target, std::optional<int64_t> m, int64_t n,
+          int64_t k, const Step &step)
+      : Product(target, std::max<int64_t>(1, m.value_or(largeSize)),
+                std::max<int64_t>(1, n),
+                llvm::divideCeil(std::max<int64_t>(1, k), step.interleave)) {}
+
+  double estimateCycles(Tile tile) const;
+  Tile chooseTile() const;
+
+  eff::TargetAttr target;
+  int64_t lanes, rows, columns, depth;
+};
+
+double Product::estimateCycles(Tile tile) const {
   const Microarchitecture &core = getMicroarchitecture(target);
   auto tileCycles = [&](int64_t tileRows) {
     return depth * stepCycles(core, tileRows, tile.vectors) +
@@ -74,19 +99,12 @@ static double estimateCycles(eff::TargetAttr target, Tile tile, int64_t lanes,
   return column * llvm::divideCeil(columns, tile.vectors * lanes);
 }
 
-static llvm::ArrayRef<Tile> getTiles(eff::TargetAttr target) {
-  if (target.getVectorRegisters() < 32)
-    return narrowTiles;
-  return wideTiles;
-}
-
-static Tile chooseTile(eff::TargetAttr target, int64_t lanes, int64_t rows,
-                       int64_t columns, int64_t depth) {
+Tile Product::chooseTile() const {
   llvm::ArrayRef<Tile> tiles = getTiles(target);
   Tile best = tiles.front();
   double bestCycles = -1.0;
   for (Tile tile : tiles) {
-    double cycles = estimateCycles(target, tile, lanes, rows, columns, depth);
+    double cycles = estimateCycles(tile);
     // Small gains are noise of the model; the order of the table decides.
     if (bestCycles < 0.0 || cycles < 0.98 * bestCycles) {
       best = tile;
@@ -95,6 +113,8 @@ static Tile chooseTile(eff::TargetAttr target, int64_t lanes, int64_t rows,
   }
   return best;
 }
+
+} // namespace
 
 /// Loop order and blocks around a tile.
 static TileChoice planLoops(eff::TargetAttr target, Tile tile,
@@ -153,10 +173,7 @@ TileChoice effc::chooseGemmTile(eff::TargetAttr target,
                                 std::optional<int64_t> m, int64_t n, int64_t k,
                                 int64_t rowBytes, GemmTypes types) {
   const Step &step = getStep(target, types);
-  int64_t depth = llvm::divideCeil(std::max<int64_t>(1, k), step.interleave);
-  Tile tile = chooseTile(target, target.getVectorBits() / 32,
-                         std::max<int64_t>(1, m.value_or(largeSize)),
-                         std::max<int64_t>(1, n), depth);
+  Tile tile = Product(target, m, n, k, step).chooseTile();
   return planLoops(target, tile, m, n, k, rowBytes, step);
 }
 
@@ -167,13 +184,7 @@ effc::chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
   // More than this a second copy of the weights is better.
   constexpr double mostLoss = 1.1;
   const Step &step = getStep(target, types);
-  int64_t lanes = target.getVectorBits() / 32;
-  int64_t rows = std::max<int64_t>(1, m.value_or(largeSize));
-  int64_t depth = llvm::divideCeil(std::max<int64_t>(1, k), step.interleave);
-  auto estimate = [&](Tile tile) {
-    return estimateCycles(target, tile, lanes, rows, std::max<int64_t>(1, n),
-                          depth);
-  };
+  Product product(target, m, n, k, step);
   if (panels.interleave != step.interleave)
     return std::nullopt;
   // A part of each row of a panel uses a part of the sets of L1: a panel that
@@ -184,13 +195,14 @@ effc::chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
   std::optional<Tile> best;
   double least = std::numeric_limits<double>::infinity();
   for (Tile tile : getTiles(target)) {
-    least = std::min(least, estimate(tile));
-    int64_t width = tile.vectors * lanes;
+    least = std::min(least, product.estimateCycles(tile));
+    int64_t width = tile.vectors * product.lanes;
     if ((panels.width == width || (fits && panels.width % width == 0)) &&
-        (!best || estimate(tile) < 0.98 * estimate(*best)))
+        (!best ||
+         product.estimateCycles(tile) < 0.98 * product.estimateCycles(*best)))
       best = tile;
   }
-  if (!best || estimate(*best) > mostLoss * least)
+  if (!best || product.estimateCycles(*best) > mostLoss * least)
     return std::nullopt;
   TileChoice choice = planLoops(target, *best, m, n, k, rowBytes, step);
   choice.panelWidth = panels.width;
@@ -206,21 +218,16 @@ std::vector<TileChoice> effc::getGemmCandidates(eff::TargetAttr target,
   constexpr double near = 1.3;
   constexpr size_t mostTiles = 4;
   const Step &step = getStep(target, types);
-  int64_t lanes = target.getVectorBits() / 32;
-  int64_t rows = std::max<int64_t>(1, m.value_or(largeSize));
-  int64_t depth = llvm::divideCeil(std::max<int64_t>(1, k), step.interleave);
-  auto estimate = [&](Tile tile) {
-    return estimateCycles(target, tile, lanes, rows, std::max<int64_t>(1, n),
-                          depth);
-  };
+  Product product(target, m, n, k, step);
   std::vector<Tile> tiles(getTiles(target).begin(), getTiles(target).end());
-  llvm::stable_sort(tiles,
-                    [&](Tile a, Tile b) { return estimate(a) < estimate(b); });
-  double best = estimate(tiles.front());
+  llvm::stable_sort(tiles, [&](Tile a, Tile b) {
+    return product.estimateCycles(a) < product.estimateCycles(b);
+  });
+  double best = product.estimateCycles(tiles.front());
   TileChoice chosen = chooseGemmTile(target, m, n, k, rowBytes, types);
   std::vector<TileChoice> candidates = {chosen};
   for (Tile tile : llvm::ArrayRef(tiles).take_front(mostTiles))
-    if (estimate(tile) <= near * best)
+    if (product.estimateCycles(tile) <= near * best)
       candidates.push_back(planLoops(target, tile, m, n, k, rowBytes, step));
   // Around the model's own tile.
   TileChoice turned = chosen, larger = chosen, smaller = chosen;
@@ -229,7 +236,7 @@ std::vector<TileChoice> effc::getGemmCandidates(eff::TargetAttr target,
   smaller.rowsPerBlock =
       llvm::alignTo(llvm::divideCeil(chosen.rowsPerBlock, 2), chosen.rows);
   candidates.push_back(turned);
-  if (chosen.rowsPerBlock < rows)
+  if (chosen.rowsPerBlock < product.rows)
     candidates.push_back(larger);
   if (smaller.rowsPerBlock < chosen.rowsPerBlock)
     candidates.push_back(smaller);
@@ -283,16 +290,15 @@ static double estimateGain(eff::TargetAttr target, const WinogradSizes &sizes,
   int64_t rows = tiles * pixels;
   if (sizes.rows && sizes.columns)
     rows = sizes.images.value_or(1) * *sizes.rows * *sizes.columns;
-  Tile direct =
-      chooseTile(target, lanes, rows, sizes.outputs, 9 * sizes.channels);
+  Product direct(target, rows, sizes.outputs, 9 * sizes.channels);
   double directCycles =
-      estimateCycles(target, direct, lanes, rows, sizes.outputs,
-                     9 * sizes.channels) +
+      direct.estimateCycles(direct.chooseTile()) +
       weightCycles(target, 9 * sizes.channels * sizes.outputs);
   auto stripCycles = [&](int64_t count) {
     Tile tile{choice.product.rows, choice.product.width / lanes};
-    return WinogradTile::points * estimateCycles(target, tile, lanes, count,
-                                                 sizes.outputs, sizes.channels);
+    return WinogradTile::points *
+           Product(target, count, sizes.outputs, sizes.channels)
+               .estimateCycles(tile);
   };
   double cycles = tiles / choice.strip * stripCycles(choice.strip);
   if (tiles % choice.strip != 0)

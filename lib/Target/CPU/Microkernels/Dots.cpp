@@ -37,10 +37,14 @@ static Value loadNeighbours(LocBuilder &b, Type element, int64_t count,
   return LLVM::BitcastOp::create(b, integer, loaded);
 }
 
-static Value broadcastNeighbours(LocBuilder &b, VectorType sum, Type element,
-                                 int64_t count, Value pointer, Value mask) {
+/// The same `count` neighbours in every lane.
+template <int64_t count>
+static Value loadRowNeighbours(LocBuilder &b, VectorType sum, Type element,
+                               Value pointer, Value mask) {
   Value row = loadNeighbours(b, element, count, pointer, mask);
-  return vector::BroadcastOp::create(b, lanesOf(sum, row.getType()), row);
+  Value lanes =
+      vector::BroadcastOp::create(b, lanesOf(sum, row.getType()), row);
+  return LLVM::BitcastOp::create(b, lanesOf(sum, element, count), lanes);
 }
 
 //===----------------------------------------------------------------------===//
@@ -83,12 +87,6 @@ static bool takesBytes(Type a, Type b) {
 }
 
 /// Four at a time, without saturation: AVX512-VNNI.
-static Value loadRowQuads(LocBuilder &b, VectorType sum, Type a, Value pointer,
-                          Value mask) {
-  return LLVM::BitcastOp::create(
-      b, lanesOf(sum, a, 4), broadcastNeighbours(b, sum, a, 4, pointer, mask));
-}
-
 static Value loadColumnsQuads(LocBuilder &b, VectorType sum, Type type,
                               Value pointer, Value mask) {
   return loadVector(b, lanesOf(sum, type, 4), pointer, mask);
@@ -104,8 +102,7 @@ static Value multiplyAddQuads(LocBuilder &b, Value sum, Value row,
 /// saturate.
 static Value loadRowPairs(LocBuilder &b, VectorType sum, Type a, Value pointer,
                           Value mask) {
-  Value bytes = LLVM::BitcastOp::create(
-      b, lanesOf(sum, a, 2), broadcastNeighbours(b, sum, a, 2, pointer, mask));
+  Value bytes = loadRowNeighbours<2>(b, sum, a, pointer, mask);
   return arith::ExtUIOp::create(b, lanesOf(sum, b.getI16Type(), 2), bytes);
 }
 
@@ -146,12 +143,6 @@ static Value multiplyAddPairs(LocBuilder &b, Value sum, Value row,
 
 static bool takesBF16(Type a, Type b) { return a.isBF16() && b.isBF16(); }
 
-static Value loadRowBF16(LocBuilder &b, VectorType sum, Type a, Value pointer,
-                         Value mask) {
-  return LLVM::BitcastOp::create(
-      b, lanesOf(sum, a, 2), broadcastNeighbours(b, sum, a, 2, pointer, mask));
-}
-
 static Value loadColumnsBF16(LocBuilder &b, VectorType sum, Type type,
                              Value pointer, Value mask) {
   Value pairs = loadVector(b, lanesOf(sum, b.getI32Type()), pointer, mask);
@@ -174,9 +165,11 @@ static bool takesFloatsByBytes(Type a, Type b) {
 
 static constexpr Dot dots[] = {
     {"fma", 1, takesFloats, loadRowFloat, loadColumnsFloat, multiplyAddFloat},
-    {"dpbusd", 4, takesBytes, loadRowQuads, loadColumnsQuads, multiplyAddQuads},
+    {"dpbusd", 4, takesBytes, loadRowNeighbours<4>, loadColumnsQuads,
+     multiplyAddQuads},
     {"maddwd", 2, takesBytes, loadRowPairs, loadColumnsPairs, multiplyAddPairs},
-    {"dpbf16", 2, takesBF16, loadRowBF16, loadColumnsBF16, multiplyAddBF16},
+    {"dpbf16", 2, takesBF16, loadRowNeighbours<2>, loadColumnsBF16,
+     multiplyAddBF16},
     {"dwords", 4, takesFloatsByBytes, loadRowFloat, loadColumnsQuads,
      multiplyAddFloat}};
 
