@@ -276,7 +276,7 @@ static void choose_chunks(const effrt_session *session,
 static effrt_status grow(effrt_session *session, const char *what,
                          uint8_t **memory, uint64_t old_bytes, uint64_t bytes) {
   const effrt_model_desc *desc = session->model->desc;
-  uint8_t *grown = effrt_alloc(bytes);
+  uint8_t *grown = effrt_alloc_whole(bytes);
   if (!grown)
     return FAIL(EFFRT_STATUS_OUT_OF_MEMORY,
                 "out of memory: %" PRIu64 " bytes for %s", bytes, what);
@@ -345,7 +345,7 @@ static void bind_pointers(const effrt_session *session, const effrt_program *p,
   }
 }
 
-static effrt_status reserve_arena(effrt_session *session, uint64_t bytes) {
+effrt_status effrt_reserve_arena(effrt_session *session, uint64_t bytes) {
   if (bytes <= session->arena_bytes)
     return EFFRT_STATUS_OK;
   effrt_status status = grow(session, "intermediate values", &session->arena,
@@ -381,7 +381,7 @@ static effrt_status fill(effrt_session *session, effrt_bound *bound) {
     pointers += launch->num_buffers;
   }
   if (!status)
-    status = reserve_arena(session, bound->arena_bytes);
+    status = effrt_reserve_arena(session, bound->arena_bytes);
   return status ? status : effrt_reserve_scratch(session, scratch);
 }
 

@@ -156,6 +156,14 @@ effrt_status effrt_check_dims(const effrt_program *program,
  * has them; null when there is none. For free(). */
 void *effrt_alloc(uint64_t bytes);
 
+/* The same for memory that is soon written from end to end: its pages come in
+ * at once, huge ones already where they would be partly used. */
+void *effrt_alloc_whole(uint64_t bytes);
+
+/* Brings the pages of a range in, all with one call; what cannot be brought in
+ * so, or is large, comes when it is touched. */
+void effrt_prefault(void *memory, uint64_t bytes, bool write);
+
 /* free() for memory that may be poisoned; null is fine. */
 void effrt_free_guarded(const effrt_model_desc *desc, void *memory,
                         uint64_t bytes);
@@ -309,6 +317,9 @@ effrt_status effrt_bind_tensor(effrt_session *session, const effrt_program *p,
  * it; all sizes are known. */
 effrt_status effrt_size_launch(effrt_session *session, effrt_bound *bound,
                                uint32_t index);
+
+/* Room for `bytes` of intermediate values. */
+effrt_status effrt_reserve_arena(effrt_session *session, uint64_t bytes);
 
 /* Room for `bytes` of scratch memory for each thread. */
 effrt_status effrt_reserve_scratch(effrt_session *session, int64_t bytes);

@@ -5,8 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define HUGE_PAGE (UINT64_C(2) << 20)
+/* Bringing in a page of 4 KB takes 1.5 us on a virtual machine, one of 2 MB
+ * 76 us: from 50 small ones on it is the faster of the two, from 128 on it is
+ * worth the memory. */
+#define MIN_WHOLE_HUGE (HUGE_PAGE / 4)
+/* Beyond this a first run is long, whoever brings the pages in. */
+#define MAX_PREFAULT (UINT64_C(64) << 20)
 
 void *effrt_alloc(uint64_t bytes) {
   void *memory = NULL;
@@ -22,6 +29,32 @@ void *effrt_alloc(uint64_t bytes) {
   if (huge)
     (void)madvise(memory, bytes & ~(HUGE_PAGE - 1), MADV_HUGEPAGE);
 #endif
+  return memory;
+}
+
+void effrt_prefault(void *memory, uint64_t bytes, bool write) {
+#if defined(MADV_POPULATE_READ) && defined(MADV_POPULATE_WRITE)
+  long size = sysconf(_SC_PAGESIZE);
+  if (size <= 0 || bytes == 0 || bytes > MAX_PREFAULT)
+    return;
+  uintptr_t page = (uintptr_t)size, begin = (uintptr_t)memory / page * page,
+            end = ((uintptr_t)memory + bytes + page - 1) / page * page;
+  /* A wish only: older systems do not know it. */
+  (void)madvise((void *)begin, end - begin,
+                write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+#else
+  (void)memory;
+  (void)bytes;
+  (void)write;
+#endif
+}
+
+void *effrt_alloc_whole(uint64_t bytes) {
+  bool huge = bytes >= MIN_WHOLE_HUGE && bytes <= UINT64_MAX - HUGE_PAGE;
+  uint64_t whole = (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+  void *memory = effrt_alloc(huge ? whole : bytes);
+  if (memory)
+    effrt_prefault(memory, bytes, true);
   return memory;
 }
 

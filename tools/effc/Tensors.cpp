@@ -377,8 +377,8 @@ std::optional<NpzArrays> loadInputs(const Library &library,
 // Runs
 //===----------------------------------------------------------------------===//
 
-bool Bindings::bind(Library &library, NpzArrays &arrays,
-                    const Console &console) {
+bool Bindings::resolve(Library &library, NpzArrays &arrays,
+                       const Console &console) {
   inputs.clear();
   for (auto &[name, array] : arrays) {
     effrt_tensor tensor = {};
@@ -396,6 +396,10 @@ bool Bindings::bind(Library &library, NpzArrays &arrays,
                  DiagnosticCode::RunFailed);
     return false;
   }
+  return true;
+}
+
+void Bindings::takeMemory(const Library &library) {
   results.clear();
   for (size_t i = 0; i < outputs.size(); ++i) {
     NpyArray array;
@@ -410,7 +414,6 @@ bool Bindings::bind(Library &library, NpzArrays &arrays,
     bool isLate = llvm::is_contained(results.back().second.shape, -1);
     outputs[i].data = isLate ? nullptr : results.back().second.data.data();
   }
-  return true;
 }
 
 /// Copies the results whose sizes only the run knew.

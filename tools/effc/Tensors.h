@@ -70,7 +70,15 @@ void warnUnused(const std::string &name, const Console &console);
 class Bindings {
 public:
   /// Resolves shapes and takes memory; false after a reported error.
-  bool bind(Library &library, NpzArrays &inputs, const Console &console);
+  bool bind(Library &library, NpzArrays &inputs, const Console &console) {
+    if (!resolve(library, inputs, console))
+      return false;
+    takeMemory(library);
+    return true;
+  }
+  /// The two halves of it.
+  bool resolve(Library &library, NpzArrays &inputs, const Console &console);
+  void takeMemory(const Library &library);
   effrt_status run(Library &library) {
     return effrt_session_run(library.session, EFFRT_PROGRAM_ANY, inputs.data(),
                              inputs.size(), outputs.data(), outputs.size());

@@ -257,7 +257,7 @@ TEST(Session, KeepsTheLastEightShapes) {
   EXPECT_EQ(memory.num_plans, 8u);
   EXPECT_EQ(memory.last_arena_bytes, 4u * 600 * 4);
   EXPECT_EQ(memory.last_live_bytes, memory.last_arena_bytes);
-  EXPECT_EQ(memory.arena_bytes, memory.last_arena_bytes);
+  EXPECT_GE(memory.arena_bytes, memory.last_arena_bytes);
   EXPECT_GE(memory.scratch_bytes, 600u * 4);
   // Alternating between both programs while shapes are evicted.
   for (int64_t seq = 1; seq <= 20; ++seq) {
