@@ -102,6 +102,8 @@ typedef enum effc_compile_flag {
   EFFC_COMPILE_VERIFY_EACH = 1 << 4,
   /* kernels under AddressSanitizer (docs/sanitizers.md) */
   EFFC_COMPILE_SANITIZE = 1 << 5,
+  /* no reordering beyond what a sum needs */
+  EFFC_COMPILE_EXACT = 1 << 6,
   /* -O0 to -O2, at most one; none is -O3 */
   EFFC_COMPILE_O0 = 1 << 8,
   EFFC_COMPILE_O1 = 1 << 9,
@@ -141,6 +143,14 @@ typedef struct effc_compile_options {
   void *user;                /* passed to both */
   const char *const *states; /* pairs that sessions keep: "IN:OUT", or "auto" */
   size_t num_states;
+  const char *quantize;      /* lossy: "bf16"; null: nothing */
+  const char *const *layers; /* "NODES: quantize=off" */
+  size_t num_layers;
+  /* times candidates of each kernel for so long in all and writes the lock;
+   * 0: no tuning */
+  double tune_seconds;
+  const char *lock; /* to read, or to write when tuning; null: none, or
+                     * effc.lock in the output folder */
 } effc_compile_options;
 
 /* Values of `cpu`; null from the end on. */

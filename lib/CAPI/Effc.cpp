@@ -142,7 +142,7 @@ private:
 static constexpr uint32_t knownFlags =
     EFFC_COMPILE_STATIC | EFFC_COMPILE_SEPARATE_WEIGHTS | EFFC_COMPILE_PLAIN |
     EFFC_COMPILE_F64 | EFFC_COMPILE_VERIFY_EACH | EFFC_COMPILE_SANITIZE |
-    EFFC_COMPILE_O0 | EFFC_COMPILE_O1 | EFFC_COMPILE_O2;
+    EFFC_COMPILE_EXACT | EFFC_COMPILE_O0 | EFFC_COMPILE_O1 | EFFC_COMPILE_O2;
 
 void Call::readFlags(uint32_t flags) {
   options.staticLibrary = flags & EFFC_COMPILE_STATIC;
@@ -151,6 +151,7 @@ void Call::readFlags(uint32_t flags) {
   options.computeF64 = flags & EFFC_COMPILE_F64;
   options.verifyEach = flags & EFFC_COMPILE_VERIFY_EACH;
   options.sanitize = flags & EFFC_COMPILE_SANITIZE;
+  options.exact = flags & EFFC_COMPILE_EXACT;
   options.optLevel = flags & EFFC_COMPILE_O0   ? 0
                      : flags & EFFC_COMPILE_O1 ? 1
                      : flags & EFFC_COMPILE_O2 ? 2
@@ -167,7 +168,8 @@ bool Call::readOptions(const effc_compile_options &given) {
                 std::make_pair(given.input_shapes, given.num_input_shapes),
                 std::make_pair(given.input_values, given.num_input_values),
                 std::make_pair(given.output_names, given.num_output_names),
-                std::make_pair(given.states, given.num_states)};
+                std::make_pair(given.states, given.num_states),
+                std::make_pair(given.layers, given.num_layers)};
   for (auto [texts, count] : lists)
     if (count && !texts)
       return false;
@@ -190,7 +192,9 @@ bool Call::readOptions(const effc_compile_options &given) {
   set(options.saveStages, given.save_stages);
   set(options.stopAfter, given.stop_after);
   set(options.startAt, given.start_at);
+  set(options.lock, given.lock);
   options.compileThreads = given.compile_threads;
+  options.tuneSeconds = given.tune_seconds;
   readFlags(given.flags);
   readTexts(given.dims, given.num_dims, "dims", options.dims, parseDim);
   readTexts(given.input_shapes, given.num_input_shapes, "input_shapes",
@@ -202,7 +206,15 @@ bool Call::readOptions(const effc_compile_options &given) {
                                                         : "");
   for (size_t i = 0; i < given.num_states; ++i)
     options.states.push_back(given.states[i] ? given.states[i] : "");
-  return !options.outputDir.empty() || !options.stopAfter.empty();
+  std::vector<std::string> schemes;
+  readTexts(&given.quantize, given.quantize ? 1 : 0, "quantize", schemes,
+            parseQuantize);
+  if (!schemes.empty())
+    options.quantize = schemes.front();
+  readTexts(given.layers, given.num_layers, "layers", options.layers,
+            parseLayerOption);
+  return given.tune_seconds >= 0 &&
+         (!options.outputDir.empty() || !options.stopAfter.empty());
 }
 
 static bool endsWith(const std::string &text, const std::string &end) {

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from effc._session import Model
 
 _SEVERITIES = ("note", "remark", "warning", "error")
-_STATIC, _SEPARATE_WEIGHTS, _PLAIN, _F64, _VERIFY_EACH, _SANITIZE = (1 << bit for bit in range(6))
+_STATIC, _SEPARATE_WEIGHTS, _PLAIN, _F64, _VERIFY_EACH, _SANITIZE, _EXACT = (1 << bit for bit in range(7))
 _LEVELS = {0: 1 << 8, 1: 1 << 9, 2: 1 << 10, 3: 0}
 _INVALID_ARGUMENT, _OUT_OF_MEMORY = 2, 3
 
@@ -166,12 +166,15 @@ def compile(  # noqa: A001: effc.compile is the name that users look for
     static: bool = False, separate_weights: bool = False, plain: bool = False, compute: str = "f32",
     external_data_dir: str | os.PathLike[str] | None = None, compile_threads: int = 0,
     save_stages: str | os.PathLike[str] | None = None, stop_after: str | None = None, start_at: str | None = None,
-    verify_each: bool = False, states: str | Sequence[str] = (), sanitize: bool = False, on_diagnostic: Callable[[Diagnostic], None] | None = None,
+    verify_each: bool = False, states: str | Sequence[str] = (), sanitize: bool = False, exact: bool = False, quantize: str | None = None,
+    layers: Mapping[str, str] | None = None, tune: float = 0, lock: str | os.PathLike[str] | None = None,
+    on_diagnostic: Callable[[Diagnostic], None] | None = None,
     on_stage: Callable[[str, int, int], None] | None = None,
 ) -> CompileResult:
     """Compiles a model: a path, the bytes of an ONNX file, or an onnx.ModelProto.
 
-    Options are those of `effc compile`: `states` holds "IN:OUT" pairs, or is "auto". Without an output folder the files lie in a temporary one, which goes with the
+    Options are those of `effc compile`: `states` holds "IN:OUT" pairs, or is "auto"; `layers` are those of `--set`, as
+    {"*attention*": "quantize=off"}; `tune` is in seconds. Without an output folder the files lie in a temporary one, which goes with the
     result and the models loaded from it. Raises CompileError, which carries the diagnostics.
     """
     if opt_level not in _LEVELS:
@@ -180,7 +183,7 @@ def compile(  # noqa: A001: effc.compile is the name that users look for
         raise ValueError(f"compute {compute!r}: expected 'f32' or 'f64'")
     options, callbacks = _library.EffcCompileOptions(), _Callbacks(on_diagnostic, on_stage)
     options.flags = _LEVELS[opt_level] | _STATIC * static | _SEPARATE_WEIGHTS * separate_weights | _PLAIN * plain
-    options.flags |= _F64 * (compute == "f64") | _VERIFY_EACH * verify_each | _SANITIZE * sanitize
+    options.flags |= _F64 * (compute == "f64") | _VERIFY_EACH * verify_each | _SANITIZE * sanitize | _EXACT * exact
     texts = {
         "dims": [f"{key}={_size(value)}" for key, value in (dims or {}).items()],
         "input_shapes": [f"{key}=" + "x".join("?" if size is None or size < 0 else str(size) for size in shape)
@@ -188,14 +191,16 @@ def compile(  # noqa: A001: effc.compile is the name that users look for
         "input_values": [f"{key}={_numbers(value)}" for key, value in (input_values or {}).items()],
         "output_names": list(output_names),
         "states": [states] if isinstance(states, str) else list(states),
+        "layers": [f"{nodes}: {option}" for nodes, option in (layers or {}).items()],
     }
     for field, values in texts.items():
         setattr(options, field, _strings(values))
         setattr(options, f"num_{field}", len(values))
     for field, value in {"name": name, "cpu": cpu, "stop_after": stop_after, "start_at": start_at,
-                         "external_data_dir": external_data_dir, "save_stages": save_stages}.items():
+                         "external_data_dir": external_data_dir, "save_stages": save_stages,
+                         "quantize": quantize, "lock": lock}.items():
         setattr(options, field, raw(None if value is None else os.fspath(value)))
-    options.compile_threads = compile_threads
+    options.compile_threads, options.tune_seconds = compile_threads, tune
     if callbacks.diagnostic:
         options.on_diagnostic = callbacks.diagnostic
     if callbacks.stage:

@@ -116,6 +116,37 @@ class Compile(unittest.TestCase):
             result.load()
         self.assertIn("-fsanitize=address", str(caught.exception))
 
+    def test_takes_lossy_and_exact_options(self):
+        weight = onnx.numpy_helper.from_array(np.ones((256, 512), np.float32), "w")
+        model = make_model([helper.make_node("MatMul", ["x", "w"], ["y"], name="product")], [("x", TensorProto.FLOAT, (64, 256))],
+                           [("y", TensorProto.FLOAT, (64, 512))], [weight])
+        options = {"opt_level": 0, "cpu": "v4-bf16"}
+        half = effc.compile(model, quantize="bf16", **options)
+        self.assertEqual(half.certificate["quantized"][0]["nodes"], ["product"])
+        left = effc.compile(model, quantize="bf16", layers={"prod*": "quantize=off"}, **options)
+        self.assertEqual(left.certificate["quantized"], [])
+        self.assertIn("--exact", json.dumps(effc.compile(model, exact=True, **options).certificate))
+        for wrong, text in ({"quantize": "int9"}, "quantize: 'int9'"), ({"quantize": "bf16", "exact": True}, "--exact"), \
+                           ({"quantize": "bf16", "layers": {"p": "speed=high"}}, "layers: 'p: speed=high'"):
+            with self.assertRaises(effc.CompileError) as caught:
+                effc.compile(model, **wrong, **options)
+            self.assertIn(text, str(caught.exception))
+
+    def test_tunes_and_reads_the_lock(self):
+        weight = onnx.numpy_helper.from_array(np.ones((16, 16), np.float32), "w")
+        model = make_model([helper.make_node("MatMul", ["x", "w"], ["y"])], [("x", TensorProto.FLOAT, (16, 16))],
+                           [("y", TensorProto.FLOAT, (16, 16))], [weight])
+        with tempfile.TemporaryDirectory() as folder:
+            lock = pathlib.Path(folder, "kernels.lock")
+            tuned = effc.compile(model, tune=0.05, lock=lock)
+            self.assertTrue(lock.exists())
+            again = effc.compile(model, lock=lock)
+            self.assertEqual(*(pathlib.Path(result.library).read_bytes() for result in (tuned, again)))
+            with self.assertRaises(effc.CompileError):
+                effc.compile(adding(), lock=lock)
+        with self.assertRaises(effc.EffcError):
+            effc.compile(model, tune=-1)
+
     def test_stops_after_a_stage(self):
         self.assertIn("eff.", effc.compile(adding(), stop_after="import").ir)
 
