@@ -212,8 +212,7 @@ void Compilation::sharePanels(Stage stage, ModuleOp module) {
 LogicalResult Compilation::runPipeline(ModuleOp module) {
   PipelineOptions pipeline;
   pipeline.plain = options.plain;
-  if (options.exact)
-    pipeline.winograd = WinogradUse::Never;
+  pipeline.exact = options.exact;
   pipeline.f64 = options.computeF64;
   pipeline.verify = options.verifyEach;
   pipeline.bf16 = options.quantize == "bf16";

@@ -177,7 +177,7 @@ void KernelTuner::addCandidates(Unit &unit) {
   std::vector<std::string> whole = {"direct"};
   if (unit.convolution) {
     convolution = unit.convolution->print();
-    if (options.pipeline.winograd != WinogradUse::Never)
+    if (!options.pipeline.exact)
       whole = getCandidates(target, *unit.convolution);
   }
   // In the model's order: its own choice first.
@@ -417,7 +417,7 @@ void KernelTuner::record(const Unit &unit) {
     whole.times.insert(at, {"direct", best->median, best->spread});
     lock.entries.push_back(std::move(direct));
   }
-  if (unit.convolution && options.pipeline.winograd != WinogradUse::Never)
+  if (unit.convolution && !options.pipeline.exact)
     lock.entries.push_back(std::move(whole));
 }
 

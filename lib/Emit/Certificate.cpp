@@ -105,24 +105,36 @@ static Json describeDim(const ProgramTable &program,
   return nullptr;
 }
 
-/// Kernels that round more than the sums of the model do.
+/// What rounds more than the sums of the model do, by the choices that say so.
+static constexpr struct {
+  llvm::StringLiteral choice, algorithm, error;
+} approximations[] = {
+    {"winograd", "Winograd F(4x4, 3x3)",
+     "at most 2e-5 of the largest output of the convolution; an infinity or "
+     "NaN among the inputs reaches the 4x4 outputs of every tile that reads "
+     "it; --exact turns it off"},
+    {"rounded rows", "rows in 8 bits",
+     "each block of a row is rounded to 127 steps either way of its largest "
+     "element, as the node's accuracy_level = 4 allows; --exact turns it off"},
+};
+
 static Json describeApproximations(const VersionTable &version,
                                    const ProgramTable &program) {
-  Json kernels = Json::array();
-  for (const LaunchEntry &launch : program.launches) {
-    const KernelEntry &kernel = version.kernels[launch.kernel];
-    if (llvm::StringRef(kernel.choice).starts_with("winograd") &&
-        !llvm::is_contained(kernels, Json(kernel.name)))
-      kernels.push_back(kernel.name);
+  Json list = Json::array();
+  for (const auto &approximation : approximations) {
+    Json kernels = Json::array();
+    for (const LaunchEntry &launch : program.launches) {
+      const KernelEntry &kernel = version.kernels[launch.kernel];
+      if (llvm::StringRef(kernel.choice).starts_with(approximation.choice) &&
+          !llvm::is_contained(kernels, Json(kernel.name)))
+        kernels.push_back(kernel.name);
+    }
+    if (!kernels.empty())
+      list.push_back({{"algorithm", approximation.algorithm.str()},
+                      {"kernels", kernels},
+                      {"error", approximation.error.str()}});
   }
-  if (kernels.empty())
-    return Json::array();
-  return Json::array(
-      {{{"algorithm", "Winograd F(4x4, 3x3)"},
-        {"kernels", kernels},
-        {"error", "at most 2e-5 of the largest output of the convolution; an "
-                  "infinity or NaN among the inputs reaches the 4x4 outputs of "
-                  "every tile that reads it; --exact turns it off"}}});
+  return list;
 }
 
 static Json describePrograms(const VersionTable &version) {

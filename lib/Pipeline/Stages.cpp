@@ -101,6 +101,7 @@ static void buildFusion(OpPassManager &pm, const PipelineOptions &options) {
 static void buildConversion(OpPassManager &pm, const PipelineOptions &options) {
   ConvertKernelsToLoopsOptions convert;
   convert.plain = options.plain;
+  convert.exact = options.exact;
   convert.winograd = options.winograd;
   pm.addPass(createConvertKernelsToLoops(convert));
   // Pulling elements repeats index arithmetic; cleaning it up here keeps the

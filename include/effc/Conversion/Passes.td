@@ -23,11 +23,12 @@ def ConvertKernelsToLoops : Pass<"convert-kernels-to-loops", "::mlir::ModuleOp">
                            "::mlir::vector::VectorDialect"];
   let options = [
     Option<"plain", "plain", "bool", "false", "Scalar loops only: the oracle">,
+    Option<"exact", "exact", "bool", "false", "Nothing that rounds or spreads more than the model's own sums">,
     Option<"winograd", "winograd", "::effc::WinogradUse", "::effc::WinogradUse::WhereFaster",
            "Where convolutions use Winograd's algorithm",
            [{::llvm::cl::values(
                clEnumValN(::effc::WinogradUse::WhereFaster, "where-faster", "By the cost model"),
-               clEnumValN(::effc::WinogradUse::Never, "never", "--exact"),
+               clEnumValN(::effc::WinogradUse::Never, "never", "Nowhere"),
                clEnumValN(::effc::WinogradUse::Always, "always", "Wherever it is possible"))}]>
   ];
   let statistics = [

@@ -29,6 +29,8 @@ struct PipelineOptions {
   bool plain = false;
   /// With plain: floats become doubles.
   bool f64 = false;
+  /// No kernels that round or spread more than the model's own sums.
+  bool exact = false;
   WinogradUse winograd = WinogradUse::WhereFaster;
   /// Multiply in bf16 where that is faster, but not in nodes of these names.
   bool bf16 = false;

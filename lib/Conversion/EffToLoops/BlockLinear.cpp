@@ -52,7 +52,7 @@ struct BlockLinear {
 
   /// Rounding is declined where exact results are asked for.
   bool usesBytes() {
-    return op.getBytes() && e.options.winograd != WinogradUse::Never &&
+    return op.getBytes() && !e.options.exact &&
            getInterleave(e.options.target, GemmTypes::U8S8) == 4;
   }
 
@@ -132,8 +132,13 @@ struct BlockLinear {
     gemm.c = e.getResultBuffer(0);
     gemm.cStride = gemm.n = e.index(columns);
     gemm.epilogueInputs = epilogue.inputs(e.index(0), e.index(0), gemm.n);
-    if (usesBytes())
+    if (usesBytes()) {
       roundRows();
+      e.getFunction()->setAttr(effk::kChoiceAttr,
+                               e.b.getStringAttr("rounded rows, gemm " +
+                                                 Twine(tile.rows) + "x" +
+                                                 Twine(tile.width)));
+    }
     e.setExtent(countTiles(tile, rows, e.constExpr(columns)));
     createWhole(e, gemm, epilogue);
   }

@@ -182,6 +182,7 @@ struct ConvertKernelsToLoops
     ModuleOp module = getOperation();
     LoopOptions options;
     options.plain = plain;
+    options.exact = exact;
     options.winograd = winograd;
     options.target = module->getAttrOfType<eff::TargetAttr>("eff.target");
     if (!options.target)

@@ -253,8 +253,8 @@ void joinPixels(KernelEmitter &e, ConvOp op, ConvShape &shape, GemmTypes types,
                 EpilogueEmitter &epilogue) {
   std::optional<int64_t> width = getConstant(shape.y[shape.spatial]);
   if (types != GemmTypes::F32 || shape.groups != 1 || !width ||
-      e.options.winograd == WinogradUse::Never ||
-      op.getDilations().back() != 1 || !epilogue.canRepeatColumns())
+      e.options.exact || op.getDilations().back() != 1 ||
+      !epilogue.canRepeatColumns())
     return;
   int64_t pixels =
       chooseJoinedPixels(e.options.target, shape.outputs, shape.kernel.back(),

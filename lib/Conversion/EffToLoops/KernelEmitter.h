@@ -22,6 +22,8 @@ namespace effc {
 struct LoopOptions {
   /// Scalar loops, no reassociation, no tile ops: the oracle.
   bool plain = false;
+  /// Nothing that rounds or spreads more than the model's own sums.
+  bool exact = false;
   WinogradUse winograd = WinogradUse::WhereFaster;
   /// Null in the plain path.
   eff::TargetAttr target;

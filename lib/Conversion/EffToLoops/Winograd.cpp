@@ -334,9 +334,9 @@ LogicalResult effc::emitWinogradKernel(KernelEmitter &e, Operation *anchor) {
   WinogradSizes sizes{getConstant(y[0]), getConstant(y[1]), getConstant(y[2]),
                       *getConstant(w[1]), *getConstant(w[0])};
   WinogradChoice choice = e.options.choices->winograd(sizes);
-  WinogradUse use = e.options.winograd;
+  WinogradUse use = e.options.exact ? WinogradUse::Never : e.options.winograd;
   if (use == WinogradUse::Never)
-    choice.reason = "--exact";
+    choice.reason = e.options.exact ? "--exact" : "asked for";
   if (use == WinogradUse::Always)
     choice.reason = "asked for";
   bool chosen = use == WinogradUse::Always ||

@@ -2,9 +2,11 @@
 // RUN: effc-opt %s -convert-kernels-to-loops -canonicalize -cse 2>%t.log | FileCheck %s
 // RUN: FileCheck %s --check-prefix=REMARK --input-file %t.log
 // RUN: effc-opt %s -convert-kernels-to-loops="winograd=never" 2>&1 >/dev/null | FileCheck %s --check-prefix=NEVER
+// RUN: effc-opt %s -convert-kernels-to-loops="exact" 2>&1 >/dev/null | FileCheck %s --check-prefix=EXACT
 // RUN: effc-opt %s -convert-kernels-to-loops="winograd=always" 2>&1 >/dev/null | FileCheck %s --check-prefix=ALWAYS
 // RUN: effc-opt %s -convert-kernels-to-loops="plain=true" 2>&1 | FileCheck %s --check-prefix=PLAIN
-// NEVER-COUNT-2: does not use Winograd: --exact
+// NEVER-COUNT-2: does not use Winograd: asked for
+// EXACT-COUNT-2: does not use Winograd: --exact
 // ALWAYS-COUNT-2: uses Winograd F(4x4, 3x3): asked for
 // PLAIN-NOT: inograd
 
