@@ -2,10 +2,13 @@
 // query) the scores over all keys go into scratch, become weights, and are
 // applied to the values. With enough queries the same is done for blocks of
 // rows with tile products: keys are packed once a head, the scores of a block
-// stay in L2, nothing is rescaled (no online softmax: rows are complete).
+// stay in L2, nothing is rescaled (no online softmax: rows are complete). Of
+// bf16 both products multiply pairs; scores are f32, weights are rounded before
+// the division by their sum, values are packed once a head as well.
 #include "Gemm.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace effc;
@@ -15,10 +18,9 @@ namespace {
 
 using Indices = KernelEmitter::Indices;
 
-/// Queries of one block, and from how many on blocks are worth packing the
-/// keys.
-constexpr int64_t blockRows = 32;
-static_assert(blockRows % softmaxRows == 0);
+/// Queries of one block: about so many, whole tiles of both products.
+constexpr int64_t typicalBlockRows = 32, mostBlockRows = 64;
+/// From how many on blocks are worth packing the keys.
 constexpr int64_t minRowsForTiles = 8;
 
 struct Attention {
@@ -224,6 +226,7 @@ struct Attention {
     gemm.tileWidth = tile.width;
     gemm.rowsPerBlock = tile.rowsPerBlock;
     gemm.rowsOuter = tile.rowsOuter;
+    gemm.interleave = tile.interleave;
     gemm.rowSizes = {rows};
     gemm.n = columns;
     gemm.lo = e.index(0);
@@ -232,37 +235,73 @@ struct Attention {
 
   struct Buffers {
     TileChoice scoreTile, valueTile;
-    Value panels, scores, inverses;
-    AffineExpr stride; ///< of the rows of scores
+    /// `weights` is `scores` where both are f32; no panels of values that are
+    /// read where they lie.
+    Value keyPanels, valuePanels, scores, weights, inverses;
+    AffineExpr stride; ///< of the rows of scores and weights
+    int64_t rows = 0;  ///< of a block
   };
+
+  /// What both products multiply, if there are tiles for it.
+  std::optional<GemmTypes> getTypes() const {
+    Value all[] = {op.getQ(), op.getK(), op.getV()};
+    if (isTileable(all))
+      return GemmTypes::F32;
+    bool bf16 = llvm::all_of(all, [](Value value) {
+      return getElementTypeOrSelf(value.getType()).isBF16();
+    });
+    if (bf16 && getInterleave(e.options.target, GemmTypes::BF16) == 2)
+      return GemmTypes::BF16;
+    return std::nullopt;
+  }
 
   bool canTile() const {
     bool buffers = e.getBuffer(op.getQ()) && e.getBuffer(op.getK()) &&
                    e.getBuffer(op.getV());
     bool mask = !op.getMask() || maskRunsAlongKeys();
     std::optional<int64_t> rows = getConstant(queries);
-    return !e.options.plain && buffers && mask &&
-           isTileable({op.getQ(), op.getK(), op.getV()}) && getConstant(q[3]) &&
-           getConstant(v[3]) && (!rows || *rows >= minRowsForTiles);
+    return !e.options.plain && buffers && mask && getTypes() &&
+           getConstant(q[3]) && getConstant(v[3]) &&
+           (!rows || *rows >= minRowsForTiles);
+  }
+
+  static int64_t chooseBlockRows(const TileChoice &scores,
+                                 const TileChoice &values) {
+    int64_t unit = std::lcm(softmaxRows, std::lcm(scores.rows, values.rows));
+    int64_t rows = llvm::divideCeil(typicalBlockRows, unit) * unit;
+    return rows <= mostBlockRows ? rows : typicalBlockRows;
   }
 
   Buffers makeBuffers() {
     Buffers buffers;
     eff::TargetAttr target = e.options.target;
-    buffers.scoreTile =
-        chooseGemmTile(target, blockRows, getConstant(keys).value_or(1024),
-                       *getConstant(q[3]));
-    buffers.valueTile = chooseGemmTile(target, blockRows, *getConstant(v[3]),
-                                       getConstant(keys).value_or(1024));
-    int64_t width = buffers.scoreTile.width;
-    buffers.panels =
-        e.scratch(type, simplify(keys.ceilDiv(width) * width * q[3]));
+    GemmTypes types = *getTypes();
+    auto chooseTile = [&](int64_t n, int64_t k) {
+      return chooseGemmTile(target, typicalBlockRows, n, k, 0, types);
+    };
+    int64_t typicalKeys = getConstant(keys).value_or(1024);
+    buffers.scoreTile = chooseTile(typicalKeys, *getConstant(q[3]));
+    buffers.valueTile = chooseTile(*getConstant(v[3]), typicalKeys);
+    buffers.rows = chooseBlockRows(buffers.scoreTile, buffers.valueTile);
+    buffers.scoreTile.rowsPerBlock = buffers.valueTile.rowsPerBlock =
+        buffers.rows;
+    Type factor = getElementTypeOrSelf(op.getK().getType());
+    int64_t pair = buffers.scoreTile.interleave;
+    auto panels = [&](AffineExpr columns, AffineExpr depth, int64_t width) {
+      return e.scratch(factor, simplify(columns.ceilDiv(width) * width *
+                                        depth.ceilDiv(pair) * pair));
+    };
+    buffers.keyPanels = panels(keys, q[3], buffers.scoreTile.width);
+    if (pair > 1)
+      buffers.valuePanels = panels(v[3], keys, buffers.valueTile.width);
     // One vector more than needed, so that rows of a power of two do not fall
     // into the same places of the cache.
     int64_t lanes = target.getVectorBits() / 32;
     buffers.stride = simplify(keys.ceilDiv(lanes) * lanes + lanes);
-    buffers.scores = e.scratch(type, simplify(buffers.stride * blockRows));
-    buffers.inverses = e.scratch(type, e.constExpr(blockRows));
+    AffineExpr size = simplify(buffers.stride * buffers.rows);
+    buffers.scores = e.scratch(type, size);
+    buffers.weights = factor == type ? buffers.scores : e.scratch(factor, size);
+    buffers.inverses = e.scratch(type, e.constExpr(buffers.rows));
     return buffers;
   }
 
@@ -275,7 +314,7 @@ struct Attention {
     gemm.rowBase = e.add(base, e.mul(first, stride));
     gemm.rowStrides = {stride};
     gemm.run = e.size(q[3]);
-    gemm.b = buffers.panels;
+    gemm.b = buffers.keyPanels;
     gemm.c = buffers.scores;
     gemm.cStride = e.size(buffers.stride);
     if (op.getMask())
@@ -293,6 +332,8 @@ struct Attention {
             if (mask.getType().isInteger(8))
               mask = arith::CmpIOp::create(b, e.loc, arith::CmpIPredicate::ne,
                                            mask, e.constant(mask.getType(), 0));
+            else
+              mask = convertScalar(e, mask, mask.getType(), type);
             score = masked(score, mask);
           }
           if (!reach)
@@ -311,36 +352,67 @@ struct Attention {
     auto [outBase, outStride] = matrix(getDims(op.getType()), batch, head);
     effk::GemmDescription gemm;
     setTile(gemm, buffers.valueTile, rows, e.size(v[3]));
-    gemm.a = buffers.scores;
+    gemm.a = buffers.weights;
     gemm.rowStrides = {e.size(buffers.stride)};
     gemm.run = visible;
-    gemm.b = e.getBuffer(op.getV());
-    gemm.bBase = vBase;
-    gemm.bStride = vStride;
     gemm.c = e.getResultBuffer(0);
     gemm.cBase = e.add(outBase, e.mul(first, outStride));
     gemm.cStride = outStride;
     gemm.epilogueInputs = {
         {buffers.inverses, effk::EpilogueMap::Row, e.index(0), e.index(1)}};
+    if (!buffers.valuePanels) {
+      gemm.b = e.getBuffer(op.getV());
+      gemm.bBase = vBase;
+      gemm.bStride = vStride;
+      return createValues(gemm);
+    }
+    // Panels are of all keys, products of those that are visible: each of its
+    // own.
+    gemm.b = buffers.valuePanels;
+    AffineExpr depth =
+        simplify(keys.ceilDiv(gemm.interleave) * gemm.interleave);
+    int64_t width = gemm.tileWidth, columns = *getConstant(v[3]);
+    Value cBase = gemm.cBase;
+    for (int64_t column = 0; column < columns; column += width) {
+      Value count = e.index(std::min(width, columns - column));
+      setTile(gemm, buffers.valueTile, rows, count);
+      gemm.bBase = e.mul(e.index(column), e.size(depth));
+      gemm.cBase = e.add(cBase, e.index(column));
+      createValues(gemm);
+    }
+  }
+
+  void createValues(const effk::GemmDescription &gemm) const {
     effk::createGemm(
         b, e.loc, gemm,
         [&](OpBuilder &, Location, Value sum, Value, Value, ValueRange loaded) {
-          return arith::MulFOp::create(b, e.loc, sum, loaded[0]).getResult();
+          Value y = arith::MulFOp::create(b, e.loc, sum, loaded[0]);
+          return convertScalar(e, y, type, element);
         });
   }
 
   void emitBlocks(const Buffers &buffers, Value batch, Value head) {
     Value group = groupOf(head);
     auto [kBase, kStride] = matrix(k, batch, group);
-    packTransposed(e, e.getBuffer(op.getK()), kBase, kStride, keys, q[3],
-                   buffers.scoreTile.width, buffers.panels);
+    MatrixAt keyMatrix{e.getBuffer(op.getK()), kBase, kStride, e.index(1),
+                       q[3]};
+    packPanels(e, keyMatrix, keys, buffers.scoreTile.width,
+               buffers.scoreTile.interleave, buffers.keyPanels);
+    if (buffers.valuePanels) {
+      auto [vBase, vStride] = matrix(v, batch, group);
+      MatrixAt values{e.getBuffer(op.getV()), vBase, e.index(1), vStride, keys};
+      packPanels(e, values, v[3], buffers.valueTile.width,
+                 buffers.valueTile.interleave, buffers.valuePanels);
+    }
     Value count = e.size(queries);
-    e.loop(e.index(0), count, blockRows, [&](Value first) {
-      Value rows = e.minimum(e.index(blockRows), e.sub(count, first));
+    e.loop(e.index(0), count, buffers.rows, [&](Value first) {
+      Value rows = e.minimum(e.index(buffers.rows), e.sub(count, first));
       Value visible = visibleKeys(e.sub(e.add(first, rows), e.index(1)));
       emitScores(buffers, batch, head, first, rows, visible);
-      emitSoftmaxRows(e, buffers.scores, e.size(buffers.stride), rows, visible,
-                      buffers.inverses, op.getZeroMaskedRows());
+      emitSoftmaxRows(e,
+                      {buffers.scores, buffers.weights, e.size(buffers.stride),
+                       buffers.inverses},
+                      rows, visible, op.getZeroMaskedRows());
       emitValues(buffers, batch, head, group, first, rows, visible);
     });
   }

@@ -76,27 +76,38 @@ void packColumns(KernelEmitter &e, const MatrixAt &matrix, mlir::Value first,
                  mlir::Value count, int64_t width, int64_t interleave,
                  mlir::Value panels, mlir::Value target);
 
-/// Packs [columns, depth] rows (element (n, k) at base + n * stride + k) into
-/// panels of depth x width in scratch as packColumns does.
-void packTransposed(KernelEmitter &e, mlir::Value source, mlir::Value base,
-                    mlir::Value stride, mlir::AffineExpr columns,
-                    mlir::AffineExpr depth, int64_t width, mlir::Value panels);
+/// Packs all `columns` of a matrix into panels in scratch, one behind the
+/// other.
+void packPanels(KernelEmitter &e, const MatrixAt &matrix,
+                mlir::AffineExpr columns, int64_t width, int64_t interleave,
+                mlir::Value panels);
 
-/// The same by squares of vectors in registers, for f32 of which each column
-/// lies in a row of memory; false for anything else.
+/// As packColumns by squares of vectors in registers, for f32, or pairs of
+/// bf16, of which each column lies in a row of memory; false for anything else.
 bool packTransposedColumns(KernelEmitter &e, const MatrixAt &matrix,
                            mlir::Value first, mlir::Value count, int64_t width,
-                           mlir::Value panels, mlir::Value target);
+                           int64_t interleave, mlir::Value panels,
+                           mlir::Value target);
+
+/// As packColumns by whole vectors of two rows each, for pairs of bf16 of which
+/// each row of the matrix lies in a row of memory; false for anything else.
+bool packPairsOfRows(KernelEmitter &e, const MatrixAt &matrix,
+                     mlir::Value first, mlir::Value count, int64_t width,
+                     int64_t interleave, mlir::Value panels,
+                     mlir::Value target);
 
 /// Scores to weights, a few rows at a time: row r of `rows` has `visible`
 /// scores from r * stride on, which become exp(score - largest) with what is
-/// left of their last vector 0; 1 / sum goes to inverses[r]. Strides are whole
+/// left of their last vector 0; 1 / sum goes to inverses[r]. Weights go to the
+/// same places of `weights`, whose elements may be narrower. Strides are whole
 /// vectors, and there is memory for rows up to the next multiple of
 /// `softmaxRows`. With `zeroMasked` rows of nothing but -infinity become 0.
 constexpr int64_t softmaxRows = 4;
-void emitSoftmaxRows(KernelEmitter &e, mlir::Value scores, mlir::Value stride,
-                     mlir::Value rows, mlir::Value visible,
-                     mlir::Value inverses, bool zeroMasked);
+struct SoftmaxBuffers {
+  mlir::Value scores, weights, stride, inverses;
+};
+void emitSoftmaxRows(KernelEmitter &e, const SoftmaxBuffers &buffers,
+                     mlir::Value rows, mlir::Value visible, bool zeroMasked);
 
 } // namespace effc
 

@@ -196,8 +196,10 @@ LogicalResult effc::emitMatmulKernel(KernelEmitter &e, Operation *anchor) {
 void effc::packColumns(KernelEmitter &e, const MatrixAt &matrix, Value first,
                        Value count, int64_t width, int64_t interleave,
                        Value panels, Value target) {
-  if (interleave == 1 &&
-      packTransposedColumns(e, matrix, first, count, width, panels, target))
+  if (packTransposedColumns(e, matrix, first, count, width, interleave, panels,
+                            target) ||
+      packPairsOfRows(e, matrix, first, count, width, interleave, panels,
+                      target))
     return;
   Type element = cast<MemRefType>(panels.getType()).getElementType();
   Value zero = isa<FloatType>(element)
@@ -238,15 +240,14 @@ void effc::packColumns(KernelEmitter &e, const MatrixAt &matrix, Value first,
     e.loop(whole, depth, interleave, [&](Value k) { packGroup(k, left); });
 }
 
-void effc::packTransposed(KernelEmitter &e, Value source, Value base,
-                          Value stride, AffineExpr columns, AffineExpr depth,
-                          int64_t width, Value panels) {
-  MatrixAt matrix{source, base, stride, e.index(1), depth};
+void effc::packPanels(KernelEmitter &e, const MatrixAt &matrix,
+                      AffineExpr columns, int64_t width, int64_t interleave,
+                      Value panels) {
+  AffineExpr filled = simplify(matrix.depth.ceilDiv(interleave) * interleave);
   e.loop(e.size(simplify(columns.ceilDiv(width))), [&](Value panel) {
     Value first = e.mul(panel, e.index(width));
-    Value target = e.mul(e.mul(panel, e.size(depth)), e.index(width));
+    Value target = e.mul(first, e.size(filled));
     Value count = e.minimum(e.index(width), e.sub(e.size(columns), first));
-    packColumns(e, matrix, first, count, width, /*interleave=*/1, panels,
-                target);
+    packColumns(e, matrix, first, count, width, interleave, panels, target);
   });
 }

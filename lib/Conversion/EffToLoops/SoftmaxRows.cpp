@@ -13,7 +13,7 @@ namespace {
 
 struct SoftmaxRows {
   KernelEmitter &e;
-  Value scores, visible;
+  Value scores, results, visible;
   VectorType type;
   SmallVector<Value> bases; ///< of the rows
   Value whole;              ///< scores in whole vectors
@@ -21,8 +21,9 @@ struct SoftmaxRows {
   OpBuilder &b;
   Location loc;
 
-  SoftmaxRows(KernelEmitter &e, Value scores, Value visible)
-      : e(e), scores(scores), visible(visible),
+  SoftmaxRows(KernelEmitter &e, const SoftmaxBuffers &buffers, Value visible)
+      : e(e), scores(buffers.scores), results(buffers.weights),
+        visible(visible),
         type(VectorType::get(e.options.target.getVectorBits() / 32,
                              e.b.getF32Type())),
         b(e.b), loc(e.loc) {
@@ -101,7 +102,15 @@ struct SoftmaxRows {
     return result;
   }
 
-  /// Weights in place of the scores; 1 / their sum for each row.
+  void store(Value weight, Value at) const {
+    Type element = cast<MemRefType>(results.getType()).getElementType();
+    if (element != type.getElementType())
+      weight = arith::TruncFOp::create(
+          b, loc, VectorType::get(lanes(), element), weight);
+    vector::StoreOp::create(b, loc, weight, results, at);
+  }
+
+  /// Stores the weights; 1 / their sum for each row.
   SmallVector<Value> weights(ArrayRef<Value> maxima, bool zeroMasked) const {
     Value log2e = splat(1.4426950408889634);
     SmallVector<Value> result;
@@ -111,8 +120,7 @@ struct SoftmaxRows {
                Value shifted = arith::SubFOp::create(b, loc, x, maxima[row]);
                Value scaled = arith::MulFOp::create(b, loc, shifted, log2e);
                Value weight = math::Exp2Op::create(b, loc, scaled);
-               vector::StoreOp::create(b, loc, weight, scores,
-                                       e.add(bases[row], at));
+               store(weight, e.add(bases[row], at));
                return arith::AddFOp::create(b, loc, carried, weight);
              })) {
       Value total = reduce(vector::CombiningKind::ADD, sum,
@@ -131,17 +139,16 @@ struct SoftmaxRows {
 
 } // namespace
 
-void effc::emitSoftmaxRows(KernelEmitter &e, Value scores, Value stride,
-                           Value rows, Value visible, Value inverses,
-                           bool zeroMasked) {
-  SoftmaxRows softmax(e, scores, visible);
+void effc::emitSoftmaxRows(KernelEmitter &e, const SoftmaxBuffers &buffers,
+                           Value rows, Value visible, bool zeroMasked) {
+  SoftmaxRows softmax(e, buffers, visible);
   e.loop(e.index(0), rows, softmaxRows, [&](Value first) {
     softmax.bases.clear();
     for (int64_t i = 0; i < softmaxRows; ++i)
-      softmax.bases.push_back(e.mul(e.add(first, e.index(i)), stride));
+      softmax.bases.push_back(e.mul(e.add(first, e.index(i)), buffers.stride));
     SmallVector<Value> maxima = softmax.maxima(zeroMasked);
     for (auto [i, inverse] :
          llvm::enumerate(softmax.weights(maxima, zeroMasked)))
-      e.storeFlat(inverse, inverses, e.add(first, e.index(i)));
+      e.storeFlat(inverse, buffers.inverses, e.add(first, e.index(i)));
   });
 }

@@ -1,7 +1,8 @@
 // Products in bf16 with sums in f32 (Kalamkar et al., "A Study of BFLOAT16 for
 // Deep Learning Training", arXiv 1905.12322): operands are rounded once, to
-// nearest even, and nothing else changes. A layer is taken when the time that
-// its products or its weights save is more than converting its input costs.
+// nearest even, and nothing else changes; of attention also the weights of the
+// values. A layer is taken when the time that its products or its weights save
+// is more than converting its input costs.
 #include "HalfValues.h"
 #include "effc/Analysis/Products.h"
 #include "effc/Analysis/TileChoice.h"
@@ -59,6 +60,14 @@ SmallVector<OpOperand *> getFactors(Operation *op) {
   return factors;
 }
 
+/// The layer that computes the value stores it narrow at no cost.
+bool isMadeNarrow(Value value) {
+  Operation *op = value.getDefiningOp();
+  while (isa_and_present<ReshapeOp, TransposeOp, SliceOp>(op))
+    op = op->getOperand(0).getDefiningOp();
+  return isa_and_present<LinearOp, RopeOp, ElementwiseOpInterface>(op);
+}
+
 /// ns that are gained by less arithmetic or fewer bytes of weights, less those
 /// that conversions cost.
 double estimateGain(Operation *op) {
@@ -66,6 +75,8 @@ double estimateGain(Operation *op) {
   double weights = 0, converted = 0;
   for (OpOperand *factor : getFactors(op)) {
     double count = estimate(getNumElements(factor->get().getType()));
+    if (isa<AttentionOp>(op) && isMadeNarrow(factor->get()))
+      continue;
     (factor->get().getDefiningOp<ConstantOp>() ? weights : converted) += count;
   }
   double arithmetic = flops / flopsPerNs * (1 - 1 / bf16Gain);
@@ -99,6 +110,19 @@ std::string findObstacle(ConvOp conv) {
   return "";
 }
 
+/// Why an attention gains nothing, or "".
+std::string findObstacle(AttentionOp op) {
+  Dims q = getDims(op.getQ().getType()), k = getDims(op.getK().getType()),
+       v = getDims(op.getV().getType());
+  if (!getConstant(q[3]) || !getConstant(v[3]))
+    return "its heads have no known width";
+  int64_t tokens = op.getHeadsLast() ? 1 : 2;
+  return q[tokens] == k[tokens]
+             ? ""
+             : "it has other keys than its own, which would be converted again "
+               "in each run";
+}
+
 struct QuantizeBf16 : effc::impl::QuantizeBf16Base<QuantizeBf16> {
   using Base::Base;
 
@@ -127,8 +151,9 @@ struct QuantizeBf16 : effc::impl::QuantizeBf16Base<QuantizeBf16> {
       return "";
     if (!target || getInterleave(target, GemmTypes::BF16) == 1)
       return "the target does not multiply bf16 faster";
-    if (isa<AttentionOp>(op))
-      return "attention multiplies in f32";
+    if (auto attention = dyn_cast<AttentionOp>(op))
+      if (std::string obstacle = findObstacle(attention); !obstacle.empty())
+        return obstacle;
     if (auto conv = dyn_cast<ConvOp>(op)) {
       if (isDepthwise(conv))
         return isStoredNarrow(conv)
@@ -172,9 +197,25 @@ struct QuantizeBf16 : effc::impl::QuantizeBf16Base<QuantizeBf16> {
     for (Operation *op : taken)
       for (OpOperand *factor : getFactors(op))
         halves.want(*factor);
-    for (Operation *op : taken)
+    for (Operation *op : taken) {
       for (OpOperand *factor : getFactors(op))
         factor->set(halves.get(factor->get()));
+      if (auto attention = dyn_cast<AttentionOp>(op))
+        storeNarrow(attention, halves);
+    }
+  }
+
+  /// No conversion becomes part of an attention: one that only narrow readers
+  /// have makes narrow values itself. The other one has no uses then.
+  static void storeNarrow(AttentionOp op, HalfValues &halves) {
+    Value result = op.getResult();
+    auto type = cast<RankedTensorType>(result.getType());
+    Type narrow = cast<RankedTensorType>(op.getQ().getType()).getElementType();
+    if (type.getElementType() == narrow || !halves.isOnlyWanted(result))
+      return;
+    Operation *clone = OpBuilder(op).clone(*op);
+    clone->getResult(0).setType(withElementType(type, narrow));
+    halves.set(result, clone->getResult(0));
   }
 
   /// What the certificate will say.

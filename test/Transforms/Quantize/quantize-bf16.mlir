@@ -81,6 +81,26 @@ func.func @few_rows(%x: tensor<1x2048xf32>) -> tensor<1x10xf32> {
   return %1 : tensor<1x10xf32>
 }
 
+// Attention makes narrow values itself where that is what is read; keys that come from elsewhere would be converted in each run.
+// CHECK-LABEL: func.func @attention
+// CHECK: %[[Q:.+]] = eff.convert %{{.+}} -> tensor<1x128x12x32xbf16>
+// CHECK: %[[A:.+]] = eff.attention %[[Q]], %{{.+}} -> tensor<1x128x12x32xbf16>
+// CHECK: %[[R:.+]] = eff.reshape %[[A]]
+// CHECK: eff.linear %[[R]], %{{.+}} : (tensor<1x128x384xbf16>, tensor<384x384xbf16>) -> tensor<1x128x384xf32>
+// CHECK: eff.attention {{.*}} : (tensor<1x128x12x32xf32>, tensor<1x256x12x32xf32>, tensor<1x256x12x32xf32>) -> tensor<1x128x12x32xf32>
+// REMARK: computed in bf16
+// REMARK: computed in bf16
+// REMARK: computed in f32: it has other keys than its own, which would be converted again in each run
+func.func @attention(%x: tensor<1x128x12x32xf32>, %p: tensor<1x256x12x32xf32>) -> (tensor<1x128x384xf32>, tensor<1x128x12x32xf32>) {
+  %w = eff.constant dense<1.0> : tensor<384x384xf32>
+  %q = eff.unary relu %x : (tensor<1x128x12x32xf32>) -> tensor<1x128x12x32xf32>
+  %0 = eff.attention %q, %q, %q scale 1.0 {heads_last = true} : (tensor<1x128x12x32xf32>, tensor<1x128x12x32xf32>, tensor<1x128x12x32xf32>) -> tensor<1x128x12x32xf32>
+  %1 = eff.reshape %0 : (tensor<1x128x12x32xf32>) -> tensor<1x128x384xf32>
+  %2 = eff.linear %1, %w : (tensor<1x128x384xf32>, tensor<384x384xf32>) -> tensor<1x128x384xf32>
+  %3 = eff.attention %x, %p, %p scale 1.0 {heads_last = true} : (tensor<1x128x12x32xf32>, tensor<1x256x12x32xf32>, tensor<1x256x12x32xf32>) -> tensor<1x128x12x32xf32>
+  return %2, %3 : tensor<1x128x384xf32>, tensor<1x128x12x32xf32>
+}
+
 // What is not f32 is none of this pass, and nodes may be left out.
 // CHECK-LABEL: func.func @others
 // CHECK: eff.matmul {{.*}} -> tensor<128x128xi32>

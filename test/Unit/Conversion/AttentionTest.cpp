@@ -212,6 +212,23 @@ TEST(Attention, SymbolicSizes) {
     }
 }
 
+// Pairs of keys, of channels and of columns, whole and not; several panels.
+TEST(Attention, PairsOfBF16) {
+  Attention cases[] = {{1, 2, 1, 9, 1, 64, 64},
+                       {1, 1, 1, 40, 40, 32, 16},
+                       {1, 1, 1, 70, 97, 40, 70},
+                       {2, 2, 2, 33, 130, 7, 5}};
+  for (Attention a : cases) {
+    a.element = "bf16";
+    a.zeroMaskedRows = true;
+    a.mask = Shape{a.queries, a.keys};
+    a.checkAll();
+    a.causal = true;
+    a.dims = {{a.queries, "s0"}};
+    a.checkAll();
+  }
+}
+
 TEST(Attention, ElementTypes) {
   for (std::string element : {"f16", "f64", "bf16"})
     for (int64_t queries : {1, 9}) {
