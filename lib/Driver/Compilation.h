@@ -69,6 +69,7 @@ private:
   void warnOfOmittedWeights(mlir::ModuleOp module);
   void recordStage(Stage stage, mlir::ModuleOp module);
   void recordQuantized(mlir::ModuleOp module);
+  void recordProbes(mlir::ModuleOp module);
   mlir::FailureOr<LibraryVersion> generate(mlir::ModuleOp module, size_t index);
   mlir::LogicalResult emit(std::vector<LibraryVersion> versions);
   LibraryOptions makeLibraryOptions();

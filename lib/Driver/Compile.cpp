@@ -175,8 +175,24 @@ void Compilation::recordStage(Stage stage, ModuleOp module) {
   if (targets.size() > 1)
     text = versionName + ": " + text;
   passes.emplace_back(getStageName(stage).str(), text);
-  if (stage == Stage::Layout)
+  if (stage == Stage::Layout) {
     recordQuantized(module);
+    recordProbes(module);
+  }
+}
+
+void Compilation::recordProbes(ModuleOp module) {
+  for (auto function : module.getOps<func::FuncOp>()) {
+    auto probes = function->getAttrOfType<ArrayAttr>(kProbesAttr);
+    if (!probes)
+      continue;
+    for (auto row : probes.getAsRange<DictionaryAttr>()) {
+      Probe &probe = result.probes.emplace_back();
+      probe.output = row.getAs<StringAttr>("output").str();
+      for (auto layer : row.getAs<ArrayAttr>("layers").getAsRange<StringAttr>())
+        probe.layers.push_back(layer.str());
+    }
+  }
 }
 
 /// Layers that compute with fewer bits than the model asks for.
@@ -215,6 +231,7 @@ LogicalResult Compilation::runPipeline(ModuleOp module) {
   pipeline.exact = options.exact;
   pipeline.f64 = options.computeF64;
   pipeline.verify = options.verifyEach;
+  pipeline.probes = options.probes;
   pipeline.bf16 = options.quantize == "bf16";
   for (const LayerOption &layer : options.layers)
     pipeline.skipped.push_back(layer.nodes);
@@ -357,6 +374,7 @@ FailureOr<LibraryVersion> Compilation::generate(ModuleOp module, size_t index) {
 LogicalResult Compilation::emit(std::vector<LibraryVersion> versions) {
   beginStage(kEmitStage);
   LibraryOptions library = makeLibraryOptions();
+  result.modelSha256 = library.certificate.modelSha256;
   return onObjects ? onObjects(std::move(versions), library)
                    : writeLibrary(std::move(versions), library);
 }

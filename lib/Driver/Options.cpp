@@ -155,6 +155,50 @@ static std::string describe(double value) {
   return text;
 }
 
+std::vector<std::string> describeLayerOptions(const CompileOptions &options) {
+  std::vector<std::string> texts;
+  for (const DimOption &dim : options.dims)
+    texts.push_back(describe(dim));
+  for (const auto &[name, shape] : options.inputShapes) {
+    std::vector<std::string> sizes;
+    for (int64_t size : shape)
+      sizes.push_back(size < 0 ? "?" : std::to_string(size));
+    texts.push_back("--input-shape=" + name + "=" + llvm::join(sizes, "x"));
+  }
+  for (const auto &[name, values] : options.inputValues) {
+    std::vector<std::string> numbers;
+    for (double value : values)
+      numbers.push_back(describe(value));
+    texts.push_back("--input-value=" + name + "=" + llvm::join(numbers, ","));
+  }
+  for (const std::string &output : options.outputNames)
+    texts.push_back("--output-names=" + output);
+  for (const std::string &state : options.states)
+    texts.push_back("--state=" + state);
+  return texts;
+}
+
+CompileOptions makeProbedOptions(const CompileOptions &options) {
+  CompileOptions probed;
+  probed.model = options.model;
+  probed.modelBytes = options.modelBytes;
+  probed.name = options.name;
+  probed.probes = true;
+  // Runs take less time than code.
+  probed.optLevel = std::min(options.optLevel, 2u);
+  for (const DimOption &dim : options.dims)
+    if (dim.values.size() + dim.general < 2 && !dim.general)
+      probed.dims.push_back(dim);
+  probed.inputShapes = options.inputShapes;
+  probed.inputValues = options.inputValues;
+  probed.outputNames = options.outputNames;
+  probed.states = options.states;
+  probed.externalDataDir = options.externalDataDir;
+  probed.compileThreads = options.compileThreads;
+  probed.verifyEach = options.verifyEach;
+  return probed;
+}
+
 std::vector<std::string> describeOptions(const CompileOptions &options) {
   std::vector<std::string> texts;
   auto add = [&](bool given, const std::string &text) {
@@ -162,24 +206,7 @@ std::vector<std::string> describeOptions(const CompileOptions &options) {
       texts.push_back(text);
   };
   add(true, "--cpu=" + options.cpu);
-  for (const DimOption &dim : options.dims)
-    add(true, describe(dim));
-  for (const auto &[name, shape] : options.inputShapes) {
-    std::vector<std::string> sizes;
-    for (int64_t size : shape)
-      sizes.push_back(size < 0 ? "?" : std::to_string(size));
-    add(true, "--input-shape=" + name + "=" + llvm::join(sizes, "x"));
-  }
-  for (const auto &[name, values] : options.inputValues) {
-    std::vector<std::string> numbers;
-    for (double value : values)
-      numbers.push_back(describe(value));
-    add(true, "--input-value=" + name + "=" + llvm::join(numbers, ","));
-  }
-  for (const std::string &output : options.outputNames)
-    add(true, "--output-names=" + output);
-  for (const std::string &state : options.states)
-    add(true, "--state=" + state);
+  llvm::append_range(texts, describeLayerOptions(options));
   add(options.plain, "--plain");
   add(options.exact, "--exact");
   add(!options.quantize.empty(), "--quantize=" + options.quantize);

@@ -82,6 +82,8 @@ static void buildLayout(OpPassManager &pm, const PipelineOptions &options) {
     return;
   pm.addNestedPass<func::FuncOp>(createPropagateLayout());
   // Once it is settled what is a product and what moves.
+  if (options.probes)
+    pm.addNestedPass<func::FuncOp>(createInsertProbes());
   if (options.bf16) {
     QuantizeBf16Options quantize;
     quantize.skip = llvm::to_vector(options.skipped);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace effc {
 
@@ -49,40 +50,46 @@ bool TensorStatistics::takeChannels(size_t channels) {
   return false;
 }
 
+static bool isFinite(float value) {
+  return std::fabs(value) <= std::numeric_limits<float>::max();
+}
+
+/// Takes the range in; zeros of either sign count as one.
+void TensorStatistics::addRange(const float *values, size_t number) {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  float low = infinity, high = -infinity;
+  size_t numFinite = 0, numNotNaN = 0;
+  for (size_t i = 0; i < number; ++i) {
+    float value = values[i] + 0.0f;
+    bool finite = isFinite(value);
+    numFinite += finite;
+    numNotNaN += value == value;
+    low = std::min(low, finite ? value : infinity);
+    high = std::max(high, finite ? value : -infinity);
+  }
+  bool any = getNumFinite() > 0;
+  count += number;
+  numNaN += number - numNotNaN;
+  numInf += numNotNaN - numFinite;
+  if (numFinite == 0)
+    return;
+  min = any ? std::min(min, low) : low;
+  max = any ? std::max(max, high) : high;
+  int needed = leastExponent;
+  float most = std::max(std::fabs(min), std::fabs(max));
+  if (most > 0)
+    (void)std::frexp(most, &needed);
+  raiseExponent(needed);
+}
+
 void TensorStatistics::add(const float *values, size_t number,
                            size_t channels) {
   if (number == 0)
     return;
-  uint64_t numFiniteBefore = getNumFinite();
-  float low = 0, high = 0;
-  if (numFiniteBefore) {
-    low = min;
-    high = max;
-  }
-  bool any = numFiniteBefore > 0;
-  for (size_t i = 0; i < number; ++i) {
-    // Zeros of either sign count as one.
-    float value = values[i] + 0.0f;
-    if (!std::isfinite(value)) {
-      ++(std::isnan(value) ? numNaN : numInf);
-      continue;
-    }
-    low = any ? std::min(low, value) : value;
-    high = any ? std::max(high, value) : value;
-    any = true;
-  }
-  count += number;
-  if (any) {
-    min = low;
-    max = high;
-  }
-  int needed = leastExponent;
-  (void)std::frexp(std::max(std::fabs(low), std::fabs(high)), &needed);
-  raiseExponent(needed);
-
+  addRange(values, number);
   double scale = std::ldexp(1.0, kHalfBinsLog2 - exponent);
   for (size_t i = 0; i < number; ++i) {
-    if (!std::isfinite(values[i]))
+    if (!isFinite(values[i]))
       continue;
     double place = values[i] * scale;
     int bin = static_cast<int>(place);
@@ -91,15 +98,13 @@ void TensorStatistics::add(const float *values, size_t number,
   }
   if (!takeChannels(channels))
     return;
-  for (size_t i = 0; i < number; ++i) {
-    size_t channel = i % channels;
-    float value = values[i];
-    if (!std::isfinite(value))
-      continue;
-    float &magnitude = channelMagnitudes[channel];
-    magnitude = std::max(magnitude, std::fabs(value));
-    channelSquares[channel] += static_cast<double>(value) * value;
-  }
+  for (const float *row = values; row < values + number; row += channels)
+    for (size_t channel = 0; channel < channels; ++channel) {
+      float value = isFinite(row[channel]) ? std::fabs(row[channel]) : 0.0f;
+      float &magnitude = channelMagnitudes[channel];
+      magnitude = std::max(magnitude, value);
+      channelSquares[channel] += static_cast<double>(value) * value;
+    }
 }
 
 void TensorStatistics::merge(const TensorStatistics &other) {

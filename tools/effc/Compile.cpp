@@ -1,6 +1,6 @@
 // effc compile: options to driver, progress and results to the terminal.
 #include "Compile.h"
-#include "Console.h"
+#include "Progress.h"
 #include "Supervise.h"
 #include <cstdio>
 
@@ -50,6 +50,28 @@ SizeOptions::getValues() const {
   return parseAll(values, "--input-value", parseInputValue);
 }
 
+void takeSizes(const SizeOptions &sizes, CompileOptions &options) {
+  options.dims = sizes.getDims();
+  options.inputShapes = sizes.getShapes();
+  options.inputValues = sizes.getValues();
+}
+
+void addGraphOptions(CLI::App &verb, CompileOptions &options,
+                     SizeOptions &sizes) {
+  verb.add_option("MODEL", options.model, "An ONNX file")->required();
+  sizes.addOptions(verb);
+  verb.add_option("--output-names", options.outputNames,
+                  "Only these outputs: a,b")
+      ->delimiter(',');
+  verb.add_option("--state", options.states,
+                  "Keep an input in the session as the output of the run "
+                  "before: IN:OUT; auto: past_*/present_* by name")
+      ->take_all();
+  verb.add_option("--external-data-dir", options.externalDataDir,
+                  "Where external weights lie, instead of the model's folder "
+                  "(trusted: links are followed)");
+}
+
 //===----------------------------------------------------------------------===//
 // The verb
 //===----------------------------------------------------------------------===//
@@ -68,35 +90,6 @@ struct CompileVerb {
 
   int run();
   void printResult(const CompileResult &result) const;
-};
-
-/// One line that is rewritten on a terminal, a line a stage elsewhere.
-class Progress {
-public:
-  explicit Progress(const Console &console) : console(console) {}
-  ~Progress() { clear(); }
-
-  void show(const std::string &stage, unsigned number, unsigned count) {
-    if (!console.showBar()) {
-      if (console.verbosity > 0)
-        console.progress(format("[%u/%u] %s", number, count, stage.c_str()));
-      return;
-    }
-    std::string bar(number, '='), rest(count - number, ' ');
-    std::fprintf(stderr, "\r\033[K[%s>%s] %s", bar.c_str(), rest.c_str(),
-                 stage.c_str());
-    shown = true;
-  }
-
-  void clear() {
-    if (shown)
-      std::fprintf(stderr, "\r\033[K");
-    shown = false;
-  }
-
-private:
-  const Console &console;
-  bool shown = false;
 };
 
 } // namespace
@@ -125,9 +118,7 @@ int CompileVerb::run() {
   if (options.outputDir.empty() && options.stopAfter.empty())
     return console.fail("no output folder", "pass -o DIR",
                         DiagnosticCode::BadOption);
-  options.dims = sizes.getDims();
-  options.inputShapes = sizes.getShapes();
-  options.inputValues = sizes.getValues();
+  takeSizes(sizes, options);
   options.optLevel = optLevel;
   options.tuneSeconds = tuneSeconds;
   options.computeF64 = compute == "f64";
@@ -205,7 +196,7 @@ void addCompile(CLI::App &app, Console &console, Action &action) {
       "compile", "Compile a model into library, header and certificate");
   auto state = std::make_shared<CompileVerb>(console);
   CompileOptions &options = state->options;
-  verb->add_option("MODEL", options.model, "An ONNX file")->required();
+  addGraphOptions(*verb, options, state->sizes);
   verb->add_option("-o,--output", options.outputDir,
                    "The folder to write to, all or nothing");
   verb->add_option("--name", options.name,
@@ -214,17 +205,6 @@ void addCompile(CLI::App &app, Console &console, Action &action) {
   verb->add_option("--weights", state->weights,
                    "embedded, or separate: {name}.weights beside the library")
       ->check(CLI::IsMember({"embedded", "separate"}));
-  state->sizes.addOptions(*verb);
-  verb->add_option("--output-names", options.outputNames,
-                   "Only these outputs: a,b")
-      ->delimiter(',');
-  verb->add_option("--state", options.states,
-                   "Keep an input in the session as the output of the run "
-                   "before: IN:OUT; auto: past_*/present_* by name")
-      ->take_all();
-  verb->add_option("--external-data-dir", options.externalDataDir,
-                   "Where external weights lie, instead of the model's folder "
-                   "(trusted: links are followed)");
   addTargetOptions(*verb, *state);
   addStageOptions(*verb, *state);
   verb->footer("Example: effc compile model.onnx -o out/ --dim batch=1");

@@ -1,4 +1,4 @@
-// Options that compile and check share.
+// Options that verbs which compile share.
 #ifndef EFFC_TOOLS_EFFC_COMPILE_H
 #define EFFC_TOOLS_EFFC_COMPILE_H
 
@@ -18,6 +18,12 @@ struct SizeOptions {
   std::vector<std::pair<std::string, std::vector<int64_t>>> getShapes() const;
   std::vector<std::pair<std::string, std::vector<double>>> getValues() const;
 };
+
+/// MODEL and the options that change its graph; those of sizes are taken over
+/// with takeSizes, when all are parsed.
+void addGraphOptions(CLI::App &verb, CompileOptions &options,
+                     SizeOptions &sizes);
+void takeSizes(const SizeOptions &sizes, CompileOptions &options);
 
 } // namespace effc::tool
 

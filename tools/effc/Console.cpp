@@ -45,7 +45,7 @@ int Console::fail(const std::string &message, const std::string &remedy,
                   DiagnosticCode code) const {
   Diagnostic diagnostic;
   diagnostic.code = code;
-  diagnostic.message = message;
+  diagnostic.message = context + message;
   if (!remedy.empty())
     diagnostic.notes.push_back(remedy);
   report(diagnostic);
@@ -67,7 +67,7 @@ void Console::warn(const std::string &message, DiagnosticCode code) const {
   Diagnostic diagnostic;
   diagnostic.code = code;
   diagnostic.severity = Severity::Warning;
-  diagnostic.message = message;
+  diagnostic.message = context + message;
   report(diagnostic);
 }
 

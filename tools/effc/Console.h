@@ -20,6 +20,8 @@ public:
 
   bool quiet = false;
   int verbosity = 0;
+  /// What messages are about, put before them ("sample 'a': "): for copies.
+  std::string context;
 
   /// Standard error takes colours.
   bool useColor() const;
@@ -52,6 +54,7 @@ void addBench(CLI::App &app, Console &console, Action &action);
 void addInspect(CLI::App &app, Console &console, Action &action);
 void addExplain(CLI::App &app, Console &console, Action &action);
 void addOps(CLI::App &app, Console &console, Action &action);
+void addCalibrate(CLI::App &app, Console &console, Action &action);
 
 /// "seq=128" to its parts; throws CLI::ValidationError, which ends in a usage
 /// message.

@@ -40,48 +40,66 @@ std::unique_ptr<Library> Library::open(const std::string &path, int threads,
     console.fail(message.text, "", DiagnosticCode::CannotOpenLibrary);
     return nullptr;
   }
-  effrt_session_options options = {};
-  options.struct_size = sizeof(options);
-  options.num_threads = threads;
-  if (effrt_session_create(library->model, &options, &library->session,
-                           &message)) {
-    console.fail(message.text, "", DiagnosticCode::CannotOpenLibrary);
+  if (!library->start(threads, console))
     return nullptr;
-  }
   std::chrono::duration<double, std::milli> elapsed =
       std::chrono::steady_clock::now() - start;
   library->openMs = elapsed.count();
+  return library;
+}
 
-  library->info.struct_size = sizeof(library->info);
-  (void)effrt_model_describe(library->model, &library->info);
-  library->general = library->info.num_programs - 1;
+std::unique_ptr<Library>
+Library::create(std::shared_ptr<const effrt_model_desc> desc, int threads,
+                const Console &console) {
+  std::unique_ptr<Library> library(new Library);
+  library->desc = std::move(desc);
+  effrt_message message = {};
+  if (effrt_model_create(library->desc.get(), nullptr, &library->model,
+                         &message)) {
+    console.fail(message.text, "", DiagnosticCode::CannotOpenLibrary);
+    return nullptr;
+  }
+  return library->start(threads, console) ? std::move(library) : nullptr;
+}
+
+/// Makes the session and reads the descriptions.
+bool Library::start(int threads, const Console &console) {
+  effrt_message message = {};
+  effrt_session_options options = {};
+  options.struct_size = sizeof(options);
+  options.num_threads = threads;
+  if (effrt_session_create(model, &options, &session, &message)) {
+    console.fail(message.text, "", DiagnosticCode::CannotOpenLibrary);
+    return false;
+  }
+  info.struct_size = sizeof(info);
+  (void)effrt_model_describe(model, &info);
+  general = info.num_programs - 1;
   effrt_program_info program = {};
   program.struct_size = sizeof(program);
-  const effrt_model *model = library->model;
-  uint32_t general = library->general;
   (void)effrt_model_program(model, general, &program);
-  library->inputs = describeAll<effrt_tensor_info>(
+  inputs = describeAll<effrt_tensor_info>(
       program.num_inputs, [&](uint32_t i, auto *out) {
         return effrt_model_input(model, general, i, out);
       });
-  library->outputs = describeAll<effrt_tensor_info>(
+  outputs = describeAll<effrt_tensor_info>(
       program.num_outputs, [&](uint32_t i, auto *out) {
         return effrt_model_output(model, general, i, out);
       });
-  library->symbols = describeAll<effrt_symbol_info>(
+  symbols = describeAll<effrt_symbol_info>(
       program.num_symbols, [&](uint32_t i, auto *out) {
         return effrt_model_symbol(model, general, i, out);
       });
-  library->numStates = program.num_states;
-  library->statesBefore = describeAll<effrt_tensor_info>(
+  numStates = program.num_states;
+  statesBefore = describeAll<effrt_tensor_info>(
       program.num_states, [&](uint32_t i, auto *out) {
         return effrt_model_state(model, general, i, out, nullptr);
       });
-  library->statesAfter = describeAll<effrt_tensor_info>(
+  statesAfter = describeAll<effrt_tensor_info>(
       program.num_states, [&](uint32_t i, auto *out) {
         return effrt_model_state(model, general, i, nullptr, out);
       });
-  return library;
+  return true;
 }
 
 bool Library::stateGrows() const {
@@ -328,10 +346,19 @@ private:
 
 } // namespace
 
-static std::string describe(const effrt_tensor_info &info) {
+std::string describe(const effrt_tensor_info &info) {
   std::string text = std::string(effrt_dtype_name(info.dtype)) + " [";
   for (uint32_t i = 0; i < info.rank; ++i)
     text += (i ? ", " : "") + std::string(info.dim_texts[i]);
+  return text + "]";
+}
+
+std::string describe(const NpyArray &array) {
+  std::string text = array.dtype == npyBytes
+                         ? "bytes ["
+                         : std::string(effrt_dtype_name(array.dtype)) + " [";
+  for (size_t i = 0; i < array.shape.size(); ++i)
+    text += (i ? ", " : "") + std::to_string(array.shape[i]);
   return text + "]";
 }
 

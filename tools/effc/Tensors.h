@@ -28,6 +28,11 @@ public:
   static std::unique_ptr<Library> open(const std::string &path, int threads,
                                        const Console &console,
                                        const std::string &version = "");
+  /// The same for a model that was compiled into memory, which stays there as
+  /// long as this does.
+  static std::unique_ptr<Library>
+  create(std::shared_ptr<const effrt_model_desc> desc, int threads,
+         const Console &console);
   ~Library();
 
   effrt_model *model = nullptr;
@@ -46,7 +51,14 @@ public:
 
 private:
   Library() = default;
+  bool start(int threads, const Console &console);
+
+  std::shared_ptr<const effrt_model_desc> desc;
 };
+
+/// "f32 [batch, 3]".
+std::string describe(const effrt_tensor_info &info);
+std::string describe(const NpyArray &array);
 
 /// Where inputs come from, as --inputs, --input and --dim say.
 struct InputOptions {

@@ -18,6 +18,7 @@ int main(int argc, char **argv) {
   Action action;
   addCompile(app, console, action);
   addCheck(app, console, action);
+  addCalibrate(app, console, action);
   addRun(app, console, action);
   addBench(app, console, action);
   addInspect(app, console, action);

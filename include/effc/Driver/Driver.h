@@ -37,6 +37,8 @@ struct CompileOptions {
   /// external data lies beside it.
   std::optional<std::string_view> modelBytes;
   std::string outputDir;
+  /// What layers read become outputs, which the result lists: for calibration.
+  bool probes = false;
   /// Empty: made of the model's file name.
   std::string name;
   bool staticLibrary = false;
@@ -106,6 +108,20 @@ std::optional<LayerOption> parseLayerOption(const std::string &text,
 /// keeps.
 std::vector<std::string> describeOptions(const CompileOptions &options);
 
+/// Those of them that change layers or what they read: statistics are of one
+/// model and such a list.
+std::vector<std::string> describeLayerOptions(const CompileOptions &options);
+
+/// What calibration compiles: with probes, for this machine, and for all sizes
+/// that the options name of a dim.
+CompileOptions makeProbedOptions(const CompileOptions &options);
+
+/// An output that shows what layers read.
+struct Probe {
+  std::string output;
+  std::vector<std::string> layers;
+};
+
 struct StageTime {
   std::string stage;
   double seconds;
@@ -118,6 +134,10 @@ struct CompileResult {
   std::vector<std::string> files;
   uint64_t libraryBytes = 0;
   std::vector<StageTime> stages;
+  /// With `probes`.
+  std::vector<Probe> probes;
+  /// SHA-256 of the model's file, where code was made.
+  std::string modelSha256;
   /// The module as text, weights left out: with `stopAfter` and without
   /// `saveStages`.
   std::string ir;

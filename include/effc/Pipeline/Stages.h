@@ -32,6 +32,8 @@ struct PipelineOptions {
   /// No kernels that round or spread more than the model's own sums.
   bool exact = false;
   WinogradUse winograd = WinogradUse::WhereFaster;
+  /// What layers read become outputs.
+  bool probes = false;
   /// Multiply in bf16 where that is faster, but not in nodes of these names.
   bool bf16 = false;
   std::vector<std::string> skipped;

@@ -41,12 +41,13 @@ struct TensorStatistics {
   double getBinStart(int bin) const;
   double getBinWidth() const;
 
-  /// Values in C order; the last axis has `channels` of them, 0: it has no
-  /// fixed size.
+  /// Values in C order; the last axis has `channels` of them (`number` is
+  /// a multiple), 0: it has no fixed size.
   void add(const float *values, size_t number, size_t channels);
   void merge(const TensorStatistics &other);
 
 private:
+  void addRange(const float *values, size_t number);
   void raiseExponent(int to);
   bool takeChannels(size_t channels);
 };

@@ -15,6 +15,9 @@ namespace effc {
 /// fewer bits than the model asks for.
 inline constexpr llvm::StringLiteral kQuantizedAttr = "eff.quantized";
 
+/// Function attribute of eff-insert-probes: an array of {output, layers}.
+inline constexpr llvm::StringLiteral kProbesAttr = "eff.probes";
+
 } // namespace effc
 
 #endif // EFFC_TRANSFORMS_QUANTIZE_PASSES_H

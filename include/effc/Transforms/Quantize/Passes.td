@@ -4,6 +4,34 @@
 
 include "mlir/Pass/PassBase.td"
 
+def InsertProbes : Pass<"eff-insert-probes", "::mlir::func::FuncOp"> {
+  let summary = "Make outputs of what layers read, for calibration";
+  let description = [{
+    Each tensor that products and convolutions of f32 multiply by their weights becomes one more result of the function, once, however many
+    layers read it. The function attribute `eff.probes` lists name and layers of each. Nothing else changes: the model computes what it
+    did, and `effc calibrate` collects statistics of the new outputs.
+
+    A tensor of a branch or a loop body is none of the function's and stays without statistics, with a remark for each layer.
+
+    ```mlir
+    func.func @main(%x: tensor<8x16xf32>) -> (tensor<8x4xf32> {eff.name = "y"}) {
+      %h = eff.unary relu %x : (tensor<8x16xf32>) -> tensor<8x16xf32>
+      %y = eff.linear %h, %w : (tensor<8x16xf32>, tensor<16x4xf32>) -> tensor<8x4xf32> loc("fc")
+      return %y : tensor<8x4xf32>
+    // becomes
+    // eff.probes has one entry: the output "effc.probe.0" and the layers ["fc"]
+    func.func @main(%x: tensor<8x16xf32>) -> (tensor<8x4xf32> {eff.name = "y"}, tensor<8x16xf32> {eff.name = "effc.probe.0"}) {
+      ...
+      return %y, %h : tensor<8x4xf32>, tensor<8x16xf32>
+    ```
+  }];
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let statistics = [
+    Statistic<"numProbes", "num-probes", "Tensors that became outputs">,
+    Statistic<"numUnreachable", "num-unreachable", "Layers whose input no output can show">
+  ];
+}
+
 def QuantizeBf16 : Pass<"eff-quantize-bf16", "::mlir::func::FuncOp"> {
   let summary = "Multiply in bf16 where the target does that faster";
   let description = [{
