@@ -261,10 +261,25 @@ static constexpr int64_t mostTiles = 64, mostTilesOfSmallWeights = 32,
 // Iterations of a launch that are worth a loop order which reads inputs twice.
 static constexpr int64_t enoughItems = 8, leastBlock = 64;
 
-static double weightCycles(eff::TargetAttr target, int64_t elements) {
-  int64_t bytes = 4 * elements;
+static double weightCycles(eff::TargetAttr target, int64_t elements,
+                           int64_t elementBytes = 4) {
+  int64_t bytes = elementBytes * elements;
   return bytes /
          (bytes > target.getL2Bytes() ? farBytesPerCycle : nearBytesPerCycle);
+}
+
+double effc::estimateProductCycles(eff::TargetAttr target,
+                                   std::optional<int64_t> m, int64_t n,
+                                   int64_t k, GemmTypes types) {
+  // Without a dot product bytes are widened to words first.
+  constexpr double widenedCost = 1.7;
+  const Step &step = getStep(target, types);
+  Product product(target, m, n, k, step);
+  double cycles = product.estimateCycles(product.chooseTile());
+  if (types == GemmTypes::U8S8 && step.interleave == 2)
+    cycles *= widenedCost;
+  return cycles +
+         weightCycles(target, std::max<int64_t>(1, n) * k, step.elementBytes);
 }
 
 static int64_t chooseStrip(eff::TargetAttr target, const WinogradSizes &sizes,
@@ -338,6 +353,7 @@ static WinogradChoice planStrips(eff::TargetAttr target,
   choice.block = sizes.outputs / blocks;
   double gain = tiles > 0 ? estimateGain(target, sizes, choice, tiles) : 0;
   choice.isFaster = gain >= leastGain;
+  choice.gain = gain;
   choice.reason = llvm::formatv("{0} channels, {1} output channels, {2} tiles: "
                                 "estimated {3:F2} times as fast",
                                 sizes.channels, sizes.outputs,

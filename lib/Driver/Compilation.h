@@ -43,6 +43,7 @@ private:
   bool checkOptions();
   bool chooseName();
   bool checkQuantize();
+  bool readCalibration();
   bool checkBf16();
   bool resolveTargets();
   bool checkLockOptions();
@@ -110,6 +111,7 @@ private:
   /// What the certificate says of each stage.
   std::vector<std::pair<std::string, std::string>> passes;
   std::vector<QuantizedLayers> quantized;
+  std::shared_ptr<const Statistics> statistics;
   unsigned stageNumber = 0;
   std::chrono::steady_clock::time_point stageStart;
 };

@@ -6,10 +6,12 @@
 #include "effc/Emit/Emit.h"
 #include "effc/InitAll.h"
 #include "effc/Support/Diagnostics.h"
+#include "effc/Support/Statistics.h"
 #include "effc/Target/CPU/CPUTarget.h"
 #include "effc/Transforms/Quantize/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -204,13 +206,17 @@ void Compilation::recordQuantized(ModuleOp module) {
     auto layers = function->getAttrOfType<ArrayAttr>(kQuantizedAttr);
     if (!layers || layers.empty())
       continue;
-    QuantizedLayers entry;
-    entry.entryPoint = entryName.empty() ? function.getName().str() : entryName;
+    llvm::MapVector<StringRef, QuantizedLayers> entries;
     for (auto layer : layers.getAsRange<DictionaryAttr>()) {
-      entry.to = layer.getAs<StringAttr>("to").str();
+      StringRef to = layer.getAs<StringAttr>("to");
+      QuantizedLayers &entry = entries[to];
+      entry.entryPoint =
+          entryName.empty() ? function.getName().str() : entryName;
+      entry.to = to.str();
       entry.nodes.push_back(layer.getAs<StringAttr>("node").str());
     }
-    quantized.push_back(std::move(entry));
+    for (auto &[to, entry] : entries)
+      quantized.push_back(std::move(entry));
   }
 }
 
@@ -232,9 +238,11 @@ LogicalResult Compilation::runPipeline(ModuleOp module) {
   pipeline.f64 = options.computeF64;
   pipeline.verify = options.verifyEach;
   pipeline.probes = options.probes;
-  pipeline.bf16 = options.quantize == "bf16";
+  pipeline.quantize = options.quantize;
   for (const LayerOption &layer : options.layers)
-    pipeline.skipped.push_back(layer.nodes);
+    pipeline.layerSchemes.emplace_back(layer.nodes, layer.value);
+  pipeline.statistics = statistics;
+  pipeline.targets.assign(targets.begin(), targets.end());
   if (startAt)
     pipeline.startAt = *startAt;
   if (stopAfter)
@@ -264,22 +272,58 @@ LogicalResult Compilation::runPipeline(ModuleOp module) {
 
 /// Lossy options say something, or are refused.
 bool Compilation::checkQuantize() {
-  if (!options.quantize.empty() && (options.plain || options.exact)) {
+  bool onlyOff = llvm::all_of(options.layers, [](const LayerOption &layer) {
+    return layer.value == "off";
+  });
+  bool isLossy = !options.quantize.empty() || !onlyOff;
+  if (isLossy && (options.plain || options.exact)) {
     error(DiagnosticCode::BadOption)
-        << "--quantize=" << options.quantize << " and "
-        << (options.plain ? "--plain" : "--exact") << " exclude each other";
+        << (options.quantize.empty() ? std::string("--set: quantize")
+                                     : "--quantize=" + options.quantize)
+        << " and " << (options.plain ? "--plain" : "--exact")
+        << " exclude each other";
     return false;
   }
-  if (!options.layers.empty() && options.quantize.empty()) {
+  if (!options.layers.empty() && onlyOff && options.quantize.empty()) {
     error(DiagnosticCode::BadOption) << "--set: quantize=off needs --quantize";
     return false;
   }
-  if (!options.quantize.empty() && startAt && *startAt > Stage::Layout) {
+  if (isLossy && startAt && *startAt > Stage::Layout) {
     error(DiagnosticCode::BadOption)
         << "--quantize has no effect with --start-at="
         << getStageName(*startAt);
     return false;
   }
+  return readCalibration();
+}
+
+/// The statistics for layers of int8, which need them.
+bool Compilation::readCalibration() {
+  bool wanted = options.quantize == "int8" ||
+                llvm::any_of(options.layers, [](const LayerOption &layer) {
+                  return layer.value == "int8";
+                });
+  if (wanted != !options.calibrate.empty()) {
+    error(DiagnosticCode::BadOption)
+        << (wanted ? "int8 needs statistics: --calibrate=FILE"
+                   : "--calibrate has no effect without int8");
+    return false;
+  }
+  if (!wanted)
+    return true;
+  std::string why;
+  std::optional<Statistics> read = readStatistics(options.calibrate, why);
+  if (!read) {
+    error(DiagnosticCode::BadOption) << "--calibrate: " << why;
+    return false;
+  }
+  if (!read->complete) {
+    error(DiagnosticCode::BadOption)
+        << "--calibrate: '" << options.calibrate
+        << "' is of a calibration that has not come to its end";
+    return false;
+  }
+  statistics = std::make_shared<const Statistics>(std::move(*read));
   return true;
 }
 
@@ -462,10 +506,20 @@ void Compilation::run() {
     return;
   if (!resolveTargets())
     return;
-  if (options.quantize == "bf16" && !checkBf16())
+  bool usesBf16 = options.quantize == "bf16" ||
+                  llvm::any_of(options.layers, [](const LayerOption &layer) {
+                    return layer.value == "bf16";
+                  });
+  if (usesBf16 && !checkBf16())
     return;
-  if (!stopAfter || !options.lock.empty())
+  if (!stopAfter || !options.lock.empty() || statistics)
     startHashing();
+  if (statistics && statistics->modelSha256 != modelHash.get()) {
+    error(DiagnosticCode::BadOption)
+        << "--calibrate: '" << options.calibrate << "' is of another model, "
+        << statistics->modelFile;
+    return;
+  }
   if (!readLock())
     return;
   std::vector<OwningOpRef<ModuleOp>> modules;

@@ -105,11 +105,11 @@ parseInputValue(const std::string &text, std::string &error) {
 
 std::optional<std::string> parseQuantize(const std::string &text,
                                          std::string &error) {
-  if (text == "bf16")
+  if (text == "bf16" || text == "int8")
     return text;
   if (text == "off")
     return std::string();
-  error = "'" + text + "': expected bf16 or off";
+  error = "'" + text + "': expected bf16, int8 or off";
   return std::nullopt;
 }
 
@@ -118,10 +118,12 @@ std::optional<LayerOption> parseLayerOption(const std::string &text,
   // Names of nodes may hold colons; options never do.
   auto [nodes, option] = StringRef(text).rsplit(':');
   auto [key, value] = option.trim().split('=');
-  if (nodes.trim().empty() || key != "quantize" || value != "off") {
-    error = "'" + text + "': expected 'NODES: quantize=off'";
+  if (nodes.trim().empty() || key != "quantize") {
+    error = "'" + text + "': expected 'NODES: quantize=SCHEME'";
     return std::nullopt;
   }
+  if (!parseQuantize(value.str(), error))
+    return std::nullopt;
   auto pattern = llvm::GlobPattern::create(nodes.trim());
   if (!pattern) {
     error =
@@ -210,6 +212,8 @@ std::vector<std::string> describeOptions(const CompileOptions &options) {
   add(options.plain, "--plain");
   add(options.exact, "--exact");
   add(!options.quantize.empty(), "--quantize=" + options.quantize);
+  // The file's contents decide, not where it lies.
+  add(!options.calibrate.empty(), "--calibrate=STATISTICS");
   for (const LayerOption &layer : options.layers)
     add(true, "--set=" + layer.nodes + ": " + layer.key + "=" + layer.value);
   // What was measured is in the lock: with it the same bytes come again.

@@ -170,16 +170,22 @@ static Json describePrograms(const VersionTable &version) {
   return list;
 }
 
+static const char *getRoundingError(const std::string &to) {
+  if (to == "int8")
+    return "operands of products are rounded to 8 bits, inputs in the range "
+           "that calibration chose; sums are exact, all else is f32";
+  return "operands of products are rounded to 8 bits of mantissa; sums and all "
+         "else are f32";
+}
+
 /// What was asked for and where it was done.
 static Json describeQuantized(const std::vector<QuantizedLayers> &entries) {
   Json list = Json::array();
   for (const QuantizedLayers &entry : entries)
-    list.push_back(
-        {{"entry_point", entry.entryPoint},
-         {"to", entry.to},
-         {"error", "operands of products are rounded to 8 bits of mantissa; "
-                   "sums and all else are f32"},
-         {"nodes", entry.nodes}});
+    list.push_back({{"entry_point", entry.entryPoint},
+                    {"to", entry.to},
+                    {"error", getRoundingError(entry.to)},
+                    {"nodes", entry.nodes}});
   return list;
 }
 

@@ -77,6 +77,38 @@ static void buildRaise(OpPassManager &pm, const PipelineOptions &options) {
   pm.addNestedPass<func::FuncOp>(createRaiseAttention());
 }
 
+/// The layers that a scheme leaves out, or nothing where it has none.
+static std::optional<SmallVector<std::string>>
+getSkipped(const PipelineOptions &options, StringRef scheme) {
+  SmallVector<std::string> skipped;
+  bool any = options.quantize == scheme;
+  if (!any)
+    skipped.push_back("*");
+  for (const auto &[nodes, other] : options.layerSchemes) {
+    any |= other == scheme;
+    skipped.push_back(other == scheme ? "!" + nodes : nodes);
+  }
+  if (!any)
+    return std::nullopt;
+  return skipped;
+}
+
+static void buildQuantize(OpPassManager &pm, const PipelineOptions &options) {
+  if (auto skipped = getSkipped(options, "int8")) {
+    QuantizeInt8Options quantize;
+    quantize.skip = std::move(*skipped);
+    pm.addNestedPass<func::FuncOp>(
+        createQuantizeInt8(quantize, options.statistics, options.targets));
+    pm.addNestedPass<func::FuncOp>(createRaiseDequantized());
+    pm.addNestedPass<func::FuncOp>(createRaiseIntegerProducts());
+  }
+  if (auto skipped = getSkipped(options, "bf16")) {
+    QuantizeBf16Options quantize;
+    quantize.skip = std::move(*skipped);
+    pm.addNestedPass<func::FuncOp>(createQuantizeBf16(quantize));
+  }
+}
+
 static void buildLayout(OpPassManager &pm, const PipelineOptions &options) {
   if (options.plain)
     return;
@@ -84,11 +116,7 @@ static void buildLayout(OpPassManager &pm, const PipelineOptions &options) {
   // Once it is settled what is a product and what moves.
   if (options.probes)
     pm.addNestedPass<func::FuncOp>(createInsertProbes());
-  if (options.bf16) {
-    QuantizeBf16Options quantize;
-    quantize.skip = llvm::to_vector(options.skipped);
-    pm.addNestedPass<func::FuncOp>(createQuantizeBf16(quantize));
-  }
+  buildQuantize(pm, options);
   // Constants beside permuted values got transposes, and weights conversions.
   pm.addNestedPass<func::FuncOp>(createFoldConstants());
   pm.addNestedPass<func::FuncOp>(createCSEPass());

@@ -159,7 +159,10 @@ static void addTargetOptions(CLI::App &verb, CompileVerb &state) {
   verb.add_flag("--exact", state.options.exact,
                 "No algorithm that rounds more than a sum does: no Winograd");
   verb.add_option("--quantize", state.quantize,
-                  "Lossy: bf16, to multiply in it where that is faster; off");
+                  "Lossy: what to multiply in where that is faster: bf16; "
+                  "int8, which needs --calibrate; off");
+  verb.add_option("--calibrate", state.options.calibrate,
+                  "Statistics for int8: a file of effc calibrate");
   verb.add_option("--set", state.layers,
                   "For nodes by name: '*attn*: quantize=off'")
       ->take_all();

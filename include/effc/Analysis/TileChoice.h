@@ -39,6 +39,10 @@ TileChoice chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
                           int64_t n, int64_t k, int64_t rowBytes = 0,
                           GemmTypes types = GemmTypes::F32);
 
+/// Cycles of one core that such a product takes, with reading its weights.
+double estimateProductCycles(eff::TargetAttr target, std::optional<int64_t> m,
+                             int64_t n, int64_t k, GemmTypes types);
+
 /// How many neighbouring pixels of a convolution with few outputs to compute as
 /// one pixel of as many times the outputs, by one wider kernel; 1 where that
 /// gains little. `width` is the number of pixels in a row.
@@ -84,6 +88,7 @@ struct WinogradChoice {
   int64_t block = 0;  ///< output channels of one iteration; divides them
   TileChoice product; ///< a strip's tiles x channels x outputs
   bool isFaster = false;
+  double gain = 0;    ///< estimated time of the direct sum over its own
   std::string reason; ///< why it is, or is not, faster
 };
 

@@ -52,10 +52,12 @@ struct CompileOptions {
   bool computeF64 = false;
   /// No reordering beyond what a sum needs: no Winograd.
   bool exact = false;
-  /// Lossy: what layers compute in where the target does that faster; "bf16" or
-  /// nothing.
+  /// Lossy: what layers compute in where the target does that faster; "bf16",
+  /// "int8" or nothing.
   std::string quantize;
   std::vector<LayerOption> layers;
+  /// The statistics that int8 needs: a file of effc calibrate.
+  std::string calibrate;
   /// Times candidates of each kernel for so many seconds in all and writes the
   /// lock; 0: no tuning.
   double tuneSeconds = 0;
@@ -97,10 +99,10 @@ parseInputShape(const std::string &text, std::string &error);
 std::optional<std::pair<std::string, std::vector<double>>>
 parseInputValue(const std::string &text, std::string &error);
 
-/// "bf16" or "off".
+/// "bf16", "int8" or "off".
 std::optional<std::string> parseQuantize(const std::string &text,
                                          std::string &error);
-/// "*attention*: quantize=off".
+/// "*attention*: quantize=off", or another scheme.
 std::optional<LayerOption> parseLayerOption(const std::string &text,
                                             std::string &error);
 

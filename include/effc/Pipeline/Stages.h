@@ -34,9 +34,12 @@ struct PipelineOptions {
   WinogradUse winograd = WinogradUse::WhereFaster;
   /// What layers read become outputs.
   bool probes = false;
-  /// Multiply in bf16 where that is faster, but not in nodes of these names.
-  bool bf16 = false;
-  std::vector<std::string> skipped;
+  /// What layers compute in where that is faster: a scheme of --quantize, or
+  /// nothing; and what those of these names do, the last that matches.
+  std::string quantize;
+  std::vector<std::pair<std::string, std::string>> layerSchemes;
+  /// The machines of the library: a layer is quantised for all or for none.
+  std::vector<eff::TargetAttr> targets;
   /// What calibration found, for schemes that need it; null: nothing.
   std::shared_ptr<const Statistics> statistics;
   /// The first stage to run; Import runs none of the passes before Normalize.

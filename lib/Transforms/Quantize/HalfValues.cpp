@@ -6,8 +6,16 @@ using namespace mlir;
 using namespace effc;
 using namespace effc::eff;
 
-/// Ops whose result consists of their operands' elements.
-static bool isMovement(Operation *op) {
+HalfValues::HalfValues(FloatType narrow)
+    : HalfValues(narrow, [narrow](OpBuilder &b, Value value) -> Value {
+        return ConvertOp::create(b, value.getLoc(), value, narrow);
+      }) {}
+
+/// Ops whose result consists of their operands' elements. Rounding and
+/// clamping keep the order, so the largest byte is that of the largest float.
+bool HalfValues::isMovement(Operation *op) const {
+  if (auto pool = dyn_cast_if_present<PoolOp>(op))
+    return pool.getKind() == PoolKind::Max && isa<IntegerType>(narrow);
   return isa_and_present<ReshapeOp, TransposeOp, SliceOp, BroadcastOp,
                          ConcatOp>(op);
 }
@@ -16,7 +24,8 @@ bool HalfValues::isOnlyWanted(Value value) const {
   return llvm::all_of(value.getUses(), [&](OpOperand &use) {
     Operation *user = use.getOwner();
     if (auto convert = dyn_cast<ConvertOp>(user))
-      return convert.getType().getElementType() == narrow;
+      return isa<FloatType>(narrow) &&
+             convert.getType().getElementType() == narrow;
     return wanted.contains(&use) ||
            (isMovement(user) && isOnlyWanted(user->getResult(0)));
   });
@@ -48,7 +57,7 @@ Value HalfValues::get(Value value) {
     half = clone->getResult(0);
     half.setType(withElementType(type, narrow));
   } else {
-    half = ConvertOp::create(b, value.getLoc(), value, narrow);
+    half = convert(b, value);
   }
   halves[value] = half;
   return half;

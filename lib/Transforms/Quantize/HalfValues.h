@@ -1,10 +1,13 @@
-// Where values are converted to a narrower float type.
+// Where values are converted to fewer bits: to a narrower float type, or to
+// bytes of one scale and zero point.
 #ifndef EFFC_LIB_TRANSFORMS_QUANTIZE_HALFVALUES_H
 #define EFFC_LIB_TRANSFORMS_QUANTIZE_HALFVALUES_H
 
 #include "Eff/EffOps.h"
+#include "mlir/IR/Builders.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
+#include <functional>
 
 namespace effc {
 
@@ -13,9 +16,19 @@ namespace effc {
 /// what only moves elements then moves fewer bytes.
 class HalfValues {
 public:
-  explicit HalfValues(mlir::Type narrow) : narrow(narrow) {}
+  /// How a value becomes narrow; larger ones must not become smaller.
+  using Converter = std::function<mlir::Value(mlir::OpBuilder &, mlir::Value)>;
+
+  explicit HalfValues(mlir::FloatType narrow);
+  HalfValues(mlir::Type narrow, Converter convert)
+      : narrow(narrow), convert(std::move(convert)) {}
 
   void want(mlir::OpOperand &operand) { wanted.insert(&operand); }
+  bool isWanted(mlir::OpOperand &operand) const {
+    return wanted.contains(&operand);
+  }
+  /// Ops whose result has narrow elements when its operands have.
+  bool isMovement(mlir::Operation *op) const;
   /// Every reader of the value wants it narrow, if need be behind movements.
   bool isOnlyWanted(mlir::Value value) const;
 
@@ -30,6 +43,7 @@ private:
   bool isMovedBetter(mlir::Value value) const;
 
   mlir::Type narrow;
+  Converter convert;
   llvm::DenseSet<mlir::OpOperand *> wanted;
   llvm::DenseMap<mlir::Value, mlir::Value> halves;
 };

@@ -2,11 +2,13 @@
 // on the model alone.
 #include "Layers.h"
 #include "effc/Support/Diagnostics.h"
+#include "effc/Transforms/Quantize/Passes.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace effc;
+using namespace effc::eff;
 
 namespace {
 
@@ -58,4 +60,56 @@ effc::getQuantizableLayers(func::FuncOp function) {
   for (const Product &product : products)
     layers.push_back({product, names.give(product)});
   return layers;
+}
+
+double effc::estimateSize(AffineExpr size) {
+  constexpr int64_t typicalSize = 64;
+  unsigned symbols = 0;
+  size.walk([&](AffineExpr part) {
+    if (auto symbol = dyn_cast<AffineSymbolExpr>(part))
+      symbols = std::max(symbols, symbol.getPosition() + 1);
+  });
+  SmallVector<AffineExpr> typical(symbols,
+                                  constDim(size.getContext(), typicalSize));
+  AffineExpr known = simplify(size.replaceSymbols(typical));
+  return static_cast<double>(getConstant(known).value_or(typicalSize));
+}
+
+std::optional<LayerFilter> LayerFilter::get(MLIRContext *context,
+                                            StringRef pass,
+                                            ArrayRef<std::string> patterns) {
+  LayerFilter filter;
+  for (const std::string &text : patterns) {
+    StringRef glob = text;
+    bool takesIn = glob.consume_front("!");
+    llvm::Expected<llvm::GlobPattern> pattern = llvm::GlobPattern::create(glob);
+    if (!pattern) {
+      mlir::emitError(UnknownLoc::get(context))
+          << pass << ": '" << glob
+          << "': " << llvm::toString(pattern.takeError());
+      return std::nullopt;
+    }
+    filter.entries.push_back({std::move(*pattern), !takesIn});
+  }
+  return filter;
+}
+
+bool LayerFilter::isLeftOut(StringRef name) const {
+  for (const Entry &entry : llvm::reverse(entries))
+    if (entry.pattern.match(name))
+      return entry.leavesOut;
+  return false;
+}
+
+void effc::recordQuantized(func::FuncOp function, ArrayRef<std::string> layers,
+                           StringRef to) {
+  Builder b(function.getContext());
+  SmallVector<Attribute> list;
+  if (auto old = function->getAttrOfType<ArrayAttr>(kQuantizedAttr))
+    llvm::append_range(list, old);
+  for (const std::string &layer : layers)
+    list.push_back(
+        b.getDictionaryAttr({b.getNamedAttr("node", b.getStringAttr(layer)),
+                             b.getNamedAttr("to", b.getStringAttr(to))}));
+  function->setAttr(kQuantizedAttr, b.getArrayAttr(list));
 }

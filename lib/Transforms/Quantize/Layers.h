@@ -5,6 +5,7 @@
 
 #include "effc/Analysis/Products.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/Support/GlobPattern.h"
 #include <string>
 #include <vector>
 
@@ -30,6 +31,32 @@ struct QuantizableLayer {
 
 /// In the order of the function.
 std::vector<QuantizableLayer> getQuantizableLayers(mlir::func::FuncOp function);
+
+/// What a size counts in models of time: sizes of run time get a typical value.
+double estimateSize(mlir::AffineExpr size);
+
+/// The layers that an option leaves out: of the patterns (`*` and `?`) that
+/// match a name the last decides; one that begins with `!` takes the layer back
+/// in.
+class LayerFilter {
+public:
+  /// Reports a pattern that is none as an error of the pass.
+  static std::optional<LayerFilter> get(mlir::MLIRContext *context,
+                                        llvm::StringRef pass,
+                                        llvm::ArrayRef<std::string> patterns);
+  bool isLeftOut(llvm::StringRef name) const;
+
+private:
+  struct Entry {
+    llvm::GlobPattern pattern;
+    bool leavesOut;
+  };
+  std::vector<Entry> entries;
+};
+
+/// Notes in `eff.quantized` that layers compute in `to`.
+void recordQuantized(mlir::func::FuncOp function,
+                     llvm::ArrayRef<std::string> layers, llvm::StringRef to);
 
 } // namespace effc
 

@@ -4,11 +4,10 @@
 // values. A layer is taken when the time that its products or its weights save
 // is more than converting its input costs.
 #include "HalfValues.h"
-#include "effc/Analysis/Products.h"
+#include "Layers.h"
 #include "effc/Analysis/TileChoice.h"
 #include "effc/Support/Diagnostics.h"
 #include "effc/Transforms/Quantize/Passes.h"
-#include "llvm/Support/GlobPattern.h"
 
 namespace effc {
 #define GEN_PASS_DEF_QUANTIZEBF16
@@ -28,22 +27,8 @@ constexpr double convertBytesPerNs = 24; ///< 4 read and 2 written an element
 constexpr double launchNs = 300;
 /// How much faster a product in bf16 is.
 constexpr double bf16Gain = 2.0;
-/// What a size counts that is only known at run time.
-constexpr int64_t typicalSize = 64;
 /// Channels of a group below which a tile is mostly empty.
 constexpr int64_t leastGroupChannels = 8;
-
-double estimate(AffineExpr size) {
-  unsigned symbols = 0;
-  size.walk([&](AffineExpr part) {
-    if (auto symbol = dyn_cast<AffineSymbolExpr>(part))
-      symbols = std::max(symbols, symbol.getPosition() + 1);
-  });
-  SmallVector<AffineExpr> typical(symbols,
-                                  constDim(size.getContext(), typicalSize));
-  AffineExpr known = simplify(size.replaceSymbols(typical));
-  return static_cast<double>(getConstant(known).value_or(typicalSize));
-}
 
 bool isFloat(Value value) {
   return cast<RankedTensorType>(value.getType()).getElementType().isF32();
@@ -71,12 +56,12 @@ bool isMadeNarrow(Value value) {
 /// ns that are gained by less arithmetic or fewer bytes of weights, less those
 /// that conversions cost.
 double estimateGain(Operation *op) {
-  double flops = estimate(cast<CostOpInterface>(op).getFlops());
+  double flops = estimateSize(cast<CostOpInterface>(op).getFlops());
   double weights = 0, converted = 0;
   for (OpOperand *factor : getFactors(op)) {
-    double count = estimate(getNumElements(factor->get().getType()));
     if (isa<AttentionOp>(op) && isMadeNarrow(factor->get()))
       continue;
+    double count = estimateSize(getNumElements(factor->get().getType()));
     (factor->get().getDefiningOp<ConstantOp>() ? weights : converted) += count;
   }
   double arithmetic = flops / flopsPerNs * (1 - 1 / bf16Gain);
@@ -127,25 +112,13 @@ struct QuantizeBf16 : effc::impl::QuantizeBf16Base<QuantizeBf16> {
   using Base::Base;
 
   LogicalResult initialize(MLIRContext *context) override {
-    patterns.clear();
-    for (const std::string &text : skip) {
-      llvm::Expected<llvm::GlobPattern> pattern =
-          llvm::GlobPattern::create(text);
-      if (!pattern)
-        return emitError(UnknownLoc::get(context))
-               << "eff-quantize-bf16: '" << text
-               << "': " << llvm::toString(pattern.takeError());
-      patterns.push_back(std::move(*pattern));
-    }
-    return success();
+    filter = LayerFilter::get(context, "eff-quantize-bf16", skip);
+    return success(filter.has_value());
   }
 
   /// Why a layer stays in f32, or "".
   std::string findReason(Operation *op, TargetAttr target) {
-    StringRef name = getNodeName(op->getLoc());
-    if (llvm::any_of(patterns, [&](const llvm::GlobPattern &pattern) {
-          return pattern.match(name);
-        }))
+    if (filter->isLeftOut(getNodeName(op->getLoc())))
       return "left out by request";
     if (always)
       return "";
@@ -188,11 +161,14 @@ struct QuantizeBf16 : effc::impl::QuantizeBf16Base<QuantizeBf16> {
     });
     convert(taken);
     numTaken += taken.size();
-    record(taken);
+    std::vector<std::string> names;
+    for (Operation *op : taken)
+      names.push_back(getNodeName(op->getLoc()).str());
+    recordQuantized(function, names, "bf16");
   }
 
   void convert(ArrayRef<Operation *> taken) {
-    Type bf16 = BFloat16Type::get(&getContext());
+    auto bf16 = BFloat16Type::get(&getContext());
     HalfValues halves(bf16);
     for (Operation *op : taken)
       for (OpOperand *factor : getFactors(op))
@@ -218,18 +194,7 @@ struct QuantizeBf16 : effc::impl::QuantizeBf16Base<QuantizeBf16> {
     halves.set(result, clone->getResult(0));
   }
 
-  /// What the certificate will say.
-  void record(ArrayRef<Operation *> taken) {
-    Builder b(&getContext());
-    SmallVector<Attribute> layers;
-    for (Operation *op : taken)
-      layers.push_back(b.getDictionaryAttr(
-          {b.getNamedAttr("node", b.getStringAttr(getNodeName(op->getLoc()))),
-           b.getNamedAttr("to", b.getStringAttr("bf16"))}));
-    getOperation()->setAttr(kQuantizedAttr, b.getArrayAttr(layers));
-  }
-
-  SmallVector<llvm::GlobPattern> patterns;
+  std::optional<LayerFilter> filter;
 };
 
 } // namespace

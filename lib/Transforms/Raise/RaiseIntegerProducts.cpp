@@ -41,6 +41,15 @@ constexpr StringLiteral wideWeights =
 constexpr StringLiteral severalZeros =
     "an operand has several zero points along what is summed";
 
+/// The elements of a constant weight, before it was made wider.
+std::optional<ConstantReader> readWeight(Value weight) {
+  if (auto convert = weight.getDefiningOp<ConvertOp>();
+      convert &&
+      isa<IntegerType>(getElementTypeOrSelf(convert.getX().getType())))
+    weight = convert.getX();
+  return ConstantReader::get(weight);
+}
+
 struct Rewriter {
   Operation *op;
   IntegerBuilder builder;
@@ -79,7 +88,7 @@ struct Rewriter {
   /// A constant with one matrix.
   static bool isMatrix(Value value) {
     auto type = cast<RankedTensorType>(value.getType());
-    return value.getDefiningOp<ConstantOp>() &&
+    return readWeight(value) &&
            llvm::all_of(type.getShape().drop_back(2),
                         [](int64_t size) { return size == 1; });
   }
@@ -104,7 +113,7 @@ struct Rewriter {
 
   Value rewriteLinear(Value x, Value w, Value bias, bool transposed) {
     std::optional<CentredBytes> bytes = CentredBytes::get(x);
-    std::optional<ConstantReader> weight = ConstantReader::get(w);
+    std::optional<ConstantReader> weight = readWeight(w);
     if (!bytes || !weight)
       return {};
     ArrayRef<int64_t> shape = weight->getType().getShape().take_back(2);
@@ -186,8 +195,7 @@ struct Rewriter {
 
   Value rewriteConv(ConvOp conv) {
     std::optional<CentredBytes> bytes = CentredBytes::get(conv.getX());
-    std::optional<ConstantReader> weight =
-        ConstantReader::get(conv.getWeight());
+    std::optional<ConstantReader> weight = readWeight(conv.getWeight());
     if (!bytes || !weight || conv.getPadValue() != 0)
       return {};
     ArrayRef<int64_t> shape = weight->getType().getShape();

@@ -2,6 +2,7 @@
 #ifndef EFFC_TRANSFORMS_QUANTIZE_PASSES_H
 #define EFFC_TRANSFORMS_QUANTIZE_PASSES_H
 
+#include "Eff/EffOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 
@@ -10,6 +11,15 @@ namespace effc {
 #include "effc/Transforms/Quantize/Passes.h.inc"
 #define GEN_PASS_REGISTRATION
 #include "effc/Transforms/Quantize/Passes.h.inc"
+
+struct Statistics;
+
+/// With statistics that were read before; a layer must gain on all targets, or
+/// on the module's where none is given.
+std::unique_ptr<mlir::Pass>
+createQuantizeInt8(const QuantizeInt8Options &options,
+                   std::shared_ptr<const Statistics> statistics,
+                   llvm::ArrayRef<eff::TargetAttr> targets);
 
 /// Function attribute: an array of {node, to} for layers that compute with
 /// fewer bits than the model asks for.

@@ -53,11 +53,53 @@ def QuantizeBf16 : Pass<"eff-quantize-bf16", "::mlir::func::FuncOp"> {
   }];
   let dependentDialects = ["::effc::eff::EffDialect"];
   let options = [
-    ListOption<"skip", "skip", "std::string", "Patterns (* and ?) of the names of nodes that stay in f32">,
+    ListOption<"skip", "skip", "std::string", "Patterns (* and ?) of the names of nodes that stay in f32; with ! before, of those that do not after all">,
     Option<"always", "always", "bool", "false", "Take every layer, also where nothing is gained: for tests">
   ];
   let statistics = [
     Statistic<"numTaken", "num-taken", "Layers in bf16">,
+    Statistic<"numDeclined", "num-declined", "Layers that stay in f32">
+  ];
+}
+
+def QuantizeInt8 : Pass<"eff-quantize-int8", "::mlir::func::FuncOp"> {
+  let summary = "Multiply bytes, with ranges from calibration";
+  let description = [{
+    What products and convolutions with constant weights read is rounded to bytes of one scale and zero point, chosen from the statistics of
+    a calibration; weights are rounded to integers from -127 to 127 with a scale for each output. The pass writes that out in f32, as QDQ
+    models do; eff-raise-dequantized and eff-raise-integer-products, which come next, make products of bytes of it. Bias and all else stay
+    f32.
+
+    Rounding happens where a value is made, before reshapes, transposes, concatenations and maxima, so that fusion stores bytes when
+    nothing else reads them. Residual sums read the bytes too where a conversion of their own would cost more than a small part of the products.
+
+    `range` says how the range of an input is chosen: `min-max`, `percentile`, `mse`, `entropy`, or `best`, the one of these with the
+    least estimated error of the layers' results (Ranges.cpp).
+
+    A layer stays in f32 where the model of time says that it gains nothing, where the statistics lack it or are not finite, and where sums may not
+    fit into 32 bits. A remark for each layer says what it computes in and why; `eff.quantized` lists the layers that were taken.
+
+    ```mlir
+    %y = eff.linear %x, %w : (tensor<8x16xf32>, tensor<16x4xf32>) -> tensor<8x4xf32>
+    // becomes
+    %0 = eff.binary mul %x, %inverse : (tensor<8x16xf32>, tensor<f32>) -> tensor<8x16xf32>
+    %1 = eff.unary round %0 : (tensor<8x16xf32>) -> tensor<8x16xf32>
+    %2 = eff.convert %1 : (tensor<8x16xf32>) -> tensor<8x16xui8>
+    %3 = eff.convert %2 : (tensor<8x16xui8>) -> tensor<8x16xi32>
+    %4 = eff.convert %3 : (tensor<8x16xi32>) -> tensor<8x16xf32>
+    %5 = eff.binary mul %4, %scale : (tensor<8x16xf32>, tensor<f32>) -> tensor<8x16xf32>
+    %y = eff.linear %5, %v : (tensor<8x16xf32>, tensor<16x4xf32>) -> tensor<8x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let options = [
+    Option<"statistics", "statistics", "std::string", "", "The file of statistics">,
+    Option<"range", "range", "std::string", "\"best\"", "How ranges are chosen">,
+    ListOption<"skip", "skip", "std::string", "Patterns (* and ?) of the names of nodes that stay in f32; with ! before, of those that do not after all">,
+    Option<"always", "always", "bool", "false", "Take every layer, also where nothing is gained: for tests">
+  ];
+  let statistics = [
+    Statistic<"numTaken", "num-taken", "Layers in int8">,
     Statistic<"numDeclined", "num-declined", "Layers that stay in f32">
   ];
 }

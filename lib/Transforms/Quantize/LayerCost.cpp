@@ -1,0 +1,91 @@
+// See LayerCost.h. Products cost what the model behind the choice of tiles says
+// (TileChoice.cpp); a 3x3 convolution of f32 may have Winograd's algorithm
+// instead.
+#include "LayerCost.h"
+#include "effc/Analysis/TileChoice.h"
+
+using namespace mlir;
+using namespace effc;
+using namespace effc::eff;
+
+static constexpr double launchCycles = 1200;
+/// 4 bytes read and one written an element.
+static constexpr double convertBytesPerCycle = 6;
+/// From the i32 sum to the f32 one, for a vector of results.
+static constexpr double epilogueCycles = 2;
+/// Channels of a group below which a tile is mostly empty.
+static constexpr int64_t leastGroupChannels = 8;
+
+double effc::estimateConversion(Value value) {
+  return 5 * estimateSize(getNumElements(value.getType())) /
+             convertBytesPerCycle +
+         launchCycles;
+}
+
+/// How many times faster than the direct sum a convolution of f32 is.
+static double getWinogradGain(ConvOp conv, TargetAttr target) {
+  Dims w = getDims(conv.getWeight().getType()), y = getDims(conv.getType());
+  auto areOne = [](ArrayRef<int64_t> values) {
+    return llvm::all_of(values, [](int64_t value) { return value == 1; });
+  };
+  if (w.size() != 4 || conv.getGroups() != 1 || getConstant(w[2]) != 3 ||
+      getConstant(w[3]) != 3 || !areOne(conv.getStrides()) ||
+      !areOne(conv.getDilations()))
+    return 1;
+  size_t first = conv.getChannelsLast() ? 1 : 2;
+  WinogradSizes sizes{getConstant(y[0]), getConstant(y[first]),
+                      getConstant(y[first + 1]), *getConstant(w[1]),
+                      *getConstant(w[0])};
+  WinogradChoice choice = chooseWinograd(target, sizes);
+  return choice.isFaster ? choice.gain : 1;
+}
+
+static LayerCost estimateOn(const QuantizableLayer &layer, TargetAttr target) {
+  LayerCost cost;
+  Dims w = getDims(layer.product.weight.getType()),
+       y = getDims(layer.op()->getResult(0).getType());
+  int64_t outputs = *getConstant(w[layer.product.weightAxis]),
+          terms = layer.product.countTerms(), groups = 1, bytes = terms;
+  double rows = estimateSize(product(w[0].getContext(), y)) / double(outputs);
+  double winograd = 1;
+  if (auto conv = dyn_cast<ConvOp>(layer.op())) {
+    groups = static_cast<int64_t>(conv.getGroups());
+    int64_t channels = *getConstant(w[1]);
+    if (groups > 1 &&
+        std::min(channels, outputs / groups) < leastGroupChannels) {
+      cost.obstacle = channels == 1 ? "memory bounds a depthwise convolution"
+                                    : "its groups have few channels";
+      return cost;
+    }
+    winograd = getWinogradGain(conv, target);
+    // The channels of a tap are filled up to a step.
+    int64_t step = getInterleave(target, GemmTypes::U8S8);
+    bytes = terms / channels * llvm::divideCeil(channels, step) * step;
+  }
+  auto estimate = [&](int64_t depth, GemmTypes types) {
+    return static_cast<double>(groups) *
+           estimateProductCycles(target, static_cast<int64_t>(rows),
+                                 outputs / groups, depth, types);
+  };
+  cost.wide = estimate(terms, GemmTypes::F32) / winograd;
+  cost.narrow = estimate(bytes, GemmTypes::U8S8) +
+                epilogueCycles * rows *
+                    llvm::divideCeil(outputs, target.getVectorBits() / 32);
+  if (cost.narrow >= cost.wide)
+    cost.obstacle = "the target multiplies f32 as fast";
+  return cost;
+}
+
+LayerCost effc::estimateCost(const QuantizableLayer &layer,
+                             ArrayRef<TargetAttr> targets) {
+  LayerCost worst;
+  for (TargetAttr target : targets) {
+    LayerCost cost = estimateOn(layer, target);
+    if (!cost.obstacle.empty())
+      return cost;
+    if (target == targets.front() ||
+        cost.wide - cost.narrow < worst.wide - worst.narrow)
+      worst = cost;
+  }
+  return worst;
+}

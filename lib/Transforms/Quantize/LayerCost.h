@@ -1,0 +1,26 @@
+// The model of time that decides which layers compute with bytes.
+#ifndef EFFC_LIB_TRANSFORMS_QUANTIZE_LAYERCOST_H
+#define EFFC_LIB_TRANSFORMS_QUANTIZE_LAYERCOST_H
+
+#include "Layers.h"
+
+namespace effc {
+
+/// Cycles of one core with f32 and with bytes, without conversions of what is
+/// read.
+struct LayerCost {
+  double wide = 0, narrow = 0;
+  /// Why bytes gain nothing, or "".
+  std::string obstacle;
+};
+
+/// On the target that gains least.
+LayerCost estimateCost(const QuantizableLayer &layer,
+                       llvm::ArrayRef<eff::TargetAttr> targets);
+
+/// Cycles of a kernel that does nothing but convert a tensor.
+double estimateConversion(mlir::Value value);
+
+} // namespace effc
+
+#endif // EFFC_LIB_TRANSFORMS_QUANTIZE_LAYERCOST_H

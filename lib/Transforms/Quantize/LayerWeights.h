@@ -1,0 +1,43 @@
+// The constant weights of a layer by output and channel, and as bytes.
+#ifndef EFFC_LIB_TRANSFORMS_QUANTIZE_LAYERWEIGHTS_H
+#define EFFC_LIB_TRANSFORMS_QUANTIZE_LAYERWEIGHTS_H
+
+#include "Layers.h"
+#include "Ranges.h"
+
+namespace effc {
+
+/// Integers from -127 to 127 and a scale for each output.
+struct ByteWeight {
+  mlir::ElementsAttr bytes;
+  std::vector<float> scales;
+  /// Estimated mean square of what the results are off by, over their own.
+  double error = 0;
+};
+
+class LayerWeights {
+public:
+  /// Nothing where the weights are not constant or not finite.
+  static std::optional<LayerWeights> get(const QuantizableLayer &layer);
+
+  /// Channels of the layer's input.
+  int64_t getNumChannels() const { return channels * groups; }
+  ChannelWeights getChannelWeights() const;
+
+  /// Each output is clipped where that gives the least error; the squares of
+  /// the input's channels say how much each weight counts, empty: all the same.
+  ByteWeight quantize(llvm::ArrayRef<double> channelSquares) const;
+
+private:
+  template <typename Function> void forEach(Function function) const;
+
+  std::vector<float> values;
+  mlir::RankedTensorType type;
+  /// Channels and outputs of a group; elements of one pair are neighbours.
+  int64_t outputs = 1, channels = 1, taps = 1, groups = 1;
+  int64_t outputStride = 1, channelStride = 1;
+};
+
+} // namespace effc
+
+#endif // EFFC_LIB_TRANSFORMS_QUANTIZE_LAYERWEIGHTS_H

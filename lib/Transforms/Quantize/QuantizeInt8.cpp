@@ -1,0 +1,332 @@
+// Static quantisation to bytes (Jacob et al., "Quantization and Training of
+// Neural Networks for Efficient Integer-Arithmetic-Only Inference", arXiv
+// 1712.05877): what a layer reads has one scale and zero point, chosen from
+// calibration, its weights a scale for each output. The pass writes out what
+// that means, integers times scales in f32; eff-raise-dequantized and
+// eff-raise-integer-products make products of bytes of it.
+#include "HalfValues.h"
+#include "LayerCost.h"
+#include "LayerWeights.h"
+#include "effc/Analysis/Constants.h"
+#include "effc/Support/Diagnostics.h"
+#include "effc/Transforms/Quantize/Passes.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/Support/Format.h"
+
+namespace effc {
+#define GEN_PASS_DEF_QUANTIZEINT8
+#include "effc/Transforms/Quantize/Passes.h.inc"
+} // namespace effc
+
+using namespace mlir;
+using namespace effc;
+using namespace effc::eff;
+
+namespace {
+
+/// Sums of more products of bytes may not fit into 32 bits.
+constexpr int64_t mostTerms = INT32_MAX / (255 * 255);
+/// Where a conversion of its own would take longer than this share of the
+/// products it is for, residual sums read the bytes too.
+constexpr double mostConversion = 0.15;
+
+struct Candidate {
+  QuantizableLayer layer;
+  LayerWeights weights;
+  const TensorStatistics *statistics;
+  LayerCost cost;
+};
+
+/// Layers that read one tensor, if need be behind reshapes and transposes.
+struct Group {
+  Value value;
+  std::vector<Candidate *> readers;
+};
+
+Value getRoot(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isa<ReshapeOp, TransposeOp>(op))
+      break;
+    value = op->getOperand(0);
+  }
+  return value;
+}
+
+/// The bytes of a tensor, and what they mean.
+struct ByteValues {
+  ByteRange range;
+  HalfValues narrow;
+
+  ByteValues(MLIRContext *context, const ByteRange &range)
+      : range(range),
+        narrow(IntegerType::get(context, 8, IntegerType::Unsigned),
+               [range](OpBuilder &b, Value x) { return round(b, x, range); }) {}
+
+  static Value scalar(OpBuilder &b, Location loc, Type type, double value) {
+    return createScalar(b, loc, type, value);
+  }
+
+  /// Conversion saturates.
+  static Value round(OpBuilder &b, Value x, const ByteRange &range) {
+    Location loc = x.getLoc();
+    Type f32 = b.getF32Type();
+    Value y = BinaryOp::create(b, loc, BinaryKind::Mul, x,
+                               scalar(b, loc, f32, 1.0F / range.scale));
+    y = UnaryOp::create(b, loc, UnaryKind::Round, y);
+    if (range.zero != 0)
+      y = BinaryOp::create(b, loc, BinaryKind::Add, y,
+                           scalar(b, loc, f32, double(range.zero)));
+    return ConvertOp::create(
+        b, loc, y, IntegerType::get(b.getContext(), 8, IntegerType::Unsigned));
+  }
+
+  Value dequantize(OpBuilder &b, Location loc, Value bytes) const {
+    Value y = ConvertOp::create(b, loc, bytes, b.getI32Type());
+    if (range.zero != 0)
+      y = BinaryOp::create(
+          b, loc, BinaryKind::Sub, y,
+          scalar(b, loc, b.getI32Type(), static_cast<double>(range.zero)));
+    y = ConvertOp::create(b, loc, y, b.getF32Type());
+    return BinaryOp::create(b, loc, BinaryKind::Mul, y,
+                            scalar(b, loc, b.getF32Type(), range.scale));
+  }
+};
+
+struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
+  using Base::Base;
+  QuantizeInt8(const QuantizeInt8Options &options,
+               std::shared_ptr<const Statistics> statistics,
+               ArrayRef<TargetAttr> targets)
+      : Base(options), known(std::move(statistics)), targets(targets) {}
+
+  LogicalResult initialize(MLIRContext *context) override {
+    filter = LayerFilter::get(context, "eff-quantize-int8", skip);
+    if (!filter)
+      return failure();
+    auto fail = [&](const std::string &why) {
+      return mlir::emitError(UnknownLoc::get(context))
+             << "eff-quantize-int8: " << why;
+    };
+    method = parseRangeMethod(range);
+    if (!method)
+      return fail("'" + range + "' is no choice of ranges");
+    if (known)
+      return success();
+    std::string error;
+    std::optional<Statistics> read = readStatistics(statistics, error);
+    if (!read)
+      return fail(error);
+    known = std::make_shared<const Statistics>(std::move(*read));
+    return success();
+  }
+
+  /// Why a layer stays in f32, or "".
+  std::string findReason(const QuantizableLayer &layer) const {
+    if (filter->isLeftOut(getNodeName(layer.op()->getLoc())) ||
+        filter->isLeftOut(layer.name))
+      return "left out by request";
+    if (!layer.getConstantWeight())
+      return "both of its factors are computed";
+    auto found = known->layers.find(layer.name);
+    if (found == known->layers.end() || found->second.count == 0)
+      return "the statistics do not have it";
+    if (found->second.numNaN + found->second.numInf != 0)
+      return "it read NaN or infinities in calibration";
+    int64_t terms = layer.product.countTerms();
+    if (terms == 0 || terms > mostTerms)
+      return "its sums may not fit into 32 bits";
+    return "";
+  }
+
+  void remark(const QuantizableLayer &layer, const Twine &text) {
+    emitRemark(layer.op()->getLoc(), DiagnosticCode::LayerPrecision) << text;
+  }
+
+  void decline(const QuantizableLayer &layer, const Twine &reason) {
+    remark(layer, "computed in f32: " + reason);
+    ++numDeclined;
+  }
+
+  /// Layers that may be taken and gain by themselves.
+  std::vector<Candidate> findCandidates() {
+    std::vector<Candidate> candidates;
+    for (const QuantizableLayer &layer : getQuantizableLayers(getOperation())) {
+      std::string reason = findReason(layer);
+      if (!reason.empty()) {
+        decline(layer, reason);
+        continue;
+      }
+      std::optional<LayerWeights> weights = LayerWeights::get(layer);
+      if (!weights) {
+        decline(layer, "its weights are no matrix of finite numbers");
+        continue;
+      }
+      LayerCost cost = estimateCost(layer, targets);
+      if (!always && !cost.obstacle.empty())
+        decline(layer, cost.obstacle);
+      else
+        candidates.push_back(
+            {layer, std::move(*weights), &known->layers.at(layer.name), cost});
+    }
+    return candidates;
+  }
+
+  void runOnOperation() override {
+    auto own =
+        getOperation()->getParentOfType<ModuleOp>()->getAttrOfType<TargetAttr>(
+            "eff.target");
+    if (targets.empty() && own)
+      targets.push_back(own);
+    if (targets.empty()) {
+      emitError(getOperation().getLoc(), "eff-quantize-int8 needs a target");
+      return signalPassFailure();
+    }
+    std::vector<Candidate> candidates = findCandidates();
+    llvm::MapVector<Value, Group> groups;
+    for (Candidate &candidate : candidates) {
+      Value root = getRoot(candidate.layer.product.x);
+      Group &group = groups[root];
+      group.value = root;
+      group.readers.push_back(&candidate);
+    }
+    std::vector<std::string> taken;
+    for (auto &[root, group] : groups)
+      quantize(group, taken);
+    numTaken += taken.size();
+    recordQuantized(getOperation(), taken, "int8");
+  }
+
+  /// Readers that would need the tensor in f32 beside the bytes.
+  SmallVector<OpOperand *> getOtherUses(const Group &group,
+                                        const HalfValues &narrow) {
+    SmallVector<OpOperand *> others;
+    for (OpOperand &use : group.value.getUses())
+      if (!narrow.isWanted(use) &&
+          !(narrow.isMovement(use.getOwner()) &&
+            narrow.isOnlyWanted(use.getOwner()->getResult(0))))
+        others.push_back(&use);
+    return others;
+  }
+
+  void quantize(Group &group, std::vector<std::string> &taken) {
+    std::optional<ByteRange> range = choose(group);
+    auto declineAll = [&](const Twine &reason) {
+      for (Candidate *reader : group.readers)
+        decline(reader->layer, reason);
+    };
+    if (!range)
+      return declineAll("its input is too small or too large to be scaled");
+    ByteValues values(&getContext(), *range);
+    for (Candidate *reader : group.readers)
+      values.narrow.want(reader->layer.getActivation());
+    SmallVector<OpOperand *> others = getOtherUses(group, values.narrow);
+    double gain = 0, products = 0;
+    for (Candidate *reader : group.readers) {
+      gain += reader->cost.wide - reader->cost.narrow;
+      products += reader->cost.narrow;
+    }
+    double conversion = estimateConversion(group.value);
+    bool isSum = group.value.getDefiningOp() && !others.empty() &&
+                 llvm::all_of(others, [](OpOperand *use) {
+                   auto add = dyn_cast<BinaryOp>(use->getOwner());
+                   return add && add.getKind() == BinaryKind::Add;
+                 });
+    bool shares = isSum && conversion > mostConversion * products;
+    bool isStoredNarrow =
+        shares || (others.empty() && group.value.getDefiningOp());
+    if (!always && !isStoredNarrow && gain <= conversion)
+      return declineAll("converting its input takes as long as it gains");
+    rewrite(group, values, shares ? others : SmallVector<OpOperand *>());
+    for (Candidate *reader : group.readers)
+      taken.push_back(getNodeName(reader->layer.op()->getLoc()).str());
+  }
+
+  std::optional<ByteRange> choose(const Group &group) {
+    std::vector<ChannelWeights> weights;
+    for (Candidate *reader : group.readers) {
+      auto conv = dyn_cast<ConvOp>(reader->layer.op());
+      ChannelWeights channels = reader->weights.getChannelWeights();
+      // Statistics are by the last dim.
+      if (conv && !conv.getChannelsLast()) {
+        double sum = 0;
+        for (double weight : channels)
+          sum += weight;
+        channels = {sum};
+      }
+      weights.push_back(std::move(channels));
+    }
+    return chooseRange(*group.readers.front()->statistics, weights, *method);
+  }
+
+  void rewrite(const Group &group, ByteValues &values,
+               ArrayRef<OpOperand *> sums) {
+    for (OpOperand *sum : sums)
+      values.narrow.want(*sum);
+    for (Candidate *reader : group.readers) {
+      OpOperand &activation = reader->layer.getActivation();
+      Value bytes = values.narrow.get(activation.get());
+      OpBuilder b(reader->layer.op());
+      activation.set(values.dequantize(b, reader->layer.op()->getLoc(), bytes));
+      ByteWeight weight = reader->weights.quantize(
+          getChannelSquares(reader->layer, *reader->statistics));
+      reader->layer.getWeight().set(
+          dequantize(b, reader->layer.product, weight));
+      std::string text;
+      llvm::raw_string_ostream(text)
+          << llvm::format("computed in int8: input from %.4g to %.4g (%.9g a "
+                          "step, zero is %d) by ",
+                          values.range.getLow(), values.range.getHigh(),
+                          values.range.scale, int(values.range.zero))
+          << values.range.method
+          << llvm::format(", estimated error %.2g of the result",
+                          std::sqrt(values.range.error + weight.error));
+      remark(reader->layer, text);
+    }
+    for (OpOperand *sum : sums) {
+      OpBuilder b(sum->getOwner());
+      sum->set(values.dequantize(b, sum->getOwner()->getLoc(),
+                                 values.narrow.get(sum->get())));
+    }
+  }
+
+  static ArrayRef<double> getChannelSquares(const QuantizableLayer &layer,
+                                            const TensorStatistics &tensor) {
+    auto conv = dyn_cast<ConvOp>(layer.op());
+    if (conv && !conv.getChannelsLast())
+      return {};
+    return tensor.channelSquares;
+  }
+
+  static Value dequantize(OpBuilder &b, const Product &product,
+                          const ByteWeight &weight) {
+    Location loc = product.op->getLoc();
+    auto count = static_cast<int64_t>(weight.scales.size());
+    SmallVector<int64_t> shape(
+        cast<RankedTensorType>(product.weight.getType()).getRank(), 1);
+    shape[product.weightAxis] = count;
+    ConstantBuilder scales(RankedTensorType::get(shape, b.getF32Type()));
+    for (auto [i, scale] : llvm::enumerate(weight.scales))
+      scales.setFloat(static_cast<int64_t>(i), scale);
+    Value y = ConstantOp::create(b, loc, weight.bytes);
+    y = ConvertOp::create(b, loc, y, b.getI32Type());
+    y = ConvertOp::create(b, loc, y, b.getF32Type());
+    return BinaryOp::create(
+        b, loc, BinaryKind::Mul, y,
+        ConstantOp::create(b, loc, scales.finish("scales")));
+  }
+
+  std::optional<LayerFilter> filter;
+  std::optional<RangeMethod> method;
+  std::shared_ptr<const Statistics> known;
+  SmallVector<TargetAttr> targets;
+};
+
+} // namespace
+
+std::unique_ptr<Pass>
+effc::createQuantizeInt8(const QuantizeInt8Options &options,
+                         std::shared_ptr<const Statistics> statistics,
+                         ArrayRef<TargetAttr> targets) {
+  return std::make_unique<QuantizeInt8>(options, std::move(statistics),
+                                        targets);
+}

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""`--quantize=int8` against what it means, in numpy: inputs rounded to bytes in the range that the remark states, weights to integers with a
+scale for each output, sums exact, bias in f32. Also inputs beyond the range and none at all, outputs of zeros, and inputs that never change.
+"""
+import argparse
+import hashlib
+import json
+import math
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+RANDOM = np.random.default_rng(5)
+REMARK = re.compile(r"node '(\w+)'.*computed in int8: .*\((\S+) a step, zero is (\d+)\)")
+
+
+def statistics_of(samples, channels_axis):
+    """A layer's entry of the file of statistics."""
+    flat = np.concatenate([x.ravel() for x in samples]).astype(np.float64)
+    most = np.abs(flat).max()
+    exponent = math.frexp(most)[1] if most > 0 else -126
+    bins = np.bincount(np.floor((flat / 2.0**exponent + 1) * 2048).astype(int), minlength=4096)
+    rows = np.concatenate([np.moveaxis(x, channels_axis, -1).reshape(-1, x.shape[channels_axis]) for x in samples])
+    return {"count": flat.size, "nan": 0, "inf": 0, "min": flat.min(), "max": flat.max(), "exponent": exponent, "first_bin": 0,
+            "bins": bins.tolist(), "mixed_channels": False, "channel_magnitudes": np.abs(rows).max(0).tolist(),
+            "channel_squares": (rows.astype(np.float64)**2).sum(0).tolist()}
+
+
+def quantize_weight(weight, squares, axis):
+    """Of four clips the one with the least error for inputs of these mean squares, an output each."""
+    outputs = np.moveaxis(weight, axis, 0)
+    count = np.asarray(squares).reshape([-1] + [1] * (outputs.ndim - 2))
+    result = np.zeros_like(outputs)
+    for i, row in enumerate(outputs):
+        if not row.any():
+            continue
+        tries = []
+        for clip in np.float32([1.0, 0.9, 0.8, 0.7]):
+            scale = np.float32(np.abs(row).max() * clip / np.float32(127))
+            value = np.rint(np.clip(row / scale, -127, 127)) * scale
+            tries.append(((count * (value.astype(np.float64) - row)**2).sum(), value))
+        result[i] = min(tries, key=lambda each: each[0])[1]
+    return np.moveaxis(result, 0, axis)
+
+
+def quantize(x, scale, zero):
+    rounded = np.rint(x * (np.float32(1) / scale)) + np.float32(zero)
+    return (np.clip(np.nan_to_num(rounded, nan=0, posinf=255, neginf=0), 0, 255) - zero) * np.float64(scale)
+
+
+def convolve(x, weight):
+    """3x3, a pixel of zeros around."""
+    padded = np.pad(x, [(0, 0), (0, 0), (1, 1), (1, 1)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (2, 3))
+    return np.einsum("nchwij,ocij->nohw", windows, weight, optimize=True)
+
+
+class Case:
+    """One layer, so that nothing but the order of f32 arithmetic may differ."""
+
+    def __init__(self, label, kind, samples, weight, given):
+        self.label, self.kind, self.samples, self.weight, self.given = label, kind, samples, weight, given
+        self.bias = RANDOM.normal(size=weight.shape[0 if kind == "Conv" else 1]).astype(np.float32)
+
+    def save(self, path):
+        constants = [numpy_helper.from_array(self.weight, "w"), numpy_helper.from_array(self.bias, "b")]
+        attributes = {"pads": [1, 1, 1, 1]} if self.kind == "Conv" else {}
+        node = helper.make_node(self.kind, ["x", "w", "b"], ["y"], name="layer", **attributes)
+        graph = helper.make_graph([node], "g", [helper.make_tensor_value_info("x", 1, self.given.shape)],
+                                  [helper.make_tensor_value_info("y", 1, None)], constants)
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)]), path)
+
+    def expect(self, scale, zero, squares):
+        x = quantize(self.given, scale, zero)
+        isConv = self.kind == "Conv"
+        weight = quantize_weight(self.weight, squares, 0 if isConv else 1).astype(np.float64)
+        return convolve(x, weight) + self.bias[:, None, None] if isConv else x @ weight + self.bias
+
+
+def cases():
+    normal = lambda *shape: RANDOM.normal(size=shape).astype(np.float32)
+    x, w = normal(256, 192), normal(192, 320)
+    w[:, 5] = 0
+    w[:, 6] *= 1e-38
+    w[:, 7] *= 1e30
+    yield Case("gemm", "Gemm", [x, normal(256, 192)], w, x)
+    wild = x.copy()
+    wild[0, :4] = [np.nan, np.inf, -np.inf, 1e38]
+    yield Case("beyond the range", "Gemm", [x], w[:, :300], wild)
+    yield Case("positive", "Gemm", [np.abs(x)], normal(192, 320), np.abs(x))
+    yield Case("never changes", "Gemm", [np.full((256, 192), 3, np.float32)], normal(192, 320), x)
+    yield Case("zeros", "Gemm", [np.zeros((256, 192), np.float32)], normal(192, 320), x)
+    heavy = RANDOM.standard_t(2, size=(256, 192)).astype(np.float32)
+    yield Case("heavy tails", "Gemm", [heavy], normal(192, 320), heavy)
+    image = normal(1, 48, 20, 21) + 1
+    yield Case("conv, padded", "Conv", [image], normal(64, 48, 3, 3), image)
+    yield Case("conv, negative", "Conv", [-np.abs(image)], normal(64, 48, 3, 3), -np.abs(image))
+
+
+def check(case, folder, effc):
+    model, library = folder / "m.onnx", folder / "out"
+    case.save(model)
+    layer = statistics_of(case.samples, 1)
+    (folder / "m.stats").write_text(json.dumps({
+        "format": "effc-statistics", "format_version": 1, "compiler": {"name": "effc", "version": "0"},
+        "model": {"file": "m.onnx", "sha256": hashlib.sha256(model.read_bytes()).hexdigest()}, "options": [], "complete": True,
+        "samples": [], "layers": {"layer": layer}}))
+    np.savez(folder / "in.npz", x=case.given)
+    done = subprocess.run([effc, "compile", model, "-o", library, "--quantize=int8", "--calibrate", folder / "m.stats", "-v"],
+                          capture_output=True, text=True, check=False)
+    stated = REMARK.search(done.stderr)
+    if done.returncode != 0 or not stated:
+        return f"not computed in int8: {done.stderr}"
+    subprocess.run([effc, "run", library / "libm.so", "--inputs", folder / "in.npz", "--outputs", folder / "y.npz"], check=True,
+                   capture_output=True)
+    got = np.load(folder / "y.npz")["y"]
+    expected = case.expect(np.float32(stated[2]), int(stated[3]), layer["channel_squares"])
+    # Each output may be off by roundings of f32; a step of a byte would be a thousand times as much.
+    columns = tuple(i for i in range(got.ndim) if i != 1)
+    error = (np.abs(got - expected) / (np.abs(expected).max(columns, keepdims=True) + 1e-30)).max()
+    return None if error < 2e-5 else f"off by {error:.3g}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--effc", default="effc")
+    effc, failures = parser.parse_args().effc, 0
+    with tempfile.TemporaryDirectory() as folder:
+        for case in cases():
+            reason = check(case, pathlib.Path(folder), effc)
+            failures += reason is not None
+            print(f"{case.label}: {reason or 'ok'}")
+    sys.exit(failures != 0)
+
+
+if __name__ == "__main__":
+    main()
