@@ -144,9 +144,16 @@ bool SizeSymbols::isPart(AffineExpr size, AffineExpr met) const {
   return llvm::is_contained(parts, size);
 }
 
+bool SizeSymbols::alwaysDiffer(AffineExpr a, AffineExpr b) const {
+  auto [low, high] = bounds(eff::simplify(a - b));
+  return low > 0 || high < 0;
+}
+
 bool SizeSymbols::mayBeOne(AffineExpr size, AffineExpr to) const {
-  return eff::mayBeRepeated(size, to) && !eff::getConstant(size) &&
-         isFreeToMeet(size) && isFreeToMeet(to) && bounds(size).first < 2;
+  if (!eff::mayBeRepeated(size, to) || eff::getConstant(size) ||
+      stateSizes.contains(size) || bounds(size).first > 1)
+    return false;
+  return (isFreeToMeet(size) && isFreeToMeet(to)) || alwaysDiffer(size, to);
 }
 
 AffineExpr SizeSymbols::meet(AffineExpr a, AffineExpr b) {
@@ -155,10 +162,12 @@ AffineExpr SizeSymbols::meet(AffineExpr a, AffineExpr b) {
     return b;
   if (x || y)
     return x || y == 1 ? a : b;
-  if (!isFreeToMeet(a) || !isFreeToMeet(b) || !mayBeOne(a, b))
+  if (!mayBeOne(a, b))
     return a;
   if (!mayBeOne(b, a))
     return b;
+  if (!isFreeToMeet(a) || !isFreeToMeet(b))
+    return a;
   SmallVector<AffineExpr> parts;
   collectParts(a, parts);
   collectParts(b, parts);

@@ -50,7 +50,8 @@ public:
   /// that is not 1. Between symbols only the run decides, and a derived symbol
   /// names the answer; sets of symbols that meet in any order have one name.
   /// What is computed from symbols (past + seq) is taken to be the size that it
-  /// meets, of which the first stands for both.
+  /// meets, of which the first stands for both, unless the two always differ
+  /// (seq and seq + 2): then the one that may be 1 is.
   mlir::AffineExpr meet(mlir::AffineExpr a, mlir::AffineExpr b);
   /// A size of a state is never 1 where another one is not: it has no value of
   /// its own before the first run.
@@ -84,6 +85,8 @@ public:
 private:
   eff::DerivedSymbolAttr getDerived(mlir::AffineExpr size) const;
   bool isFreeToMeet(mlir::AffineExpr size) const;
+  /// Whatever the symbols are.
+  bool alwaysDiffer(mlir::AffineExpr a, mlir::AffineExpr b) const;
   void collectParts(mlir::AffineExpr size,
                     llvm::SmallVectorImpl<mlir::AffineExpr> &parts) const;
   std::pair<int64_t, int64_t> intervalOf(mlir::AffineExpr size) const;

@@ -183,8 +183,27 @@ def spreads_nan(model, values):
                for node in model.graph.node if node.input and node.input[0] in values)
 
 
+def normalises_equals(model, values):
+    """Whether an InstanceNormalization reads a channel of equal elements; ONNX Runtime takes large products from each other there."""
+    for node in model.graph.node:
+        x = values.get(node.input[0]) if node.op_type == "InstanceNormalization" else None
+        if x is not None and x.size and (np.ptp(x.reshape(*x.shape[:2], -1).astype(np.float64), axis=-1) == 0).any():
+            return True
+    return False
+
+
+def rounds_threshold(model, values):
+    """Whether a Shrink of half floats meets its bound; the standard rounds the attribute to the type, ONNX Runtime does not."""
+    for node in model.graph.node:
+        x = values.get(node.input[0]) if node.op_type == "Shrink" else None
+        bound = next((a.f for a in node.attribute if a.name == "lambd"), 0.5)
+        if x is not None and x.dtype == np.float16 and (np.abs(x) == np.float16(bound)).any():
+            return True
+    return False
+
+
 def open_question(model, feed):
-    """What ONNX leaves open and the graph meets with these inputs, or ""."""
+    """What ONNX leaves open, or ONNX Runtime does otherwise, and the graph meets with these inputs, or ""."""
     values = {**feed, **intermediate_values(model, feed)}
     values.update((tensor.name, onnx.numpy_helper.to_array(tensor)) for tensor in model.graph.initializer)
     if orders_nan(model, values):
@@ -193,4 +212,8 @@ def open_question(model, feed):
         return "a Gemm without inner size scales its bias"
     if spreads_nan(model, values):
         return "a convolution reads a NaN"
+    if normalises_equals(model, values):
+        return "an InstanceNormalization reads equal elements"
+    if rounds_threshold(model, values):
+        return "a Shrink of half floats meets its bound"
     return "a power of integers overflows" if overflows_power(model, values) else ""

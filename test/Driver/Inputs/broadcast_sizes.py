@@ -65,6 +65,11 @@ CASES = [
         ((2, 3, 4), (2, 3, 4)), ((2, 1, 4), (1, 3, 1)), ((1, 1, 1), (2, 3, 4)), ((2, 3, 4), (1, 1, 1)),
         (((2, 3, 4), (2, 4, 4)), "the_Expand: the operand does not broadcast to the shape")],
         values={"s": lambda shape: np.array(shape, np.int64)}),
+    # Sizes that always differ: the smaller one is 1, or nothing fits.
+    Case("longer", [node("Constant", "", "pads", value_ints=[2, 0]), node("Pad", "a pads", "u", mode="edge"), node("Min", "u a")], {"a": (FLOAT, 1)}, [
+        ((1,),), (((2,),), f"the_Min: {REFUSED}"), (((40,),), f"the_Min: {REFUSED}")]),
+    Case("shorter", [node("Constant", "", "pads", value_ints=[2, 0]), node("Pad", "a pads", "u", mode="edge"), node("Where", "c a u")],
+         {"a": (FLOAT, 1), "c": (BOOL, 1)}, [((1,), (3,)), (((3,), (3,)), f"the_Where: {REFUSED}"), (((1,), (2,)), f"the_Where: {REFUSED}")]),
     # The declaration of the result decides which of two sizes is its own.
     Case("declared", [node("Add", "a b", "u"), node("Exp", "u")], {"a": (FLOAT, 2), "b": (FLOAT, 2)}, [
         ((4, 5), (4, 5)), ((4, 5), (1, 1)), ((1, 1), (1, 1)), (((1, 5), (4, 5)), "is not as declared")], output=("a0", "a1")),

@@ -58,6 +58,20 @@ TEST_F(SizeSymbolsTest, SizesThatMeet) {
   EXPECT_FALSE(symbols.mayBeOne(past + 1, batch));
 }
 
+TEST_F(SizeSymbolsTest, SizesThatAlwaysDiffer) {
+  AffineExpr large = symbols.declare("large", 2, 0, 2, 1000);
+  EXPECT_EQ(symbols.meet(batch, batch + 2), batch + 2);
+  EXPECT_EQ(symbols.meet(batch + 2, batch), batch + 2);
+  EXPECT_TRUE(symbols.mayBeOne(batch, batch + 2));
+  EXPECT_FALSE(symbols.mayBeOne(batch + 2, batch));
+  EXPECT_TRUE(symbols.mayBeOne(past, past + batch));
+  // Neither can be 1: nothing fits, and a check says so.
+  EXPECT_EQ(symbols.meet(large, large + 2), large);
+  EXPECT_FALSE(symbols.mayBeOne(large, large + 2));
+  symbols.markState(past);
+  EXPECT_FALSE(symbols.mayBeOne(past, past + batch));
+}
+
 TEST_F(SizeSymbolsTest, SizesThatMeetAfterReplacement) {
   AffineExpr met = symbols.meet(batch, past);
   unsigned position = cast<AffineSymbolExpr>(met).getPosition();
