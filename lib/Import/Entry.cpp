@@ -251,7 +251,12 @@ Type Importer::importArgument(const onnx::ValueInfoProto &input,
       return {};
     dims.push_back(dim);
   }
-  return eff::makeTensorType(elementType, dims);
+  RankedTensorType type = eff::makeTensorType(elementType, dims);
+  if (!hasTooManyElements(type.getShape()))
+    return type;
+  error(loc, DiagnosticCode::ModelTooLarge)
+      << "input '" << input.name() << "' has more than 2^48 elements";
+  return {};
 }
 
 LogicalResult Importer::collectInputs() {

@@ -1,6 +1,7 @@
 // The wire format (protobuf.dev, "Encoding") needs no schema to be walked, but
 // for which fields are messages and which are names (onnx-ml.proto).
 #include "ModelLimits.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 
@@ -203,6 +204,15 @@ bool Scanner::walk(ArrayRef<char> bytes, Message owner, int depth) {
 
 bool checkModelLimits(ArrayRef<char> bytes, std::string &reason) {
   return Scanner(reason).walk(bytes, Message::Model, 0);
+}
+
+bool hasTooManyElements(ArrayRef<int64_t> shape) {
+  int64_t count = 1;
+  for (int64_t size : shape)
+    if (size > 0 &&
+        (llvm::MulOverflow(count, size, count) || count > (int64_t(1) << 48)))
+      return true;
+  return false;
 }
 
 } // namespace effc

@@ -2,6 +2,7 @@
 // instead of aborting.
 #include "NodeContext.h"
 #include "Importer.h"
+#include "ModelLimits.h"
 #include "mlir/IR/Verifier.h"
 
 #include <cmath>
@@ -504,16 +505,11 @@ static bool isTooLong(AffineExpr expr, unsigned &budget) {
 static StringRef findFault(RankedTensorType tensor) {
   if (tensor.getRank() > 64)
     return "the result would have more than 64 dimensions";
-  int64_t count = 1;
-  for (int64_t size : tensor.getShape()) {
-    if (ShapedType::isDynamic(size))
-      continue;
-    if (size < 0)
+  for (int64_t size : tensor.getShape())
+    if (!ShapedType::isDynamic(size) && size < 0)
       return "a size of the result would be negative";
-    if (size != 0 &&
-        (llvm::MulOverflow(count, size, count) || count > (int64_t(1) << 48)))
-      return "the result would have more than 2^48 elements";
-  }
+  if (hasTooManyElements(tensor.getShape()))
+    return "the result would have more than 2^48 elements";
   for (AffineExpr size : eff::getDims(tensor))
     if (unsigned budget = maxSizeParts; isTooLong(size, budget))
       return "a size of the result is too long an expression; fix sizes of "

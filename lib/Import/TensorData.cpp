@@ -2,6 +2,7 @@
 // against the dims before anything is touched.
 #include "TensorData.h"
 #include "ModelFile.h"
+#include "ModelLimits.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "onnx/onnx-ml.pb.h"
@@ -126,18 +127,18 @@ checkDims(const google::protobuf::RepeatedField<int64_t> &dims, int64_t &count,
     reason = "rank " + std::to_string(dims.size()) + " is above 64";
     return std::nullopt;
   }
-  count = 1;
-  for (int64_t dim : dims) {
+  SmallVector<int64_t> shape(dims.begin(), dims.end());
+  for (int64_t dim : shape)
     if (dim < 0) {
       reason = "negative dim " + std::to_string(dim);
       return std::nullopt;
     }
-    if (llvm::MulOverflow(count, dim, count) || count > (int64_t(1) << 48)) {
-      reason = "more than 2^48 elements";
-      return std::nullopt;
-    }
+  if (hasTooManyElements(shape)) {
+    reason = "more than 2^48 elements";
+    return std::nullopt;
   }
-  return SmallVector<int64_t>(dims.begin(), dims.end());
+  count = ShapedType::getNumElements(shape);
+  return shape;
 }
 
 template <typename T, typename Field>

@@ -14,8 +14,11 @@ static std::optional<eff::Dims> padsAtRuntime(NodeContext &ctx, int64_t rank) {
   Emitter e(ctx);
   Value axes = ctx.input(3), given = ctx.input(1);
   AffineExpr count = eff::getNumElements(axes.getType());
-  if (rankOf(given) != 1 ||
-      failed(ctx.requireEqual(eff::getNumElements(given.getType()),
+  if (rankOf(given) != 1) {
+    (void)ctx.error("pads is not a list of integers");
+    return std::nullopt;
+  }
+  if (failed(ctx.requireEqual(eff::getNumElements(given.getType()),
                               eff::simplify(count * 2),
                               "pads and axes differ in length")))
     return std::nullopt;
@@ -25,6 +28,8 @@ static std::optional<eff::Dims> padsAtRuntime(NodeContext &ctx, int64_t rank) {
              e, perAxis(e, axes, e.slice(given, 0, offset, count), rank, 0),
              INT32_MIN))
       pads.push_back(pad);
+  if (ctx.hasFailed())
+    return std::nullopt;
   return pads;
 }
 

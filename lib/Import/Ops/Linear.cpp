@@ -162,6 +162,11 @@ static std::optional<Dims> totalCrop(NodeContext &ctx, ArrayRef<AffineExpr> x,
                     " elements for " + Twine(rank) + " spatial dims");
     return std::nullopt;
   }
+  for (int64_t size : shape.value_or(SmallVector<int64_t>()))
+    if (size < 0 || size > INT32_MAX) {
+      (void)ctx.error("attribute output_shape has a size of " + Twine(size));
+      return std::nullopt;
+    }
   Dims totals;
   if (!shape && mode != "SAME_UPPER" && mode != "SAME_LOWER")
     return totals;

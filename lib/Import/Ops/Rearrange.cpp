@@ -227,6 +227,8 @@ LogicalResult importCol2Im(NodeContext &ctx) {
   std::optional<int64_t> rank = spatialRank(ctx, ctx.input(1));
   if (!rank)
     rank = spatialRank(ctx, ctx.input(2));
+  if (rank && (*rank < 1 || *rank > 62))
+    return ctx.error("an image of " + Twine(*rank) + " spatial dims");
   if (!rank)
     return ctx.unsupported("the rank of the result is computed from data",
                            "declare the result's rank in value_info, or fix "

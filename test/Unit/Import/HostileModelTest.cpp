@@ -3,6 +3,7 @@
 // justify.
 #include "HostileModel.h"
 
+#include <limits>
 #include <random>
 
 namespace {
@@ -185,6 +186,18 @@ TEST(HostileModel, RefusesNegativeSizes) {
   setType(graph.add_output(), "t", {});
   expectError(model, "the shape has a size of -5");
   expectError(model, "a size of the result would be negative");
+}
+
+TEST(HostileModel, RefusesInputsThatNoMemoryHolds) {
+  onnx::ModelProto model = makeModel();
+  model.mutable_graph()
+      ->mutable_input(0)
+      ->mutable_type()
+      ->mutable_tensor_type()
+      ->mutable_shape()
+      ->mutable_dim(0)
+      ->set_dim_value(std::numeric_limits<int64_t>::max());
+  expectError(model, "input 'x' has more than 2^48 elements");
 }
 
 } // namespace
