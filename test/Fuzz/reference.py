@@ -159,14 +159,14 @@ def orders_nan(model, values):
 
 
 def overflows_power(model, values):
-    """Whether a power does not fit its integer type; ONNX Runtime converts a double, others wrap."""
+    """Whether a power does not fit its integer type or a double, which ONNX Runtime computes and converts; others wrap."""
     for node in model.graph.node:
         base, exponent = (values.get(name) for name in node.input[:2]) if node.op_type == "Pow" else (None, None)
         if base is None or exponent is None or base.dtype.kind not in "iu":
             continue
         with np.errstate(all="ignore"):
             exact = np.power(base.astype(np.float64), exponent.astype(np.float64))
-        if not (np.abs(exact) < np.iinfo(base.dtype).max).all():
+        if not (np.abs(exact) < min(np.iinfo(base.dtype).max, 2 ** 53)).all():
             return True
     return False
 
@@ -202,6 +202,12 @@ def rounds_threshold(model, values):
     return False
 
 
+def resizes_nan(model, values):
+    """Whether a cubic Resize reads what is not finite: taps of weight zero, also along dims that keep their size, make NaN of it in effc."""
+    return any(node.op_type == "Resize" and any(a.s == b"cubic" for a in node.attribute) and not np.isfinite(values[node.input[0]]).all()
+               for node in model.graph.node if node.input and node.input[0] in values)
+
+
 def open_question(model, feed):
     """What ONNX leaves open, or ONNX Runtime does otherwise, and the graph meets with these inputs, or ""."""
     values = {**feed, **intermediate_values(model, feed)}
@@ -212,6 +218,8 @@ def open_question(model, feed):
         return "a Gemm without inner size scales its bias"
     if spreads_nan(model, values):
         return "a convolution reads a NaN"
+    if resizes_nan(model, values):
+        return "a cubic Resize reads a NaN"
     if normalises_equals(model, values):
         return "an InstanceNormalization reads equal elements"
     if rounds_threshold(model, values):
