@@ -2,7 +2,7 @@
 #
 # Substitutions: %onnxtxt IN -o OUT (ONNX text to binary), %python, %src (repository), %build,
 # %test_data, %cc, %cxx.
-# Features: onnxruntime, test-data, avx2, avx512, qemu-x86_64, qemu-aarch64 (with a runtime for it), asan, effc-python (its libraries are built).
+# Features: onnxruntime, test-data, avx2, avx512, qemu-x86_64, qemu-aarch64 (with a runtime for it), asan, effc-python (its libraries are built), chromium.
 import os
 import shutil
 import subprocess
@@ -47,6 +47,8 @@ if os.path.exists(os.path.join(config.effc_binary_dir, "python/effc/lib/libeffc-
     config.available_features.add("effc-python")
 if "-fsanitize=address" in config.cxx_flags:
     config.available_features.add("asan")
+if shutil.which("chromium-headless-shell"):
+    config.available_features.add("chromium")
 if shutil.which("qemu-x86_64-static"):
     config.available_features.add("qemu-x86_64")
 if shutil.which("qemu-aarch64-static") and os.path.exists(

@@ -5,6 +5,7 @@
 #include "Link.h"
 #include "Objects.h"
 #include "OutputFolder.h"
+#include "Report.h"
 #include "effc/Emit/ModelTable.h"
 #include "effc/Support/Diagnostics.h"
 #include "llvm/Support/FileSystem.h"
@@ -180,10 +181,11 @@ LibraryWriter::write(std::vector<LibraryVersion> versions) {
   std::string header;
   llvm::raw_string_ostream headerStream(header);
   writeHeader(table, options.certificate, headerStream);
+  std::string certificate =
+      completeCertificate(extras.certificate, result.libraryBytes, libraryName);
   if (failed(writeText(options.name + ".h", header)) ||
-      failed(writeText(options.name + ".json",
-                       completeCertificate(extras.certificate,
-                                           result.libraryBytes, libraryName))))
+      failed(writeText(options.name + ".json", certificate)) ||
+      failed(writeText(options.name + ".html", makeReport(certificate))))
     return failure();
   auto files = folder.commit();
   if (failed(files))
