@@ -11,7 +11,6 @@
 #include "effc/Transforms/Quantize/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
-#include "llvm/ADT/MapVector.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -197,7 +196,7 @@ void Compilation::recordProbes(ModuleOp module) {
   }
 }
 
-/// Layers that compute with fewer bits than the model asks for.
+/// What layers compute in, where an option lets them have fewer bits.
 void Compilation::recordQuantized(ModuleOp module) {
   // All versions have the same.
   if (module->getAttr("eff.target") != targets.front())
@@ -206,17 +205,17 @@ void Compilation::recordQuantized(ModuleOp module) {
     auto layers = function->getAttrOfType<ArrayAttr>(kQuantizedAttr);
     if (!layers || layers.empty())
       continue;
-    llvm::MapVector<StringRef, QuantizedLayers> entries;
+    QuantizedLayers &entry = quantized.emplace_back();
+    entry.entryPoint = entryName.empty() ? function.getName().str() : entryName;
     for (auto layer : layers.getAsRange<DictionaryAttr>()) {
-      StringRef to = layer.getAs<StringAttr>("to");
-      QuantizedLayers &entry = entries[to];
-      entry.entryPoint =
-          entryName.empty() ? function.getName().str() : entryName;
-      entry.to = to.str();
-      entry.nodes.push_back(layer.getAs<StringAttr>("node").str());
+      LayerPrecision &precision = entry.layers.emplace_back();
+      precision.node = layer.getAs<StringAttr>("node").str();
+      precision.precision = layer.getAs<StringAttr>("precision").str();
+      precision.reason = layer.getAs<StringAttr>("reason").str();
+      precision.taken = layer.getAs<BoolAttr>("taken").getValue();
+      if (auto error = layer.getAs<FloatAttr>("error"))
+        precision.error = error.getValueAsDouble();
     }
-    for (auto &[to, entry] : entries)
-      quantized.push_back(std::move(entry));
   }
 }
 

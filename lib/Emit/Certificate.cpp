@@ -170,22 +170,33 @@ static Json describePrograms(const VersionTable &version) {
   return list;
 }
 
-static const char *getRoundingError(const std::string &to) {
-  if (to == "int8")
+static const char *describeRounding(const std::string &precision) {
+  if (precision == "int8")
     return "operands of products are rounded to 8 bits, inputs in the range "
            "that calibration chose; sums are exact, all else is f32";
   return "operands of products are rounded to 8 bits of mantissa; sums and all "
          "else are f32";
 }
 
-/// What was asked for and where it was done.
+/// What was asked for, where it was done, and why not elsewhere.
 static Json describeQuantized(const std::vector<QuantizedLayers> &entries) {
   Json list = Json::array();
-  for (const QuantizedLayers &entry : entries)
+  for (const QuantizedLayers &entry : entries) {
+    Json layers = Json::array(), rounding = Json::object();
+    for (const LayerPrecision &layer : entry.layers) {
+      layers.push_back({{"node", layer.node},
+                        {"precision", layer.precision},
+                        {"taken", layer.taken},
+                        {"reason", layer.reason}});
+      if (layer.error)
+        layers.back()["error"] = *layer.error;
+      if (layer.taken)
+        rounding[layer.precision] = describeRounding(layer.precision);
+    }
     list.push_back({{"entry_point", entry.entryPoint},
-                    {"to", entry.to},
-                    {"error", getRoundingError(entry.to)},
-                    {"nodes", entry.nodes}});
+                    {"rounding", rounding},
+                    {"layers", layers}});
+  }
   return list;
 }
 

@@ -1,6 +1,6 @@
-// Limits on a model, most of which hold before protobuf parses it: a message of two bytes
-// becomes an object of two hundred, so that a file of a few megabytes could
-// take all memory.
+// Limits on a model, most of which hold before protobuf parses it: a message of
+// two bytes becomes an object of two hundred, so that a file of a few megabytes
+// could take all memory.
 #ifndef EFFC_LIB_IMPORT_MODELLIMITS_H
 #define EFFC_LIB_IMPORT_MODELLIMITS_H
 

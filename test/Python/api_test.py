@@ -39,7 +39,7 @@ class Compile(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             result = effc.compile(adding(), folder, name="adder", dims={"n": range(1, 9)}, **FAST)
             self.assertEqual(pathlib.Path(result.library), pathlib.Path(folder, "libadder.so"))
-            self.assertEqual(sorted(os.listdir(folder)), ["adder.h", "adder.json", "libadder.so"])
+            self.assertEqual(sorted(os.listdir(folder)), ["adder.h", "adder.html", "adder.json", "libadder.so"])
             self.assertEqual(result.certificate, json.loads(pathlib.Path(folder, "adder.json").read_text()))
             self.assertIn("--dim=n=1..8", json.dumps(result.certificate))
             self.assertEqual(result.stages[0][0], "import")
@@ -122,9 +122,10 @@ class Compile(unittest.TestCase):
                            [("y", TensorProto.FLOAT, (64, 512))], [weight])
         options = {"opt_level": 0, "cpu": "v4-bf16"}
         half = effc.compile(model, quantize="bf16", **options)
-        self.assertEqual(half.certificate["quantized"][0]["nodes"], ["product"])
+        layer, = half.certificate["quantized"][0]["layers"]
+        self.assertEqual((layer["node"], layer["precision"], layer["taken"]), ("product", "bf16", True))
         left = effc.compile(model, quantize="bf16", layers={"prod*": "quantize=off"}, **options)
-        self.assertEqual(left.certificate["quantized"], [])
+        self.assertEqual(left.certificate["quantized"][0]["layers"][0]["reason"], "left out by request")
         self.assertIn("--exact", json.dumps(effc.compile(model, exact=True, **options).certificate))
         for wrong, text in ({"quantize": "int9"}, "quantize: 'int9'"), ({"quantize": "bf16", "exact": True}, "--exact"), \
                            ({"quantize": "bf16", "layers": {"p": "speed=high"}}, "layers: 'p: speed=high'"):

@@ -1,6 +1,7 @@
 // Reads the JSON of docs/schema/certificate.json with checks at every step.
 #include "CertificateText.h"
 #include "Format.h"
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace effc::tool {
@@ -54,6 +55,25 @@ static std::string describeEntryPoint(const Json &program) {
   return lines;
 }
 
+/// How many layers compute in what; -v of compile and the report name them.
+static std::string describeQuantized(const Json &entry) {
+  std::string lines;
+  const Json &layers = entry.at("layers");
+  for (const auto &rounding : entry.at("rounding").items()) {
+    const std::string &precision = rounding.key();
+    auto count =
+        std::count_if(layers.begin(), layers.end(), [&](const Json &layer) {
+          return layer.value("taken", false) &&
+                 getText(layer, "precision") == precision;
+        });
+    lines += format("quantised %s: %zu of %zu layers in %s: %s\n",
+                    getText(entry, "entry_point").c_str(), size_t(count),
+                    layers.size(), precision.c_str(),
+                    rounding.value().get<std::string>().c_str());
+  }
+  return lines;
+}
+
 static std::string describeKernels(const Json &kernels, bool list) {
   if (!list)
     return format("%zu kernels; -v lists them\n", kernels.size());
@@ -103,10 +123,7 @@ static std::string describe(const Json &certificate, uint64_t libraryBytes,
                     did.empty() ? "" : ": ", did.c_str());
   }
   for (const Json &each : certificate.value("quantized", Json::array()))
-    lines +=
-        format("quantised %s: %zu layers in %s: %s\n",
-               getText(each, "entry_point").c_str(), each.at("nodes").size(),
-               getText(each, "to").c_str(), getText(each, "error").c_str());
+    lines += describeQuantized(each);
   for (const Json &note : certificate.at("notes"))
     lines += format("note: %s\n", note.get<std::string>().c_str());
   return lines + describeKernels(certificate.at("kernels"), kernels);

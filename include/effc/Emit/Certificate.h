@@ -4,17 +4,26 @@
 #define EFFC_EMIT_CERTIFICATE_H
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace effc {
 
-/// Layers of an entry point that compute with fewer bits than the model asks
-/// for, by the names of their nodes.
+/// A layer that could compute with fewer bits, by the name of its node.
+struct LayerPrecision {
+  std::string node, precision, reason;
+  /// It does.
+  bool taken = false;
+  /// Estimated, over the size of the result.
+  std::optional<double> error;
+};
+
+/// The layers of an entry point, where an option lets them have fewer bits.
 struct QuantizedLayers {
-  std::string entryPoint, to;
-  std::vector<std::string> nodes;
+  std::string entryPoint;
+  std::vector<LayerPrecision> layers;
 };
 
 /// What earlier stages know and Emit prints.

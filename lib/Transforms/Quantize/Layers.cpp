@@ -101,15 +101,63 @@ bool LayerFilter::isLeftOut(StringRef name) const {
   return false;
 }
 
-void effc::recordQuantized(func::FuncOp function, ArrayRef<std::string> layers,
-                           StringRef to) {
-  Builder b(function.getContext());
+static constexpr StringLiteral kLeftOut = "left out by request";
+
+void LayerJournal::add(Operation *op, bool taken, const Twine &reason,
+                       std::optional<double> error) {
+  Builder b(op->getContext());
+  NamedAttrList entry;
+  entry.append("node", b.getStringAttr(getNodeName(op->getLoc())));
+  entry.append("precision", b.getStringAttr(taken ? scheme : "f32"));
+  entry.append("taken", b.getBoolAttr(taken));
+  entry.append("reason", b.getStringAttr(reason));
+  if (error)
+    entry.append("error", b.getF64FloatAttr(*error));
+  entries.push_back(entry.getDictionary(op->getContext()));
+  numTaken += taken;
+}
+
+void LayerJournal::take(Operation *op, const Twine &detail,
+                        std::optional<double> error) {
+  std::string text = detail.str();
+  std::string said = text;
+  if (error)
+    llvm::raw_string_ostream(said)
+        << llvm::format(", estimated error %.2g of the result", *error);
+  emitRemark(op->getLoc(), DiagnosticCode::LayerPrecision)
+      << "computed in " << scheme << (said.empty() ? "" : ": ") << said;
+  add(op, /*taken=*/true, text, error);
+}
+
+void LayerJournal::decline(Operation *op, const Twine &reason) {
+  std::string text = reason.str();
+  emitRemark(op->getLoc(), DiagnosticCode::LayerPrecision)
+      << "computed in f32: " << text;
+  add(op, /*taken=*/false, text, std::nullopt);
+}
+
+void LayerJournal::leaveOut(Operation *op) { decline(op, kLeftOut); }
+
+void LayerJournal::write(func::FuncOp function) const {
+  auto weigh = [](DictionaryAttr entry) {
+    return entry.getAs<BoolAttr>("taken").getValue()             ? 2
+           : entry.getAs<StringAttr>("reason") == kLeftOut.str() ? 0
+                                                                 : 1;
+  };
   SmallVector<Attribute> list;
   if (auto old = function->getAttrOfType<ArrayAttr>(kQuantizedAttr))
     llvm::append_range(list, old);
-  for (const std::string &layer : layers)
-    list.push_back(
-        b.getDictionaryAttr({b.getNamedAttr("node", b.getStringAttr(layer)),
-                             b.getNamedAttr("to", b.getStringAttr(to))}));
-  function->setAttr(kQuantizedAttr, b.getArrayAttr(list));
+  size_t numOld = list.size();
+  llvm::DenseMap<Attribute, size_t> places;
+  for (size_t i = numOld; i-- > 0;)
+    places[cast<DictionaryAttr>(list[i]).get("node")] = i;
+  for (DictionaryAttr entry : entries) {
+    auto old = places.find(entry.get("node"));
+    if (old == places.end())
+      list.push_back(entry);
+    else if (weigh(entry) > weigh(cast<DictionaryAttr>(list[old->second])))
+      list[old->second] = entry;
+  }
+  function->setAttr(kQuantizedAttr,
+                    ArrayAttr::get(function.getContext(), list));
 }

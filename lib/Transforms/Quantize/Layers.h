@@ -54,9 +54,36 @@ private:
   std::vector<Entry> entries;
 };
 
-/// Notes in `eff.quantized` that layers compute in `to`.
-void recordQuantized(mlir::func::FuncOp function,
-                     llvm::ArrayRef<std::string> layers, llvm::StringRef to);
+/// What the layers of a function compute in and why: each gets a remark, and a
+/// place in `eff.quantized` for certificate and report.
+class LayerJournal {
+public:
+  /// `scheme` is what taken layers compute in.
+  explicit LayerJournal(llvm::StringRef scheme) : scheme(scheme) {}
+
+  /// `detail` goes on from "computed in int8", or is empty; `error` is an
+  /// estimate, over the size of the result.
+  void take(mlir::Operation *op, const llvm::Twine &detail = "",
+            std::optional<double> error = std::nullopt);
+  void decline(mlir::Operation *op, const llvm::Twine &reason);
+  /// The same for a layer that an option leaves out; other passes may take it.
+  void leaveOut(mlir::Operation *op);
+
+  /// Joins what passes before wrote of the same layers: what was done counts
+  /// more than a reason, and that more than having been left out.
+  void write(mlir::func::FuncOp function) const;
+
+  size_t getNumTaken() const { return numTaken; }
+  size_t getNumDeclined() const { return entries.size() - numTaken; }
+
+private:
+  void add(mlir::Operation *op, bool taken, const llvm::Twine &reason,
+           std::optional<double> error);
+
+  std::string scheme;
+  llvm::SmallVector<mlir::DictionaryAttr> entries;
+  size_t numTaken = 0;
+};
 
 } // namespace effc
 

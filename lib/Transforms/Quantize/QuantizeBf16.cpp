@@ -118,8 +118,6 @@ struct QuantizeBf16 : effc::impl::QuantizeBf16Base<QuantizeBf16> {
 
   /// Why a layer stays in f32, or "".
   std::string findReason(Operation *op, TargetAttr target) {
-    if (filter->isLeftOut(getNodeName(op->getLoc())))
-      return "left out by request";
     if (always)
       return "";
     if (!target || getInterleave(target, GemmTypes::BF16) == 1)
@@ -144,27 +142,25 @@ struct QuantizeBf16 : effc::impl::QuantizeBf16Base<QuantizeBf16> {
         function->getParentOfType<ModuleOp>()->getAttrOfType<TargetAttr>(
             "eff.target");
     SmallVector<Operation *> taken;
+    LayerJournal journal("bf16");
     function.walk([&](Operation *op) {
       SmallVector<OpOperand *> factors = getFactors(op);
       if (factors.empty() || !llvm::all_of(factors, [](OpOperand *factor) {
             return isFloat(factor->get());
           }))
         return;
+      if (filter->isLeftOut(getNodeName(op->getLoc())))
+        return journal.leaveOut(op);
       std::string reason = findReason(op, target);
-      emitRemark(op->getLoc(), DiagnosticCode::LayerPrecision)
-          << (reason.empty() ? "computed in bf16" : "computed in f32: ")
-          << reason;
-      if (reason.empty())
-        taken.push_back(op);
-      else
-        ++numDeclined;
+      if (!reason.empty())
+        return journal.decline(op, reason);
+      taken.push_back(op);
+      journal.take(op);
     });
     convert(taken);
-    numTaken += taken.size();
-    std::vector<std::string> names;
-    for (Operation *op : taken)
-      names.push_back(getNodeName(op->getLoc()).str());
-    recordQuantized(function, names, "bf16");
+    numTaken += journal.getNumTaken();
+    numDeclined += journal.getNumDeclined();
+    journal.write(function);
   }
 
   void convert(ArrayRef<Operation *> taken) {

@@ -122,9 +122,6 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
 
   /// Why a layer stays in f32, or "".
   std::string findReason(const QuantizableLayer &layer) const {
-    if (filter->isLeftOut(getNodeName(layer.op()->getLoc())) ||
-        filter->isLeftOut(layer.name))
-      return "left out by request";
     if (!layer.getConstantWeight())
       return "both of its factors are computed";
     auto found = known->layers.find(layer.name);
@@ -138,32 +135,29 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
     return "";
   }
 
-  void remark(const QuantizableLayer &layer, const Twine &text) {
-    emitRemark(layer.op()->getLoc(), DiagnosticCode::LayerPrecision) << text;
-  }
-
-  void decline(const QuantizableLayer &layer, const Twine &reason) {
-    remark(layer, "computed in f32: " + reason);
-    ++numDeclined;
-  }
-
   /// Layers that may be taken and gain by themselves.
   std::vector<Candidate> findCandidates() {
     std::vector<Candidate> candidates;
     for (const QuantizableLayer &layer : getQuantizableLayers(getOperation())) {
+      if (filter->isLeftOut(getNodeName(layer.op()->getLoc())) ||
+          filter->isLeftOut(layer.name)) {
+        journal.leaveOut(layer.op());
+        continue;
+      }
       std::string reason = findReason(layer);
       if (!reason.empty()) {
-        decline(layer, reason);
+        journal.decline(layer.op(), reason);
         continue;
       }
       std::optional<LayerWeights> weights = LayerWeights::get(layer);
       if (!weights) {
-        decline(layer, "its weights are no matrix of finite numbers");
+        journal.decline(layer.op(),
+                        "its weights are no matrix of finite numbers");
         continue;
       }
       LayerCost cost = estimateCost(layer, targets);
       if (!always && !cost.obstacle.empty())
-        decline(layer, cost.obstacle);
+        journal.decline(layer.op(), cost.obstacle);
       else
         candidates.push_back(
             {layer, std::move(*weights), &known->layers.at(layer.name), cost});
@@ -172,6 +166,7 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
   }
 
   void runOnOperation() override {
+    journal = LayerJournal("int8");
     auto own =
         getOperation()->getParentOfType<ModuleOp>()->getAttrOfType<TargetAttr>(
             "eff.target");
@@ -189,11 +184,11 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
       group.value = root;
       group.readers.push_back(&candidate);
     }
-    std::vector<std::string> taken;
     for (auto &[root, group] : groups)
-      quantize(group, taken);
-    numTaken += taken.size();
-    recordQuantized(getOperation(), taken, "int8");
+      quantize(group);
+    numTaken += journal.getNumTaken();
+    numDeclined += journal.getNumDeclined();
+    journal.write(getOperation());
   }
 
   /// Readers that would need the tensor in f32 beside the bytes.
@@ -208,11 +203,11 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
     return others;
   }
 
-  void quantize(Group &group, std::vector<std::string> &taken) {
+  void quantize(Group &group) {
     std::optional<ByteRange> range = choose(group);
     auto declineAll = [&](const Twine &reason) {
       for (Candidate *reader : group.readers)
-        decline(reader->layer, reason);
+        journal.decline(reader->layer.op(), reason);
     };
     if (!range)
       return declineAll("its input is too small or too large to be scaled");
@@ -237,8 +232,6 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
     if (!always && !isStoredNarrow && gain <= conversion)
       return declineAll("converting its input takes as long as it gains");
     rewrite(group, values, shares ? others : SmallVector<OpOperand *>());
-    for (Candidate *reader : group.readers)
-      taken.push_back(getNodeName(reader->layer.op()->getLoc()).str());
   }
 
   std::optional<ByteRange> choose(const Group &group) {
@@ -273,14 +266,13 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
           dequantize(b, reader->layer.product, weight));
       std::string text;
       llvm::raw_string_ostream(text)
-          << llvm::format("computed in int8: input from %.4g to %.4g (%.9g a "
+          << llvm::format("input from %.4g to %.4g (%.9g a "
                           "step, zero is %d) by ",
                           values.range.getLow(), values.range.getHigh(),
                           values.range.scale, int(values.range.zero))
-          << values.range.method
-          << llvm::format(", estimated error %.2g of the result",
-                          std::sqrt(values.range.error + weight.error));
-      remark(reader->layer, text);
+          << values.range.method;
+      journal.take(reader->layer.op(), text,
+                   std::sqrt(values.range.error + weight.error));
     }
     for (OpOperand *sum : sums) {
       OpBuilder b(sum->getOwner());
@@ -315,6 +307,7 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
         ConstantOp::create(b, loc, scales.finish("scales")));
   }
 
+  LayerJournal journal{"int8"};
   std::optional<LayerFilter> filter;
   std::optional<RangeMethod> method;
   std::shared_ptr<const Statistics> known;

@@ -6,7 +6,7 @@
 
 module attributes {eff.target = #eff.target<"v4", cpu = "x86-64-v4", features = "", vector 32 x 512, l1 32768, l2 1048576>} {
 // CHECK: remark: computed in f32: the target does not multiply bf16 faster
-// CHECK: eff.quantized = []
+// CHECK: eff.quantized = [{node = "{{.*}}", precision = "f32", reason = "the target does not multiply bf16 faster", taken = false}]
 // CHECK-NOT: bf16>
 // ALWAYS: eff.linear {{.*}} : (tensor<128x384xbf16>, tensor<384x384xbf16>) -> tensor<128x384xf32>
 func.func @linear(%x: tensor<128x384xf32>) -> tensor<128x384xf32> {

@@ -5,7 +5,7 @@ module attributes {eff.target = #eff.target<"v4-bf16", cpu = "x86-64-v4", featur
 
 // The activation is converted where it is made, before the reshape; sums and bias stay f32.
 // CHECK-LABEL: func.func @linear
-// CHECK-SAME: eff.quantized = [{node = "fc1", to = "bf16"}, {node = "fc2", to = "bf16"}]
+// CHECK-SAME: eff.quantized = [{node = "fc1", precision = "bf16", reason = "", taken = true}, {node = "fc2", precision = "bf16", reason = "", taken = true}]
 // CHECK: %[[X:.+]] = eff.convert %arg0 : (tensor<128x384xf32>) -> tensor<128x384xbf16>
 // CHECK: %[[W:.+]] = eff.convert %{{.+}} : (tensor<384x1536xf32>) -> tensor<384x1536xbf16>
 // CHECK: %[[Y:.+]] = eff.linear %[[X]], %[[W]] bias %arg1 : (tensor<128x384xbf16>, tensor<384x1536xbf16>, tensor<1536xf32>) -> tensor<128x1536xf32>

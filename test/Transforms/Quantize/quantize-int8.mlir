@@ -7,7 +7,7 @@ module attributes {eff.target = #eff.target<"v4-bf16", cpu = "x86-64-v4", featur
 // Bytes are made where the activation is, before the reshape, and mean integers less a zero point times a scale; weights have a scale an
 // output. Bias and sums stay f32.
 // CHECK-LABEL: func.func @linear
-// CHECK-SAME: eff.quantized = [{node = "fc1", to = "int8"}, {node = "fc2", to = "int8"}]
+// CHECK-SAME: eff.quantized = [{error = {{[0-9.E+-]+}} : f64, node = "fc1", precision = "int8", reason = "input from {{.*}} by min-max", taken = true}, {error = {{.*}}, node = "fc2", precision = "int8", {{.*}}, taken = true}]
 // CHECK: %[[INV1:.+]] = eff.constant dense<63.7499962> : tensor<f32>
 // CHECK: %[[S:.+]] = eff.binary mul %arg0, %[[INV1]]
 // CHECK: %[[R:.+]] = eff.unary round %[[S]]
@@ -60,7 +60,8 @@ func.func @conv(%x: tensor<1x28x28x64xf32>) -> tensor<1x14x14x64xf32> {
 
 // What stays in f32, and why.
 // CHECK-LABEL: func.func @declined
-// CHECK-SAME: eff.quantized = [{node = "zero", to = "int8"}]
+// CHECK-SAME: {node = "{{.*}}", precision = "f32", reason = "both of its factors are computed", taken = false}
+// CHECK-SAME: node = "zero", precision = "int8", {{.*}}, taken = true}
 // REMARK: computed in f32: both of its factors are computed
 // REMARK: computed in f32: left out by request
 // REMARK: computed in f32: the statistics do not have it

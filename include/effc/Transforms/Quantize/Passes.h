@@ -21,8 +21,9 @@ createQuantizeInt8(const QuantizeInt8Options &options,
                    std::shared_ptr<const Statistics> statistics,
                    llvm::ArrayRef<eff::TargetAttr> targets);
 
-/// Function attribute: an array of {node, to} for layers that compute with
-/// fewer bits than the model asks for.
+/// Function attribute: an array of {node, precision, taken, reason, error} for
+/// layers that could compute with fewer bits; `taken` ones do, and `error`,
+/// where it is known, is an estimate over the size of the result.
 inline constexpr llvm::StringLiteral kQuantizedAttr = "eff.quantized";
 
 /// Function attribute of eff-insert-probes: an array of {output, layers}.

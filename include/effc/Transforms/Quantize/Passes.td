@@ -40,7 +40,7 @@ def QuantizeBf16 : Pass<"eff-quantize-bf16", "::mlir::func::FuncOp"> {
     transposes, so that fusion stores it in bf16 when nothing else reads it.
 
     A layer stays in f32 where the target has no such product, and where too little is multiplied to gain. Depthwise convolutions, which
-    memory bounds, are taken when their input is stored in bf16. Attention stays in f32. A remark for each layer says what it computes in and why; the function attribute `eff.quantized` lists the layers that were taken. Lossy: an
+    memory bounds, are taken when their input is stored in bf16. Attention stays in f32. A remark for each layer says what it computes in and why; the function attribute `eff.quantized` lists them. Lossy: an
     operand is rounded to 8 bits of mantissa, once.
 
     ```mlir
@@ -77,7 +77,7 @@ def QuantizeInt8 : Pass<"eff-quantize-int8", "::mlir::func::FuncOp"> {
     least estimated error of the layers' results (Ranges.cpp).
 
     A layer stays in f32 where the model of time says that it gains nothing, where the statistics lack it or are not finite, and where sums may not
-    fit into 32 bits. A remark for each layer says what it computes in and why; `eff.quantized` lists the layers that were taken.
+    fit into 32 bits. A remark for each layer says what it computes in and why; `eff.quantized` lists them.
 
     ```mlir
     %y = eff.linear %x, %w : (tensor<8x16xf32>, tensor<16x4xf32>) -> tensor<8x4xf32>
