@@ -70,9 +70,9 @@ TEST_F(CompileTest, CompilesAFile) {
   EXPECT_EQ(info.library, folder + "/libdigits.so");
   EXPECT_EQ(info.header, folder + "/digits.h");
   EXPECT_NE(std::strstr(info.certificate, "\"-O0\""), nullptr);
-  EXPECT_EQ(info.num_files, 3u);
+  EXPECT_EQ(info.num_files, 4u);
   EXPECT_STREQ(effc_result_file(result, 0), info.library);
-  EXPECT_EQ(effc_result_file(result, 3), nullptr);
+  EXPECT_EQ(effc_result_file(result, 4), nullptr);
   EXPECT_EQ(info.library_bytes, std::filesystem::file_size(info.library));
   const char *stage = nullptr;
   double seconds = -1;
