@@ -19,12 +19,18 @@ using Indices = KernelEmitter::Indices;
 constexpr int64_t outer = WinogradTile::outputs, inner = WinogradTile::inputs,
                   points = WinogradTile::points;
 
+/// Sums are cut into equal parts of at most so many channels: more of them take
+/// as long (a part is one unrolled loop) and have larger errors.
+constexpr int64_t mostSummed = 16;
+
 struct Winograd {
   KernelEmitter &e;
   ConvOp op;
   WinogradChoice choice;
   Dims x, y;
   int64_t channels, outputs, inputStride, outputStride;
+  /// Channels that are summed one after the other.
+  int64_t partial;
   AffineExpr tilesY, tilesX, tiles;
   /// Of a strip: [point][tile][channel], and the same of a block of output
   /// channels.
@@ -45,6 +51,8 @@ struct Winograd {
     tiles = simplify(y[0] * tilesY * tilesX);
     inputStride = pointStride(channels);
     outputStride = pointStride(choice.block);
+    int64_t parts = llvm::divideCeil(channels, mostSummed);
+    partial = llvm::divideCeil(channels, parts);
   }
 
   /// Floats between points: an odd number of cache lines, so that the points of
@@ -198,7 +206,8 @@ struct Winograd {
   /// The matrix product of one point: tiles x channels by channels x block.
   void multiply(Value point, Value count, Value block) {
     const TileChoice &tile = choice.product;
-    int64_t panels = llvm::divideCeil(choice.block, tile.width);
+    int64_t panels = llvm::divideCeil(choice.block, tile.width),
+            panelSize = tile.width * channels;
     Value group = e.add(e.mul(block, e.index(points)), point);
     effk::GemmDescription gemm;
     gemm.tileRows = tile.rows;
@@ -208,17 +217,54 @@ struct Winograd {
     gemm.rowBase = e.mul(point, e.index(inputStride));
     gemm.rowSizes = {count};
     gemm.rowStrides = {e.index(channels)};
-    gemm.run = e.index(channels);
     gemm.b = e.getBuffer(op.getWeight());
-    gemm.bBase = e.mul(group, e.index(panels * tile.width * channels));
+    gemm.bBase = e.mul(group, e.index(panels * panelSize));
     gemm.c = products;
     gemm.cBase = e.mul(point, e.index(outputStride));
-    gemm.cStride = gemm.n = e.index(choice.block);
+    gemm.cStride = e.index(choice.block);
     gemm.lo = e.index(0);
-    gemm.hi = e.index(panels);
-    effk::createGemm(e.b, e.loc, gemm,
-                     [](OpBuilder &, Location, Value sum, Value, Value,
-                        ValueRange) { return sum; });
+    if (channels == partial) {
+      gemm.run = e.index(channels);
+      gemm.n = gemm.cStride;
+      gemm.hi = e.index(panels);
+      return createProducts(gemm);
+    }
+    gemm.hi = e.index(1);
+    for (int64_t panel = 0; panel < panels; ++panel) {
+      int64_t column = panel * tile.width;
+      effk::GemmDescription part = gemm;
+      part.n = e.index(std::min(tile.width, choice.block - column));
+      part.bBase = e.add(gemm.bBase, e.index(panel * panelSize));
+      part.cBase = e.add(gemm.cBase, e.index(column));
+      sumParts(part);
+    }
+  }
+
+  /// A panel's product by parts of its depth, each with sums of its own: what a
+  /// long sum rounds grows with its length (Higham, "Accuracy and Stability of
+  /// Numerical Algorithms", 4.2), and here that is most of the error.
+  void sumParts(effk::GemmDescription gemm) {
+    gemm.run = e.index(partial);
+    createProducts(gemm);
+    Value rowBase = gemm.rowBase, bBase = gemm.bBase;
+    gemm.epilogueInputs = {
+        {products, effk::EpilogueMap::Element, gemm.cBase, gemm.cStride}};
+    e.loop(e.index(partial), e.index(channels), partial, [&](Value first) {
+      gemm.rowBase = e.add(rowBase, first);
+      gemm.bBase = e.add(bBase, e.mul(first, e.index(choice.product.width)));
+      if (channels % partial != 0)
+        gemm.run = e.minimum(e.index(partial), e.sub(e.index(channels), first));
+      createProducts(gemm);
+    });
+  }
+
+  /// Stores sums, added to what the epilogue loads if it does.
+  void createProducts(const effk::GemmDescription &gemm) {
+    effk::createGemm(
+        e.b, e.loc, gemm,
+        [&](OpBuilder &, Location, Value sum, Value, Value, ValueRange loaded) {
+          return loaded.empty() ? sum : add(loaded[0], sum);
+        });
   }
 
   /// A^T m A plus the bias.
