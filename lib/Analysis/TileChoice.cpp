@@ -153,6 +153,24 @@ static TileChoice planLoops(eff::TargetAttr target, Tile tile,
           width};
 }
 
+TileChoice effc::alignToRuns(eff::TargetAttr target, TileChoice tile,
+                             int64_t run) {
+  // Enough to hide the latency of FMAs, and no more than may be in flight.
+  constexpr int64_t leastRows = 8, mostRows = 16;
+  int64_t lanes = target.getVectorBits() / 32;
+  if (tile.width != lanes || tile.rows < leastRows ||
+      target.getVectorRegisters() < 32 || run % tile.rows == 0)
+    return tile;
+  for (int64_t rows = mostRows; rows >= leastRows; --rows)
+    if (run % rows == 0) {
+      tile.rows = rows;
+      tile.rowsPerBlock =
+          static_cast<int64_t>(llvm::alignTo(tile.rowsPerBlock, rows));
+      break;
+    }
+  return tile;
+}
+
 int64_t effc::chooseJoinedPixels(eff::TargetAttr target, int64_t outputs,
                                  int64_t kernel, int64_t stride,
                                  int64_t width) {

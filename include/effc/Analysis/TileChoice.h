@@ -43,6 +43,10 @@ TileChoice chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
 double estimateProductCycles(eff::TargetAttr target, std::optional<int64_t> m,
                              int64_t n, int64_t k, GemmTypes types);
 
+/// A tile of one vector for rows that lie in runs of `run`: with as many as
+/// divide a run, so that no tile wraps to the next one.
+TileChoice alignToRuns(eff::TargetAttr target, TileChoice tile, int64_t run);
+
 /// How many neighbouring pixels of a convolution with few outputs to compute as
 /// one pixel of as many times the outputs, by one wider kernel; 1 where that
 /// gains little. `width` is the number of pixels in a row.

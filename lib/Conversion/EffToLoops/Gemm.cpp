@@ -265,6 +265,23 @@ void joinPixels(KernelEmitter &e, ConvOp op, ConvShape &shape, GemmTypes types,
   epilogue.repeatColumns(pixels);
 }
 
+TileChoice chooseConvTile(KernelEmitter &e, ConvOp op, const ConvShape &shape,
+                          GemmTypes types) {
+  AffineExpr rows = product(e.b.getContext(), ArrayRef(shape.y).drop_back());
+  // A pixel of the result adds stride^2 pixels of the operand to the cache.
+  int64_t rowBytes =
+      getElementTypeOrSelf(op.getX().getType()).getIntOrFloatBitWidth() / 8 *
+      shape.channels;
+  for (int64_t stride : shape.strides)
+    rowBytes *= stride;
+  TileChoice tile = chooseTile(e, rows, shape.outputs,
+                               shape.taps() * shape.channels, types, rowBytes);
+  // A pointwise one has a single run of pixels.
+  std::optional<int64_t> run = getConstant(shape.y[shape.spatial]);
+  return run && shape.taps() > 1 ? alignToRuns(e.options.target, tile, *run)
+                                 : tile;
+}
+
 /// Elements between neighbours along spatial dim i of an NHWC tensor.
 AffineExpr pixelStride(ArrayRef<AffineExpr> dims, size_t i,
                        MLIRContext *context) {
@@ -362,13 +379,7 @@ LogicalResult effc::emitConvKernel(KernelEmitter &e, Operation *anchor) {
   joinPixels(e, op, *shape, *types, epilogue);
   AffineExpr rows = product(e.b.getContext(), ArrayRef(shape->y).drop_back());
   int64_t depth = shape->taps() * shape->channels, outputs = shape->outputs;
-  // A pixel of the result adds stride^2 pixels of the operand to the cache.
-  int64_t rowBytes =
-      getElementTypeOrSelf(op.getX().getType()).getIntOrFloatBitWidth() / 8 *
-      shape->channels;
-  for (int64_t stride : shape->strides)
-    rowBytes *= stride;
-  TileChoice tile = chooseTile(e, rows, outputs, depth, *types, rowBytes);
+  TileChoice tile = chooseConvTile(e, op, *shape, *types);
   effk::GemmDescription gemm;
   setTile(gemm, tile);
   gemm.padValue = static_cast<int64_t>(op.getPadValue());

@@ -64,6 +64,8 @@ private:
   void emitRows(Value begin, Value end);
   void shareNextPanel(int64_t rows, Value m, Value begin, Value count);
   void emitTile(int64_t rows, Value m);
+  bool staysInRun(int64_t rows);
+  void followRows(int64_t rows, TileRows &located);
   TileRows locateRows(int64_t rows, Value m);
   SmallVector<Value> emitTaps(unsigned level, const TileRows &rows,
                               Value tapOffset, Value tap, ArrayRef<Value> valid,
@@ -314,8 +316,36 @@ void GemmLowering::emitRows(Value begin, Value end) {
   }
 }
 
+/// Tiles never wrap to the next index of an outer dim: full ones begin at
+/// multiples of their rows.
+bool GemmLowering::staysInRun(int64_t rows) {
+  OperandRange sizes = gemm.getRowSizes();
+  std::optional<int64_t> run = getConstantIntValue(sizes.back());
+  return rows == tileRowCount && sizes.size() > 1 && run && *run % rows == 0 &&
+         static_cast<int64_t>(gemm.getRowsPerBlock()) % rows == 0;
+}
+
+/// Rows behind the first one at constant distances, so that one address serves
+/// all of them.
+void GemmLowering::followRows(int64_t rows, TileRows &located) {
+  Value stride = gemm.getRowStrides().back();
+  size_t window = located.coordinates.size();
+  for (int64_t row = 1; row < rows; ++row) {
+    Value number = constant(row);
+    located.offsets.push_back(add(located.offsets[0], mul(number, stride)));
+    for (size_t d = 0; d < window; ++d) {
+      SmallVector<Value> &firsts = located.coordinates[d];
+      Value first = firsts[0];
+      if (d + 1 == window)
+        first = add(first, mul(number, gemm.getWindowStrides()[d]));
+      firsts.push_back(first);
+    }
+  }
+}
+
 TileRows GemmLowering::locateRows(int64_t rows, Value m) {
   TileRows result;
+  bool oneRun = staysInRun(rows);
   OperandRange sizes = gemm.getRowSizes(), strides = gemm.getRowStrides();
   unsigned rank = sizes.size(), window = gemm.getWindowSizes().size();
   // The first row's indices, then each row from the one before, with carries.
@@ -337,6 +367,10 @@ TileRows GemmLowering::locateRows(int64_t rows, Value m) {
           mul(indices[rank - window + d], gemm.getWindowStrides()[d]);
       result.coordinates[d].push_back(
           arith::SubIOp::create(b, scaled, gemm.getWindowPads()[d]));
+    }
+    if (oneRun) {
+      followRows(rows, result);
+      break;
     }
     Value carry = constant(1);
     for (unsigned d = rank; d-- > 0 && row + 1 < rows;) {
