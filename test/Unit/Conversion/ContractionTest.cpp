@@ -353,6 +353,15 @@ TEST(Conv, TwoDims) {
   checkConv({{1, 2, 1, 1}, 3, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}});
 }
 
+// Tiles that end with the rows of the result, one and two vectors wide.
+TEST(Conv, TilesWithinRows) {
+  checkConv({{2, 4, 9, 40}, 16, {3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}},
+            {{2, "s0"}});
+  checkConv({{1, 3, 11, 41}, 16, {3, 3}, {2, 2}, {1, 1}, {0, 0, 0, 0}});
+  checkConv({{1, 5, 7, 16}, 20, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}},
+            {{7, "s0"}});
+}
+
 TEST(Conv, JoinsPixelsOfFewOutputs) {
   checkConv({{2, 3, 9, 12}, 1, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}},
             {{2, "s0"}, {9, "s1"}});
