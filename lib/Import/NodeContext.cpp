@@ -490,10 +490,11 @@ void NodeContext::broadcastOperands(MutableArrayRef<Value> operands,
 
 static constexpr unsigned maxSizeParts = 300;
 
-/// Whether an expression has more than `budget` parts. Sizes that double at
-/// every node of a model would take all time.
+/// Whether an expression has more than `budget` parts, or one that did not fit
+/// into 64 bits. Sizes that double at every node of a model would take all
+/// time.
 static bool isTooLong(AffineExpr expr, unsigned &budget) {
-  if (budget == 0)
+  if (budget == 0 || !expr)
     return true;
   --budget;
   auto binary = dyn_cast<AffineBinaryOpExpr>(expr);

@@ -23,6 +23,9 @@ struct Complex {
 
 SmallVector<int64_t> factorize(int64_t n) {
   SmallVector<int64_t> factors;
+  // Nothing is transformed.
+  if (n < 1)
+    return factors;
   for (int64_t p : {4, 2, 3})
     for (; n % p == 0; n /= p)
       factors.push_back(p);

@@ -168,6 +168,10 @@ Value emitRope(Emitter &e, Value x, Value cos, Value sin, int64_t width,
                bool interleaved) {
   if (!x || !cos || !sin)
     return {};
+  if (width < 0 || width > INT32_MAX || width % 2 != 0) {
+    (void)e.ctx.error("the rotated width is " + Twine(width));
+    return {};
+  }
   int64_t last = rankOf(x) - 1;
   AffineExpr all = e.dim(x, last);
   AffineExpr part = width ? e.constant(width) : all;

@@ -208,6 +208,8 @@ static Value settleParts(Emitter &e, Value x, std::optional<int64_t> needed) {
 
 /// Whether constant sizes of the result say that it is another axis.
 static bool mayTransform(Emitter &e, const Transform &t, int64_t axis) {
+  if (e.ctx.bounds(transformLength(e, t, axis)).second < 1)
+    return false;
   std::optional<Dims> declared = e.ctx.declaredDims(0);
   if (!declared || int64_t(declared->size()) != rankOf(t.x))
     return true;
