@@ -1,16 +1,16 @@
 // Reading is strict: a field that is missing or of another kind is an error,
 // because a lock that is half understood would give another library.
 #include "effc/Driver/Lock.h"
+#include "effc/Support/Json.h"
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 using Json = nlohmann::ordered_json;
 
 namespace effc {
 
 static constexpr const char *kFormat = "effc-lock";
-static constexpr int kVersion = 1, kMaxDepth = 16;
+static constexpr int kVersion = 1;
 static constexpr size_t kMaxText = 200;
 // Microseconds; a kernel of eleven days.
 static constexpr double kMostNumber = 1e12;
@@ -123,27 +123,22 @@ static LockTarget readTarget(Reader &reader, const Json &json) {
 }
 
 std::optional<Lock> parseLock(std::string_view text, std::string &error) {
-  bool tooDeep = false;
-  auto limitDepth = [&](int depth, Json::parse_event_t, Json &) {
-    tooDeep |= depth > kMaxDepth;
-    return !tooDeep;
-  };
-  Json json = Json::parse(text, limitDepth, /*allow_exceptions=*/false);
-  if (tooDeep || !json.is_object()) {
+  std::optional<Json> json = parseJsonObject<Json>(text);
+  if (!json) {
     error = "it is no JSON object, or truncated";
     return std::nullopt;
   }
   Reader reader;
-  if (reader.text(json, "format") != kFormat ||
-      reader.number(json, "format_version") != kVersion)
+  if (reader.text(*json, "format") != kFormat ||
+      reader.number(*json, "format_version") != kVersion)
     reader.fail("format", "that of a lock which this effc knows");
   Lock lock;
-  const Json &compiler = reader.object(json, "compiler");
+  const Json &compiler = reader.object(*json, "compiler");
   lock.compilerVersion = reader.text(compiler, "version");
-  const Json &model = reader.object(json, "model");
+  const Json &model = reader.object(*json, "model");
   lock.modelFile = reader.text(model, "file");
   lock.modelSha256 = reader.text(model, "sha256");
-  for (const Json &target : reader.list(json, "targets"))
+  for (const Json &target : reader.list(*json, "targets"))
     lock.targets.push_back(readTarget(reader, target));
   if (reader.isGood())
     return lock;

@@ -1,6 +1,7 @@
 // The file of statistics: JSON, a layer a line. Reading is strict, because
 // statistics that are half understood would quantise wrongly: a field that is
 // missing, of another kind or at odds with the others is an error.
+#include "effc/Support/Json.h"
 #include "effc/Support/Statistics.h"
 
 #include <cerrno>
@@ -9,7 +10,6 @@
 #include <cstring>
 #include <fstream>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 using Json = nlohmann::ordered_json;
@@ -17,7 +17,7 @@ using Json = nlohmann::ordered_json;
 namespace effc {
 
 static constexpr const char *kFormat = "effc-statistics";
-static constexpr int kVersion = 1, kMaxDepth = 8;
+static constexpr int kVersion = 1;
 static constexpr size_t kMaxText = 1 << 16;
 static constexpr size_t kMaxFileBytes = 256 << 20;
 
@@ -309,20 +309,15 @@ static bool readBody(Reader &reader, const Json &json, Statistics &statistics) {
 std::optional<Statistics> parseStatistics(std::string_view text,
                                           std::string &error) {
   error.clear();
-  bool tooDeep = false;
-  auto limitDepth = [&](int depth, Json::parse_event_t, Json &) {
-    tooDeep |= depth > kMaxDepth;
-    return !tooDeep;
-  };
-  Json json = Json::parse(text, limitDepth, /*allow_exceptions=*/false);
-  if (tooDeep || !json.is_object()) {
+  std::optional<Json> json = parseJsonObject<Json>(text);
+  if (!json) {
     error = "it is no JSON object, or truncated";
     return std::nullopt;
   }
   Reader reader(error);
   Statistics statistics;
-  if (readHeader(reader, json, statistics) &&
-      readBody(reader, json, statistics))
+  if (readHeader(reader, *json, statistics) &&
+      readBody(reader, *json, statistics))
     return statistics;
   return std::nullopt;
 }

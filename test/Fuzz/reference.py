@@ -178,8 +178,12 @@ def scales_nothing(model, values):
 
 
 def spreads_nan(model, values):
-    """Whether a convolution reads what is not finite: zero taps, of neighbours that are computed together, make NaN of it in effc."""
-    return any(node.op_type in ("Conv", "ConvTranspose") and not np.isfinite(values[node.input[0]]).all()
+    """Whether a convolution or a cubic Resize reads what is not finite: taps of weight zero (neighbours that are computed together, dims that
+    keep their size) make NaN of it in effc."""
+    def has_taps(node):
+        return node.op_type in ("Conv", "ConvTranspose") or node.op_type == "Resize" and any(a.s == b"cubic" for a in node.attribute)
+
+    return any(has_taps(node) and not np.isfinite(values[node.input[0]]).all()
                for node in model.graph.node if node.input and node.input[0] in values)
 
 
@@ -202,12 +206,6 @@ def rounds_threshold(model, values):
     return False
 
 
-def resizes_nan(model, values):
-    """Whether a cubic Resize reads what is not finite: taps of weight zero, also along dims that keep their size, make NaN of it in effc."""
-    return any(node.op_type == "Resize" and any(a.s == b"cubic" for a in node.attribute) and not np.isfinite(values[node.input[0]]).all()
-               for node in model.graph.node if node.input and node.input[0] in values)
-
-
 def open_question(model, feed):
     """What ONNX leaves open, or ONNX Runtime does otherwise, and the graph meets with these inputs, or ""."""
     values = {**feed, **intermediate_values(model, feed)}
@@ -217,9 +215,7 @@ def open_question(model, feed):
     if scales_nothing(model, values):
         return "a Gemm without inner size scales its bias"
     if spreads_nan(model, values):
-        return "a convolution reads a NaN"
-    if resizes_nan(model, values):
-        return "a cubic Resize reads a NaN"
+        return "a convolution or a cubic Resize reads a NaN"
     if normalises_equals(model, values):
         return "an InstanceNormalization reads equal elements"
     if rounds_threshold(model, values):

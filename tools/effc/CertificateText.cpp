@@ -1,16 +1,12 @@
 // Reads the JSON of docs/schema/certificate.json with checks at every step.
 #include "CertificateText.h"
 #include "Format.h"
+#include "effc/Support/Json.h"
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 namespace effc::tool {
 
 using Json = nlohmann::ordered_json;
-
-/// Libraries of strangers may hold anything; a parser that recurses must not
-/// follow.
-static constexpr int maxDepth = 64;
 
 static std::string getText(const Json &object, const char *key) {
   return object.value(key, "");
@@ -133,18 +129,13 @@ std::optional<std::string> describeCertificate(const std::string &certificate,
                                                uint64_t libraryBytes,
                                                bool kernels,
                                                std::string &error) {
-  bool tooDeep = false;
-  auto limitDepth = [&](int depth, Json::parse_event_t, Json &) {
-    tooDeep |= depth > maxDepth;
-    return !tooDeep;
-  };
-  Json json = Json::parse(certificate, limitDepth, /*allow_exceptions=*/false);
-  if (tooDeep || !json.is_object()) {
+  std::optional<Json> json = parseJsonObject<Json>(certificate);
+  if (!json) {
     error = "is damaged";
     return std::nullopt;
   }
   try {
-    return describe(json, libraryBytes, kernels);
+    return describe(*json, libraryBytes, kernels);
   } catch (const Json::exception &exception) {
     error = std::string("is of another version: ") + exception.what();
     return std::nullopt;
