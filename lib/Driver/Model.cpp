@@ -127,6 +127,7 @@ CertificateInfo Compilation::makeCertificateInfo() {
   info.options = describeOptions(options);
   info.passes = passes;
   info.quantized = quantized;
+  info.quality = options.quality;
   for (const Diagnostic &diagnostic : diagnostics->getAll())
     if (diagnostic.severity == Severity::Warning)
       info.notes.push_back(diagnostic.message);

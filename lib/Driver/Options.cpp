@@ -201,6 +201,25 @@ CompileOptions makeProbedOptions(const CompileOptions &options) {
   return probed;
 }
 
+CompileOptions makeMemoryOptions(const CompileOptions &options) {
+  CompileOptions memory = options;
+  memory.staticLibrary = memory.separateWeights = false;
+  if (memory.tuneSeconds > 0)
+    memory.lock.clear();
+  memory.tuneSeconds = 0;
+  memory.saveStages.clear();
+  memory.onDiagnostic = nullptr;
+  memory.onStage = nullptr;
+  return memory;
+}
+
+CompileOptions withoutLoss(const CompileOptions &options) {
+  CompileOptions exact = options;
+  exact.quantize.clear();
+  exact.layers.clear();
+  return exact;
+}
+
 std::vector<std::string> describeOptions(const CompileOptions &options) {
   std::vector<std::string> texts;
   auto add = [&](bool given, const std::string &text) {

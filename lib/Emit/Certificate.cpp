@@ -200,6 +200,25 @@ static Json describeQuantized(const std::vector<QuantizedLayers> &entries) {
   return list;
 }
 
+/// Null where nothing was measured.
+static Json describeQuality(const std::optional<Quality> &quality) {
+  if (!quality)
+    return nullptr;
+  Json outputs = Json::array();
+  for (const OutputQuality &output : quality->outputs)
+    outputs.push_back({{"name", output.name},
+                       {"elements", output.elements},
+                       {"mse", output.mse},
+                       {"mean_square", output.meanSquare},
+                       {"cosine", output.cosine}});
+  return {{"samples", quality->numSamples},
+          {"samples_sha256", quality->samplesSha256},
+          {"metric", quality->metric},
+          {"before", quality->before},
+          {"after", quality->after},
+          {"outputs", outputs}};
+}
+
 static Json describeKernels(const VersionTable &version) {
   Json kernels = Json::array();
   for (const KernelEntry &kernel : version.kernels)
@@ -240,6 +259,7 @@ std::string makeCertificate(const ModelTable &table,
       {"options", info.options},
       {"passes", passes},
       {"quantized", describeQuantized(info.quantized)},
+      {"quality", describeQuality(info.quality)},
       {"notes", info.notes},
       {"entry_points", describePrograms(table.best())},
       {"kernels", describeKernels(table.best())},

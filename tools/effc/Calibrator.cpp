@@ -2,6 +2,7 @@
 // the same whether a calibration was interrupted or not; within a sample each
 // probe is counted by one thread.
 #include "Calibrator.h"
+#include "Compile.h"
 #include "Progress.h"
 #include "Samples.h"
 #include <atomic>
@@ -76,25 +77,9 @@ bool Calibrator::findSamples() {
 }
 
 bool Calibrator::compileProbed(const CompileOptions &compile, StageNote &note) {
-  Progress progress(console);
   CompileOptions probed = makeProbedOptions(compile);
-  probed.onDiagnostic = [&](const Diagnostic &diagnostic) {
-    // What is worth telling of the model is told when it is compiled.
-    bool isOwn = diagnostic.code == DiagnosticCode::NotCalibrated;
-    if (diagnostic.severity == Severity::Warning ||
-        (diagnostic.severity == Severity::Remark && !isOwn))
-      return;
-    progress.clear();
-    console.report(diagnostic);
-  };
-  probed.onStage = [&](const std::string &stage, unsigned number,
-                       unsigned stages) {
-    note.set(stage);
-    progress.show(stage, number, stages);
-  };
   CompileResult result;
-  auto desc = compiler.compile(probed, result);
-  progress.clear();
+  auto desc = compileIntoMemory(compiler, probed, console, note, result);
   exitCode = result.exitCode;
   if (!desc)
     return false;

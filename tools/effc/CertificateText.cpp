@@ -94,6 +94,24 @@ static std::string describeVersions(const Json &certificate) {
   return lines;
 }
 
+static std::string describeQuality(const Json &certificate) {
+  auto quality = certificate.find("quality");
+  if (quality == certificate.end() || quality->is_null())
+    return "";
+  std::string lines = format(
+      "quality on %llu samples: %s %.6g, %.6g without --quantize\n",
+      static_cast<unsigned long long>(quality->at("samples").get<uint64_t>()),
+      getText(*quality, "metric").c_str(), quality->at("after").get<double>(),
+      quality->at("before").get<double>());
+  for (const Json &output : quality->at("outputs"))
+    lines +=
+        format("output %s: mean squared error %.6g of %.6g, cosine %.9g\n",
+               getText(output, "name").c_str(), output.at("mse").get<double>(),
+               output.at("mean_square").get<double>(),
+               output.at("cosine").get<double>());
+  return lines;
+}
+
 static std::string describe(const Json &certificate, uint64_t libraryBytes,
                             bool kernels) {
   const Json &model = certificate.at("model");
@@ -120,6 +138,7 @@ static std::string describe(const Json &certificate, uint64_t libraryBytes,
   }
   for (const Json &each : certificate.value("quantized", Json::array()))
     lines += describeQuantized(each);
+  lines += describeQuality(certificate);
   for (const Json &note : certificate.at("notes"))
     lines += format("note: %s\n", note.get<std::string>().c_str());
   return lines + describeKernels(certificate.at("kernels"), kernels);

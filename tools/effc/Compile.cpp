@@ -2,6 +2,7 @@
 #include "Compile.h"
 #include "Progress.h"
 #include "Supervise.h"
+#include "Validator.h"
 #include <cstdio>
 
 namespace effc::tool {
@@ -72,6 +73,29 @@ void addGraphOptions(CLI::App &verb, CompileOptions &options,
                   "(trusted: links are followed)");
 }
 
+std::shared_ptr<const effrt_model_desc>
+compileIntoMemory(MemoryCompiler &compiler, CompileOptions options,
+                  const Console &console, StageNote &note,
+                  CompileResult &result) {
+  Progress progress(console);
+  options.onDiagnostic = [&](const Diagnostic &diagnostic) {
+    // A layer without statistics is told here or nowhere.
+    if (diagnostic.severity != Severity::Error &&
+        diagnostic.code != DiagnosticCode::NotCalibrated)
+      return;
+    progress.clear();
+    console.report(diagnostic);
+  };
+  options.onStage = [&](const std::string &stage, unsigned number,
+                        unsigned count) {
+    note.set(stage);
+    progress.show(stage, number, count);
+  };
+  auto desc = compiler.compile(options, result);
+  progress.clear();
+  return desc;
+}
+
 //===----------------------------------------------------------------------===//
 // The verb
 //===----------------------------------------------------------------------===//
@@ -84,11 +108,13 @@ struct CompileVerb {
   Console &console;
   CompileOptions options;
   SizeOptions sizes;
+  ValidateOptions validation;
   std::string compute = "f32", weights = "embedded", quantize = "off";
   std::vector<std::string> layers;
   int optLevel = 3, tuneSeconds = 0;
 
   int run();
+  int runChild(StageNote &note);
   void printResult(const CompileResult &result) const;
 };
 
@@ -125,23 +151,42 @@ int CompileVerb::run() {
   options.separateWeights = weights == "separate";
   options.quantize = parseAll({quantize}, "--quantize", parseQuantize).front();
   options.layers = parseAll(layers, "--set", parseLayerOption);
-  return runSupervised(console, options.outputDir, [&](StageNote &note) {
-    Progress progress(console);
-    options.onDiagnostic = [&](const Diagnostic &diagnostic) {
-      progress.clear();
-      console.report(diagnostic);
-    };
-    options.onStage = [&](const std::string &stage, unsigned number,
-                          unsigned count) {
-      note.set(stage);
-      progress.show(stage, number, count);
-    };
-    CompileResult result = compile(options);
+  if (!validation.samples.empty() && options.quantize.empty() &&
+      options.layers.empty())
+    return console.fail("--validate compares builds with and without what is "
+                        "lossy: it needs --quantize",
+                        "", DiagnosticCode::BadOption);
+  if (!validation.samples.empty() &&
+      !(options.stopAfter.empty() && options.startAt.empty()))
+    return console.fail("--validate has no effect with --stop-after and "
+                        "--start-at",
+                        "", DiagnosticCode::BadOption);
+  return runSupervised(console, options.outputDir,
+                       [&](StageNote &note) { return runChild(note); });
+}
+
+int CompileVerb::runChild(StageNote &note) {
+  if (!validation.samples.empty()) {
+    Validator validator(console, validation);
+    options.quality = validator.measure(options, note);
+    if (!options.quality)
+      return validator.exitCode;
+  }
+  Progress progress(console);
+  options.onDiagnostic = [&](const Diagnostic &diagnostic) {
     progress.clear();
-    if (result.exitCode == 0)
-      printResult(result);
-    return result.exitCode;
-  });
+    console.report(diagnostic);
+  };
+  options.onStage = [&](const std::string &stage, unsigned number,
+                        unsigned count) {
+    note.set(stage);
+    progress.show(stage, number, count);
+  };
+  CompileResult result = compile(options);
+  progress.clear();
+  if (result.exitCode == 0)
+    printResult(result);
+  return result.exitCode;
 }
 
 static void addTargetOptions(CLI::App &verb, CompileVerb &state) {
@@ -166,6 +211,7 @@ static void addTargetOptions(CLI::App &verb, CompileVerb &state) {
   verb.add_option("--set", state.layers,
                   "For nodes by name: '*attn*: quantize=off'")
       ->take_all();
+  state.validation.addOptions(verb);
   verb.add_flag("--tune{10}", state.tuneSeconds,
                 "Time the candidates of each kernel for so many seconds in "
                 "all and write the choices to effc.lock in the output folder, "

@@ -2,7 +2,8 @@
 #ifndef EFFC_TOOLS_EFFC_COMPILE_H
 #define EFFC_TOOLS_EFFC_COMPILE_H
 
-#include "effc/Driver/Driver.h"
+#include "Supervise.h"
+#include "effc/Driver/MemoryCompiler.h"
 #include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
@@ -24,6 +25,13 @@ struct SizeOptions {
 void addGraphOptions(CLI::App &verb, CompileOptions &options,
                      SizeOptions &sizes);
 void takeSizes(const SizeOptions &sizes, CompileOptions &options);
+
+/// Compiles into memory and shows how far it is. Of diagnostics only errors
+/// are shown: the rest is told when the library is made.
+std::shared_ptr<const effrt_model_desc>
+compileIntoMemory(MemoryCompiler &compiler, CompileOptions options,
+                  const Console &console, StageNote &note,
+                  CompileResult &result);
 
 } // namespace effc::tool
 

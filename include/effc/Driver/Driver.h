@@ -4,6 +4,7 @@
 #define EFFC_DRIVER_DRIVER_H
 
 #include "effc/Driver/Diagnostic.h"
+#include "effc/Emit/Certificate.h"
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -58,6 +59,8 @@ struct CompileOptions {
   std::vector<LayerOption> layers;
   /// The statistics that int8 needs: a file of effc calibrate.
   std::string calibrate;
+  /// For the certificate: what was measured of this build.
+  std::optional<Quality> quality;
   /// Times candidates of each kernel for so many seconds in all and writes the
   /// lock; 0: no tuning.
   double tuneSeconds = 0;
@@ -117,6 +120,13 @@ std::vector<std::string> describeLayerOptions(const CompileOptions &options);
 /// What calibration compiles: with probes, for this machine, and for all sizes
 /// that the options name of a dim.
 CompileOptions makeProbedOptions(const CompileOptions &options);
+
+/// The same model and code, for memory: nothing that makes other files, and
+/// nothing that is measured.
+CompileOptions makeMemoryOptions(const CompileOptions &options);
+
+/// The same without what is lossy.
+CompileOptions withoutLoss(const CompileOptions &options);
 
 /// An output that shows what layers read.
 struct Probe {

@@ -26,6 +26,29 @@ struct QuantizedLayers {
   std::vector<LayerPrecision> layers;
 };
 
+/// One output of a lossy build beside the same of a build that is not, over all
+/// samples.
+struct OutputQuality {
+  std::string name;
+  /// Finite ones.
+  uint64_t elements = 0;
+  /// Means over all elements: of the squared error, and of the squared element
+  /// of the build without loss.
+  double mse = 0, meanSquare = 0;
+  /// Of the two outputs of a sample as vectors, the mean over samples.
+  double cosine = 0;
+};
+
+/// What a lossy build costs, measured (docs/quantization.md, "Validation").
+struct Quality {
+  uint64_t numSamples = 0;
+  std::string samplesSha256;
+  std::vector<OutputQuality> outputs;
+  /// "cosine", "mse" or "top1" of the first output.
+  std::string metric;
+  double before = 0, after = 0;
+};
+
 /// What earlier stages know and Emit prints.
 struct CertificateInfo {
   std::string compilerVersion;
@@ -37,6 +60,7 @@ struct CertificateInfo {
   /// Passes in order, with one line each on what they did.
   std::vector<std::pair<std::string, std::string>> passes;
   std::vector<QuantizedLayers> quantized;
+  std::optional<Quality> quality;
   /// Warnings of the compile.
   std::vector<std::string> notes;
 };

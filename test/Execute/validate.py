@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""effc compile --validate: the certificate's figures against NumPy's, from what two libraries give for the same samples."""
+import argparse
+import json
+import os
+import pathlib
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+import harness
+
+RANDOM = np.random.default_rng(0)
+
+
+def floats(*shape):
+    return RANDOM.standard_normal(shape).astype(np.float32)
+
+
+def make_model():
+    """A classifier of any batch with a second output."""
+    weights = {"w1": floats(8, 3, 3, 3) / 5, "w2": floats(288, 512) / 17, "w3": floats(512, 10) / 22}
+    nodes = [helper.make_node("Conv", ["x", "w1"], ["c"], name="conv"),
+             helper.make_node("Relu", ["c"], ["r"]),
+             helper.make_node("Flatten", ["r"], ["f"]),
+             helper.make_node("MatMul", ["f", "w2"], ["h"], name="fc1"),
+             helper.make_node("Relu", ["h"], ["a"]),
+             helper.make_node("MatMul", ["a", "w3"], ["scores"], name="fc2")]
+    inputs = [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 3, 8, 8])]
+    outputs = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", size]) for name, size in (("scores", 10), ("h", 512))]
+    tensors = [numpy_helper.from_array(value, name) for name, value in weights.items()]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, tensors)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+
+def cosine(a, b):
+    a, b = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
+    return a @ b / np.sqrt((a @ a) * (b @ b))
+
+
+def figures(before, after, labels):
+    """What the certificate should say, from the outputs of both libraries, by sample."""
+    outputs = {}
+    for name in before[0]:
+        want = np.concatenate([run[name].ravel() for run in before]).astype(np.float64)
+        got = np.concatenate([run[name].ravel() for run in after]).astype(np.float64)
+        outputs[name] = {"elements": want.size, "mse": np.mean((got - want) ** 2), "mean_square": np.mean(want ** 2),
+                         "cosine": np.mean([cosine(a[name], b[name]) for a, b in zip(before, after)])}
+    hits = [np.mean(np.concatenate([run["scores"].argmax(-1) for run in runs]) == labels) for runs in (before, after)]
+    return outputs, {"cosine": (1, outputs["scores"]["cosine"]), "mse": (0, outputs["scores"]["mse"]), "top1": hits}
+
+
+def compare(got, want):
+    """Lines that say what differs."""
+    outputs, metrics = want
+    if [row["name"] for row in got["outputs"]] != list(outputs):
+        yield "other outputs"
+        return
+    pairs = [(f"{name}.{key}", row[key], value) for row, (name, rows) in zip(got["outputs"], outputs.items())
+             for key, value in rows.items()]
+    pairs += [(key, got[key], value) for key, value in zip(("before", "after"), metrics[got["metric"]])]
+    for name, figure, value in pairs:
+        if not np.isclose(figure, value, rtol=1e-6, atol=1e-15):
+            yield f"{name} is {figure}, not {value}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--effc", default=harness.default_tool())
+    arguments = parser.parse_args()
+    if harness.not_built(arguments.effc):
+        return 0
+    effc, tally = harness.Effc(arguments.effc, 300), harness.Tally()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        model, samples = folder / "m.onnx", folder / "samples"
+        onnx.save(make_model(), model)
+        samples.mkdir()
+        feeds = [{"x": floats(1 + i % 2, 3, 8, 8)} for i in range(20)]
+        for i, feed in enumerate(feeds):
+            np.savez(samples / f"{i:02}.npz", **feed)
+        library, why = effc.compile(model, folder / "plain", "m")
+        before = []
+        for feed in feeds if not why else []:
+            outputs, why = effc.run(library, feed, folder, 1)
+            before.append(outputs)
+        labels = np.concatenate([run["scores"].argmax(-1) for run in before])
+        labels[::5] += 1  # some are missed
+        np.save(folder / "labels.npy", labels)
+        for metric in ("cosine", "mse", f"top1:{folder}/labels.npy"):
+            out = folder / metric.split(":")[0]
+            library, why = effc.compile(model, out, "m", ("--quantize=bf16", f"--validate={samples}", f"--metric={metric}"))
+            after = []
+            for feed in feeds if not why else []:
+                outputs, why = effc.run(library, feed, folder, 2)
+                after.append(outputs)
+            if not why:
+                quality = json.loads((out / "m.json").read_text())["quality"]
+                why = "; ".join(compare(quality, figures(before, after, labels)))
+            tally.case("FAIL" if why else "PASS", metric.split(":")[0], why=why)
+        np.save(folder / "few.npy", labels[:-1])
+        np.save(folder / "many.npy", np.append(labels, 0))
+        for label, options, message in (
+                ("few labels", (f"--validate={samples}", f"--metric=top1:{folder}/few.npy"), "there are only 29 labels"),
+                ("many labels", (f"--validate={samples}", f"--metric=top1:{folder}/many.npy"), "there are 31 labels for 30 rows"),
+                ("no labels", (f"--validate={samples}", f"--metric=top1:{folder}/none.npy"), "cannot open"),
+                ("no samples", (f"--validate={folder}/none",), "cannot read the folder")):
+            why = effc.call("compile", model, "-o", folder / "bad", "--quantize=bf16", *options)
+            good = message in why and "exit 1" in why and not (folder / "bad").exists()
+            tally.case("PASS" if good else "FAIL", label, why="" if good else why)
+        why = effc.call("compile", model, "-o", folder / "bad", f"--validate={samples}")
+        good = "it needs --quantize" in why
+        tally.case("PASS" if good else "FAIL", "nothing lossy", why="" if good else why)
+    return tally.close()
+
+
+if __name__ == "__main__":
+    os.environ.pop("EFFC_THREADS", None)
+    sys.exit(main())

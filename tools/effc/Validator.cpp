@@ -1,0 +1,222 @@
+// Both builds see the same samples in turn; figures are sums in double over all
+// elements, as anybody can repeat with the two libraries.
+#include "Validator.h"
+#include "Compile.h"
+#include "Progress.h"
+#include "Samples.h"
+#include <cmath>
+
+namespace effc::tool {
+
+static const char kTop1[] = "top1:";
+
+void ValidateOptions::addOptions(CLI::App &verb) {
+  verb.add_option("--validate", samples,
+                  "Samples to compare a lossy build on with one that is not; "
+                  "the certificate gets the figures");
+  verb.add_option("--metric", metric,
+                  "Of --validate: cosine, mse or top1:LABELS.npy")
+      ->needs("--validate")
+      ->check([](const std::string &text) {
+        bool known = text == "cosine" || text == "mse" ||
+                     (text.rfind(kTop1, 0) == 0 && text.size() > 5);
+        return known ? "" : "expected cosine, mse or top1:LABELS.npy";
+      });
+}
+
+bool Validator::readLabels() {
+  quality.metric = options.metric;
+  if (options.metric.rfind(kTop1, 0) != 0)
+    return true;
+  quality.metric = "top1";
+  std::string error;
+  labels = readNpy(options.metric.substr(sizeof(kTop1) - 1), error);
+  if (!labels)
+    console.fail(error, "", DiagnosticCode::BadSamples);
+  return labels.has_value();
+}
+
+std::unique_ptr<Library> Validator::compileModel(const CompileOptions &compile,
+                                                 StageNote &note) {
+  CompileResult result;
+  auto desc = compileIntoMemory(compiler, compile, console, note, result);
+  if (!desc) {
+    exitCode = result.exitCode;
+    return nullptr;
+  }
+  return Library::create(std::move(desc), /*threads=*/0, console);
+}
+
+//===----------------------------------------------------------------------===//
+// Samples
+//===----------------------------------------------------------------------===//
+
+bool Validator::addOutput(size_t index, const NpyArray &before,
+                          const NpyArray &after, const Console &inside) {
+  const std::string &name = quality.outputs[index].name;
+  if (before.shape != after.shape) {
+    inside.fail("output '" + name + "' is " + describe(after) + ", and " +
+                    describe(before) + " without --quantize",
+                "leave it out with --output-names",
+                DiagnosticCode::CannotValidate);
+    return false;
+  }
+  Sums &sum = sums[index];
+  size_t number = getNumElements(before);
+  double dot = 0, squareBefore = 0, squareAfter = 0;
+  for (size_t i = 0; i < number; ++i) {
+    double want = getElement(before, i), got = getElement(after, i);
+    if (!std::isfinite(want) || !std::isfinite(got)) {
+      // The same infinity is no error, as of scores that are masked.
+      if (want == got)
+        continue;
+      inside.fail(format("output '%s' has %g at element %zu, and %g without "
+                         "--quantize",
+                         name.c_str(), got, i, want),
+                  "", DiagnosticCode::CannotValidate);
+      return false;
+    }
+    dot += want * got;
+    squareBefore += want * want;
+    squareAfter += got * got;
+    sum.error += (got - want) * (got - want);
+    ++sum.elements;
+  }
+  sum.square += squareBefore;
+  double scale = std::sqrt(squareBefore) * std::sqrt(squareAfter);
+  sum.cosine += scale > 0 ? dot / scale : squareBefore == squareAfter;
+  return true;
+}
+
+/// The index of the largest element of a row, the first of equals.
+static size_t findLargest(const NpyArray &array, size_t row, size_t size) {
+  size_t best = 0;
+  for (size_t i = 1; i < size; ++i)
+    if (getElement(array, row * size + i) >
+        getElement(array, row * size + best))
+      best = i;
+  return best;
+}
+
+/// The first output has scores along its last axis; every row has a label.
+bool Validator::addPredictions(const NpyArray &before, const NpyArray &after,
+                               const Console &inside) {
+  size_t size = before.shape.empty() || before.shape.back() <= 0
+                    ? 1
+                    : static_cast<size_t>(before.shape.back());
+  size_t rows = getNumElements(before) / size, known = getNumElements(*labels);
+  if (known - numLabels < rows) {
+    inside.fail(format("there are only %zu labels", known), "",
+                DiagnosticCode::CannotValidate);
+    return false;
+  }
+  for (size_t row = 0; row < rows; ++row) {
+    double label = getElement(*labels, numLabels++);
+    hitsBefore += static_cast<double>(findLargest(before, row, size)) == label;
+    hitsAfter += static_cast<double>(findLargest(after, row, size)) == label;
+  }
+  return true;
+}
+
+static std::optional<NpzArrays> runFresh(Library &library, NpzArrays &inputs,
+                                         const Console &console) {
+  if (library.numStates && effrt_session_reset(library.session)) {
+    console.fail(effrt_session_error(library.session), "",
+                 DiagnosticCode::RunFailed);
+    return std::nullopt;
+  }
+  return runOnce(library, inputs, console);
+}
+
+bool Validator::addSample(const std::string &name) {
+  std::vector<std::string> unused;
+  std::string error;
+  auto arrays =
+      readSample(options.samples, name, before->inputs, unused, error);
+  if (!arrays) {
+    console.fail(error, "", DiagnosticCode::BadSamples);
+    return false;
+  }
+  hashes += hashArrays(*arrays);
+  Console inside = console;
+  inside.context = "sample '" + name + "': ";
+  auto want = runFresh(*before, *arrays, inside);
+  auto got = want ? runFresh(*after, *arrays, inside) : std::nullopt;
+  if (!got)
+    return false;
+  for (size_t i = 0; i < want->size(); ++i)
+    if (!addOutput(i, (*want)[i].second, (*got)[i].second, inside))
+      return false;
+  return !labels ||
+         addPredictions(want->front().second, got->front().second, inside);
+}
+
+//===----------------------------------------------------------------------===//
+// The whole
+//===----------------------------------------------------------------------===//
+
+bool Validator::finish() {
+  for (size_t i = 0; i < sums.size(); ++i) {
+    OutputQuality &output = quality.outputs[i];
+    double elements =
+        std::max<double>(1, static_cast<double>(sums[i].elements));
+    output.elements = sums[i].elements;
+    output.mse = sums[i].error / elements;
+    output.meanSquare = sums[i].square / elements;
+    output.cosine = sums[i].cosine / static_cast<double>(quality.numSamples);
+  }
+  if (quality.metric == "cosine") {
+    quality.before = 1;
+    quality.after = quality.outputs.front().cosine;
+  } else if (quality.metric == "mse") {
+    quality.before = 0;
+    quality.after = quality.outputs.front().mse;
+  } else if (numLabels != getNumElements(*labels)) {
+    console.fail(format("there are %zu labels for %zu rows of the first output",
+                        getNumElements(*labels), numLabels),
+                 "", DiagnosticCode::CannotValidate);
+    return false;
+  } else {
+    double all = std::max<double>(1, static_cast<double>(numLabels));
+    quality.before = static_cast<double>(hitsBefore) / all;
+    quality.after = static_cast<double>(hitsAfter) / all;
+  }
+  NpyArray text;
+  text.data.assign(hashes.begin(), hashes.end());
+  quality.samplesSha256 = hashArrays({{"samples", text}});
+  return true;
+}
+
+std::optional<Quality> Validator::measure(const CompileOptions &compile,
+                                          StageNote &note) {
+  std::string error;
+  auto names = listSamples(options.samples, error);
+  if (!names) {
+    console.fail(error, "", DiagnosticCode::BadSamples);
+    return std::nullopt;
+  }
+  if (!readLabels())
+    return std::nullopt;
+  CompileOptions lossy = makeMemoryOptions(compile);
+  after = compileModel(lossy, note);
+  before = after ? compileModel(withoutLoss(lossy), note) : nullptr;
+  if (!before)
+    return std::nullopt;
+  for (const effrt_tensor_info &output : before->outputs)
+    quality.outputs.emplace_back().name = output.name;
+  sums.resize(quality.outputs.size());
+  quality.numSamples = names->size();
+  note.set("validate");
+  Progress progress(console);
+  for (size_t i = 0; i < names->size(); ++i) {
+    progress.show("sample " + (*names)[i], i + 1, names->size());
+    if (!addSample((*names)[i])) {
+      progress.clear();
+      return std::nullopt;
+    }
+  }
+  progress.clear();
+  return finish() ? std::optional<Quality>(std::move(quality)) : std::nullopt;
+}
+
+} // namespace effc::tool

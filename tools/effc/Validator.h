@@ -1,0 +1,63 @@
+// Validation: outputs of a lossy build beside those of the same build without
+// (docs/quantization.md, "Validation").
+#ifndef EFFC_TOOLS_EFFC_VALIDATOR_H
+#define EFFC_TOOLS_EFFC_VALIDATOR_H
+
+#include "Supervise.h"
+#include "Tensors.h"
+#include "effc/Driver/MemoryCompiler.h"
+
+namespace effc::tool {
+
+struct ValidateOptions {
+  /// A folder of samples; empty: no validation.
+  std::string samples;
+  /// "cosine", "mse" or "top1:LABELS.npy".
+  std::string metric = "cosine";
+  void addOptions(CLI::App &verb);
+};
+
+class Validator {
+public:
+  Validator(const Console &console, const ValidateOptions &options)
+      : console(console), options(options) {}
+
+  /// Compiles both into memory and runs them over the samples. Nothing after a
+  /// reported error, then with its exit code.
+  std::optional<Quality> measure(const CompileOptions &compile,
+                                 StageNote &note);
+  int exitCode = ExitFault;
+
+private:
+  bool readLabels();
+  std::unique_ptr<Library> compileModel(const CompileOptions &compile,
+                                        StageNote &note);
+  bool addSample(const std::string &name);
+  /// Sums of one output of one sample.
+  bool addOutput(size_t index, const NpyArray &before, const NpyArray &after,
+                 const Console &inside);
+  bool addPredictions(const NpyArray &before, const NpyArray &after,
+                      const Console &inside);
+  bool finish();
+
+  /// Of one output, over all samples.
+  struct Sums {
+    uint64_t elements = 0;
+    double error = 0, square = 0, cosine = 0;
+  };
+
+  const Console &console;
+  const ValidateOptions &options;
+  MemoryCompiler compiler;
+  std::unique_ptr<Library> before, after;
+  std::vector<Sums> sums;
+  std::optional<NpyArray> labels;
+  /// Labels used, and hits among them.
+  size_t numLabels = 0, hitsBefore = 0, hitsAfter = 0;
+  std::string hashes;
+  Quality quality;
+};
+
+} // namespace effc::tool
+
+#endif // EFFC_TOOLS_EFFC_VALIDATOR_H
