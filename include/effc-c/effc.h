@@ -143,14 +143,15 @@ typedef struct effc_compile_options {
   void *user;                /* passed to both */
   const char *const *states; /* pairs that sessions keep: "IN:OUT", or "auto" */
   size_t num_states;
-  const char *quantize;      /* lossy: "bf16"; null: nothing */
+  const char *quantize;      /* lossy: "bf16", "int8"; null: nothing */
   const char *const *layers; /* "NODES: quantize=off" */
   size_t num_layers;
   /* times candidates of each kernel for so long in all and writes the lock;
    * 0: no tuning */
   double tune_seconds;
-  const char *lock; /* to read, or to write when tuning; null: none, or
-                     * effc.lock in the output folder */
+  const char *lock;      /* to read, or to write when tuning; null: none, or
+                          * effc.lock in the output folder */
+  const char *calibrate; /* statistics for int8: a file of effc calibrate */
 } effc_compile_options;
 
 /* Values of `cpu`; null from the end on. */

@@ -193,6 +193,7 @@ bool Call::readOptions(const effc_compile_options &given) {
   set(options.stopAfter, given.stop_after);
   set(options.startAt, given.start_at);
   set(options.lock, given.lock);
+  set(options.calibrate, given.calibrate);
   options.compileThreads = given.compile_threads;
   options.tuneSeconds = given.tune_seconds;
   readFlags(given.flags);

@@ -43,7 +43,9 @@ private:
   bool checkOptions();
   bool chooseName();
   bool checkQuantize();
-  bool readCalibration();
+  bool checkCalibration();
+  /// Reads --calibrate and refuses what does not belong to this compilation.
+  bool readStatisticsFile();
   bool checkBf16();
   bool resolveTargets();
   bool checkLockOptions();

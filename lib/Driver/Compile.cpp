@@ -293,34 +293,60 @@ bool Compilation::checkQuantize() {
         << getStageName(*startAt);
     return false;
   }
-  return readCalibration();
+  return checkCalibration();
 }
 
-/// The statistics for layers of int8, which need them.
-bool Compilation::readCalibration() {
-  bool wanted = options.quantize == "int8" ||
-                llvm::any_of(options.layers, [](const LayerOption &layer) {
-                  return layer.value == "int8";
-                });
+/// Statistics are for layers of int8, which need them.
+bool Compilation::checkCalibration() {
+  bool wanted = needsStatistics(options);
   if (wanted != !options.calibrate.empty()) {
     error(DiagnosticCode::BadOption)
-        << (wanted ? "int8 needs statistics: --calibrate=FILE"
-                   : "--calibrate has no effect without int8");
+        << (wanted
+                ? "int8 needs samples or statistics: --calibrate=FOLDER or FILE"
+                : "--calibrate has no effect without int8");
     return false;
   }
   if (!wanted)
     return true;
-  std::string why;
-  std::optional<Statistics> read = readStatistics(options.calibrate, why);
-  if (!read) {
-    error(DiagnosticCode::BadOption) << "--calibrate: " << why;
+  if (startAt) {
+    InFlightDiagnostic message = error(DiagnosticCode::BadOption);
+    message << "--calibrate excludes --start-at";
+    message.attachNote() << "a saved stage does not tell which model it is of";
     return false;
   }
-  if (!read->complete) {
-    error(DiagnosticCode::BadOption)
-        << "--calibrate: '" << options.calibrate
-        << "' is of a calibration that has not come to its end";
+  return true;
+}
+
+/// Ranges of another model would be wrong without anything to show it.
+bool Compilation::readStatisticsFile() {
+  if (options.calibrate.empty())
+    return true;
+  auto refuse = [&](const Twine &why) {
+    InFlightDiagnostic message = error(DiagnosticCode::BadStatistics);
+    message << "--calibrate=" << options.calibrate << ": " << why;
+    message.attachNote() << "effc calibrate, with the same options for sizes "
+                            "and inputs, makes new ones";
     return false;
+  };
+  std::string why;
+  std::optional<Statistics> read = readStatistics(options.calibrate, why);
+  if (!read)
+    return refuse(why);
+  if (!read->complete)
+    return refuse("the calibration has not come to its end");
+  if (read->modelSha256 != modelHash.get())
+    return refuse("made for another model, '" + read->modelFile + "'");
+  if (read->compilerVersion != getVersion())
+    return refuse("made by effc " + read->compilerVersion + ", this is " +
+                  getVersion());
+  std::vector<std::string> own =
+      describeLayerOptions(makeProbedOptions(options));
+  if (read->options != own) {
+    auto list = [](const std::vector<std::string> &texts) {
+      return texts.empty() ? "none" : "'" + llvm::join(texts, " ") + "'";
+    };
+    return refuse("made with other options: " + list(read->options) +
+                  ", here " + list(own));
   }
   statistics = std::make_shared<const Statistics>(std::move(*read));
   return true;
@@ -511,15 +537,9 @@ void Compilation::run() {
                   });
   if (usesBf16 && !checkBf16())
     return;
-  if (!stopAfter || !options.lock.empty() || statistics)
+  if (!stopAfter || !options.lock.empty() || !options.calibrate.empty())
     startHashing();
-  if (statistics && statistics->modelSha256 != modelHash.get()) {
-    error(DiagnosticCode::BadOption)
-        << "--calibrate: '" << options.calibrate << "' is of another model, "
-        << statistics->modelFile;
-    return;
-  }
-  if (!readLock())
+  if (!readLock() || !readStatisticsFile())
     return;
   std::vector<OwningOpRef<ModuleOp>> modules;
   std::vector<LibraryVersion> versions;

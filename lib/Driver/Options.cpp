@@ -213,10 +213,18 @@ CompileOptions makeMemoryOptions(const CompileOptions &options) {
   return memory;
 }
 
+bool needsStatistics(const CompileOptions &options) {
+  return options.quantize == "int8" ||
+         llvm::any_of(options.layers, [](const LayerOption &layer) {
+           return layer.value == "int8";
+         });
+}
+
 CompileOptions withoutLoss(const CompileOptions &options) {
   CompileOptions exact = options;
   exact.quantize.clear();
   exact.layers.clear();
+  exact.calibrate.clear();
   return exact;
 }
 

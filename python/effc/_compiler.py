@@ -168,14 +168,14 @@ def compile(  # noqa: A001: effc.compile is the name that users look for
     save_stages: str | os.PathLike[str] | None = None, stop_after: str | None = None, start_at: str | None = None,
     verify_each: bool = False, states: str | Sequence[str] = (), sanitize: bool = False, exact: bool = False, quantize: str | None = None,
     layers: Mapping[str, str] | None = None, tune: float = 0, lock: str | os.PathLike[str] | None = None,
-    on_diagnostic: Callable[[Diagnostic], None] | None = None,
+    calibrate: str | os.PathLike[str] | None = None, on_diagnostic: Callable[[Diagnostic], None] | None = None,
     on_stage: Callable[[str, int, int], None] | None = None,
 ) -> CompileResult:
     """Compiles a model: a path, the bytes of an ONNX file, or an onnx.ModelProto.
 
     Options are those of `effc compile`: `states` holds "IN:OUT" pairs, or is "auto"; `layers` are those of `--set`, as
-    {"*attention*": "quantize=off"}; `tune` is in seconds. Without an output folder the files lie in a temporary one, which goes with the
-    result and the models loaded from it. Raises CompileError, which carries the diagnostics.
+    {"*attention*": "quantize=off"}; `tune` is in seconds; `calibrate` is a file of `effc calibrate`. Without an output folder the
+    files lie in a temporary one, which goes with the result and the models loaded from it. Raises CompileError, which carries the diagnostics.
     """
     if opt_level not in _LEVELS:
         raise ValueError(f"opt_level {opt_level}: expected 0 to 3")
@@ -198,7 +198,7 @@ def compile(  # noqa: A001: effc.compile is the name that users look for
         setattr(options, f"num_{field}", len(values))
     for field, value in {"name": name, "cpu": cpu, "stop_after": stop_after, "start_at": start_at,
                          "external_data_dir": external_data_dir, "save_stages": save_stages,
-                         "quantize": quantize, "lock": lock}.items():
+                         "quantize": quantize, "lock": lock, "calibrate": calibrate}.items():
         setattr(options, field, raw(None if value is None else os.fspath(value)))
     options.compile_threads, options.tune_seconds = compile_threads, tune
     if callbacks.diagnostic:

@@ -40,7 +40,8 @@ class EffcCompileOptions(Struct):
         ("external_data_dir", c_char_p), ("save_stages", c_char_p), ("stop_after", c_char_p), ("start_at", c_char_p),
         ("compile_threads", c_uint32), ("reserved", c_uint32), ("on_diagnostic", DIAGNOSTIC_FN), ("on_stage", STAGE_FN),
         ("user", c_void_p), ("states", POINTER(c_char_p)), ("num_states", c_size_t), ("quantize", c_char_p),
-        ("layers", POINTER(c_char_p)), ("num_layers", c_size_t), ("tune_seconds", c_double), ("lock", c_char_p)]
+        ("layers", POINTER(c_char_p)), ("num_layers", c_size_t), ("tune_seconds", c_double), ("lock", c_char_p),
+        ("calibrate", c_char_p)]
 
 
 class EffcResultInfo(Struct):

@@ -103,12 +103,16 @@ def cases():
     yield Case("conv, negative", "Conv", [-np.abs(image)], normal(64, 48, 3, 3), -np.abs(image))
 
 
+def version_of(effc):
+    return subprocess.run([effc, "--version"], check=True, capture_output=True, text=True).stdout.split()[1]
+
+
 def check(case, folder, effc):
     model, library = folder / "m.onnx", folder / "out"
     case.save(model)
     layer = statistics_of(case.samples, 1)
     (folder / "m.stats").write_text(json.dumps({
-        "format": "effc-statistics", "format_version": 1, "compiler": {"name": "effc", "version": "0"},
+        "format": "effc-statistics", "format_version": 1, "compiler": {"name": "effc", "version": version_of(effc)},
         "model": {"file": "m.onnx", "sha256": hashlib.sha256(model.read_bytes()).hexdigest()}, "options": [], "complete": True,
         "samples": [], "layers": {"layer": layer}}))
     np.savez(folder / "in.npz", x=case.given)

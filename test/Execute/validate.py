@@ -90,9 +90,10 @@ def main():
         labels = np.concatenate([run["scores"].argmax(-1) for run in before])
         labels[::5] += 1  # some are missed
         np.save(folder / "labels.npy", labels)
-        for metric in ("cosine", "mse", f"top1:{folder}/labels.npy"):
+        for metric, *scheme in (("cosine", "--quantize=bf16"), ("mse", "--quantize=int8", f"--calibrate={samples}"),
+                                (f"top1:{folder}/labels.npy", "--quantize=int8", f"--calibrate={folder}/mse/effc.stats")):
             out = folder / metric.split(":")[0]
-            library, why = effc.compile(model, out, "m", ("--quantize=bf16", f"--validate={samples}", f"--metric={metric}"))
+            library, why = effc.compile(model, out, "m", (*scheme, f"--validate={samples}", f"--metric={metric}"))
             after = []
             for feed in feeds if not why else []:
                 outputs, why = effc.run(library, feed, folder, 2)

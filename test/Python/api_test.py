@@ -128,7 +128,9 @@ class Compile(unittest.TestCase):
         self.assertEqual(left.certificate["quantized"][0]["layers"][0]["reason"], "left out by request")
         self.assertIn("--exact", json.dumps(effc.compile(model, exact=True, **options).certificate))
         for wrong, text in ({"quantize": "int9"}, "quantize: 'int9'"), ({"quantize": "bf16", "exact": True}, "--exact"), \
-                           ({"quantize": "bf16", "layers": {"p": "speed=high"}}, "layers: 'p: speed=high'"):
+                           ({"quantize": "bf16", "layers": {"p": "speed=high"}}, "layers: 'p: speed=high'"), \
+                           ({"calibrate": "/none"}, "--calibrate has no effect without int8"), \
+                           ({"quantize": "int8", "calibrate": "/none"}, "--calibrate=/none: cannot read '/none'"):
             with self.assertRaises(effc.CompileError) as caught:
                 effc.compile(model, **wrong, **options)
             self.assertIn(text, str(caught.exception))

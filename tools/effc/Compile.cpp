@@ -1,9 +1,11 @@
 // effc compile: options to driver, progress and results to the terminal.
 #include "Compile.h"
+#include "Calibrator.h"
 #include "Progress.h"
 #include "Supervise.h"
 #include "Validator.h"
 #include <cstdio>
+#include <filesystem>
 
 namespace effc::tool {
 
@@ -114,6 +116,7 @@ struct CompileVerb {
   int optLevel = 3, tuneSeconds = 0;
 
   int run();
+  int calibrateFirst(StageNote &note);
   int runChild(StageNote &note);
   void printResult(const CompileResult &result) const;
 };
@@ -165,7 +168,36 @@ int CompileVerb::run() {
                        [&](StageNote &note) { return runChild(note); });
 }
 
+/// With a folder of samples: statistics of these, kept beside the library.
+int CompileVerb::calibrateFirst(StageNote &note) {
+  std::error_code code;
+  if (!needsStatistics(options) ||
+      !std::filesystem::is_directory(options.calibrate, code))
+    return ExitDone;
+  if (options.outputDir.empty())
+    return console.fail("--calibrate=FOLDER keeps statistics beside the "
+                        "library: there is no output folder",
+                        "pass -o DIR, or a file of effc calibrate",
+                        DiagnosticCode::BadOption);
+  bool isNew = std::filesystem::create_directories(options.outputDir, code);
+  CalibrateOptions calibration;
+  calibration.samples = options.calibrate;
+  Calibrator calibrator(console, calibration);
+  std::string file = options.outputDir + "/effc.stats";
+  if (!calibrator.run(options, file, note)) {
+    // Fails, as it should, where something is kept to go on from.
+    if (isNew)
+      std::filesystem::remove(options.outputDir, code);
+    return calibrator.exitCode;
+  }
+  console.progress("wrote " + file);
+  options.calibrate = file;
+  return ExitDone;
+}
+
 int CompileVerb::runChild(StageNote &note) {
+  if (int code = calibrateFirst(note))
+    return code;
   if (!validation.samples.empty()) {
     Validator validator(console, validation);
     options.quality = validator.measure(options, note);
@@ -207,7 +239,8 @@ static void addTargetOptions(CLI::App &verb, CompileVerb &state) {
                   "Lossy: what to multiply in where that is faster: bf16; "
                   "int8, which needs --calibrate; off");
   verb.add_option("--calibrate", state.options.calibrate,
-                  "Statistics for int8: a file of effc calibrate");
+                  "For int8: a file of effc calibrate, or a folder of "
+                  "samples (statistics go to effc.stats beside the library)");
   verb.add_option("--set", state.layers,
                   "For nodes by name: '*attn*: quantize=off'")
       ->take_all();

@@ -57,7 +57,8 @@ struct CompileOptions {
   /// "int8" or nothing.
   std::string quantize;
   std::vector<LayerOption> layers;
-  /// The statistics that int8 needs: a file of effc calibrate.
+  /// The statistics that int8 needs: a file of effc calibrate, of the same
+  /// model and describeLayerOptions(makeProbedOptions(...)).
   std::string calibrate;
   /// For the certificate: what was measured of this build.
   std::optional<Quality> quality;
@@ -124,6 +125,9 @@ CompileOptions makeProbedOptions(const CompileOptions &options);
 /// The same model and code, for memory: nothing that makes other files, and
 /// nothing that is measured.
 CompileOptions makeMemoryOptions(const CompileOptions &options);
+
+/// Whether a layer may be quantised by what calibration found.
+bool needsStatistics(const CompileOptions &options);
 
 /// The same without what is lossy.
 CompileOptions withoutLoss(const CompileOptions &options);
