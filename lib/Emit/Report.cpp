@@ -221,6 +221,27 @@ std::string printPrecision(const Json &certificate) {
   return html;
 }
 
+/// What --validate measured.
+std::string printQuality(const Json &certificate) {
+  auto quality = certificate.find("quality");
+  if (quality == certificate.end() || !quality->is_object())
+    return "";
+  auto number = [](const Json &json, const char *key) {
+    return formatNumber(json.value(key, 0.0), 6);
+  };
+  Table table(
+      {"output", "#mean squared error", "#mean square", "#mean cosine"});
+  for (const Json &output : getList(*quality, "outputs"))
+    table.add({code(getText(output, "name")), number(output, "mse"),
+               number(output, "mean_square"), number(output, "cosine")});
+  return heading("Quality") +
+         paragraph(getText(*quality, "metric") + " of the first output on " +
+                   getText(*quality, "samples") +
+                   " samples: " + number(*quality, "after") + ", and " +
+                   number(*quality, "before") + " without fewer bits.") +
+         table.print();
+}
+
 /// What rounds beyond the model's own operations, and what the compiler warned
 /// of.
 std::string printCaveats(const Json &certificate) {
@@ -354,9 +375,10 @@ std::string makeReport(const std::string &text) {
          "content=\"width=device-width\">\n<title>" +
          title + ": effc report</title>\n<style>" + style +
          "</style>\n</head>\n<body>\n" + printHead(certificate) +
-         printTiles(certificate) + printPrecision(certificate) +
-         printCaveats(certificate) + printEntryPoints(certificate) +
-         printMaking(certificate) + "</body>\n</html>\n";
+         printTiles(certificate) + printQuality(certificate) +
+         printPrecision(certificate) + printCaveats(certificate) +
+         printEntryPoints(certificate) + printMaking(certificate) +
+         "</body>\n</html>\n";
 }
 
 } // namespace effc
