@@ -279,9 +279,7 @@ static constexpr int64_t mostTiles = 64, mostTilesOfSmallWeights = 32,
 // Iterations of a launch that are worth a loop order which reads inputs twice.
 static constexpr int64_t enoughItems = 8, leastBlock = 64;
 
-static double weightCycles(eff::TargetAttr target, int64_t elements,
-                           int64_t elementBytes = 4) {
-  int64_t bytes = elementBytes * elements;
+double effc::estimateReading(eff::TargetAttr target, int64_t bytes) {
   return bytes /
          (bytes > target.getL2Bytes() ? farBytesPerCycle : nearBytesPerCycle);
 }
@@ -296,8 +294,8 @@ double effc::estimateProductCycles(eff::TargetAttr target,
   double cycles = product.estimateCycles(product.chooseTile());
   if (types == GemmTypes::U8S8 && step.interleave == 2)
     cycles *= widenedCost;
-  return cycles +
-         weightCycles(target, std::max<int64_t>(1, n) * k, step.elementBytes);
+  return cycles + estimateReading(target, step.elementBytes *
+                                              std::max<int64_t>(1, n) * k);
 }
 
 static int64_t chooseStrip(eff::TargetAttr target, const WinogradSizes &sizes,
@@ -326,7 +324,7 @@ static double estimateGain(eff::TargetAttr target, const WinogradSizes &sizes,
   Product direct(target, rows, sizes.outputs, 9 * sizes.channels);
   double directCycles =
       direct.estimateCycles(direct.chooseTile()) +
-      weightCycles(target, 9 * sizes.channels * sizes.outputs);
+      estimateReading(target, 36 * sizes.channels * sizes.outputs);
   auto stripCycles = [&](int64_t count) {
     Tile tile{choice.product.rows, choice.product.width / lanes};
     return WinogradTile::points *
@@ -340,8 +338,8 @@ static double estimateGain(eff::TargetAttr target, const WinogradSizes &sizes,
       tiles * (llvm::divideCeil(sizes.channels, lanes) * inputTransformCycles +
                llvm::divideCeil(sizes.outputs, lanes) * outputTransformCycles);
   cycles += llvm::divideCeil(tiles, choice.strip) *
-            weightCycles(target,
-                         WinogradTile::points * sizes.channels * sizes.outputs);
+            estimateReading(target, 4 * WinogradTile::points * sizes.channels *
+                                        sizes.outputs);
   return directCycles / cycles;
 }
 

@@ -1,6 +1,7 @@
 // Options from text and back. One spelling serves the command line, the C API
 // and the certificate.
 #include "effc/Driver/Driver.h"
+#include "effc/Pipeline/Stages.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/GlobPattern.h"
 #include <algorithm>
@@ -105,11 +106,15 @@ parseInputValue(const std::string &text, std::string &error) {
 
 std::optional<std::string> parseQuantize(const std::string &text,
                                          std::string &error) {
-  if (text == "bf16" || text == "int8")
+  if (text == "bf16" || text == "int8" || text == "int8-dynamic" ||
+      llvm::is_contained(kWeightSchemes, text))
     return text;
   if (text == "off")
     return std::string();
-  error = "'" + text + "': expected bf16, int8 or off";
+  error =
+      "'" + text + "': expected bf16, int8, int8-dynamic, " +
+      llvm::join(std::begin(kWeightSchemes), std::end(kWeightSchemes), ", ") +
+      " or off";
   return std::nullopt;
 }
 

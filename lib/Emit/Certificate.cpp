@@ -174,6 +174,12 @@ static const char *describeRounding(const std::string &precision) {
   if (precision == "int8")
     return "operands of products are rounded to 8 bits, inputs in the range "
            "that calibration chose; sums are exact, all else is f32";
+  if (precision == "int8-dynamic")
+    return "operands of products are rounded to 8 bits, inputs in the range of "
+           "each row; sums are exact, all else is f32";
+  if (precision.front() == 'w')
+    return "weights are rounded to 4 or 8 bits with a scale for each group; "
+           "arithmetic is f32";
   return "operands of products are rounded to 8 bits of mantissa; sums and all "
          "else are f32";
 }

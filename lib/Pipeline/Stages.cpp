@@ -93,15 +93,46 @@ getSkipped(const PipelineOptions &options, StringRef scheme) {
   return skipped;
 }
 
+/// "w8", or "w4g" and the size of a group; with "a" for zero points.
+static void buildQuantizeWeights(OpPassManager &pm, StringRef scheme,
+                                 const PipelineOptions &options) {
+  constexpr int64_t groupOfBytes = 128;
+  std::optional<SmallVector<std::string>> skipped = getSkipped(options, scheme);
+  if (!skipped)
+    return;
+  QuantizeWeightsOptions quantize;
+  quantize.skip = std::move(*skipped);
+  quantize.asymmetric = scheme.consume_back("a");
+  quantize.bits = scheme.starts_with("w8") ? 8 : 4;
+  quantize.group = groupOfBytes;
+  if (quantize.bits == 4)
+    (void)scheme.drop_front(3).getAsInteger(10, quantize.group);
+  pm.addNestedPass<func::FuncOp>(
+      createQuantizeWeights(quantize, options.targets));
+}
+
 static void buildQuantize(OpPassManager &pm, const PipelineOptions &options) {
+  bool hasIntegers = false;
   if (auto skipped = getSkipped(options, "int8")) {
     QuantizeInt8Options quantize;
     quantize.skip = std::move(*skipped);
     pm.addNestedPass<func::FuncOp>(
         createQuantizeInt8(quantize, options.statistics, options.targets));
+    hasIntegers = true;
+  }
+  if (auto skipped = getSkipped(options, "int8-dynamic")) {
+    QuantizeDynamicOptions quantize;
+    quantize.skip = std::move(*skipped);
+    pm.addNestedPass<func::FuncOp>(
+        createQuantizeDynamic(quantize, options.targets));
+    hasIntegers = true;
+  }
+  if (hasIntegers) {
     pm.addNestedPass<func::FuncOp>(createRaiseDequantized());
     pm.addNestedPass<func::FuncOp>(createRaiseIntegerProducts());
   }
+  for (StringRef scheme : kWeightSchemes)
+    buildQuantizeWeights(pm, scheme, options);
   if (auto skipped = getSkipped(options, "bf16")) {
     QuantizeBf16Options quantize;
     quantize.skip = std::move(*skipped);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""`--quantize=int8` against what it means, in numpy: inputs rounded to bytes in the range that the remark states, weights to integers with a
-scale for each output, sums exact, bias in f32. Also inputs beyond the range and none at all, outputs of zeros, and inputs that never change.
+"""`--quantize` against what it means, in numpy. int8: inputs rounded to bytes in the range that the remark states, weights to integers with a
+scale for each output, sums exact, bias in f32; also inputs beyond the range and none at all, outputs of zeros, and inputs that never
+change. int8-dynamic: the same with a range for each row. w8, w4g32 and others: weights that are integers times scales are found again.
 """
 import argparse
 import hashlib
@@ -63,6 +64,7 @@ def convolve(x, weight):
 
 class Case:
     """One layer, so that nothing but the order of f32 arithmetic may differ."""
+    scheme, stated = ["--quantize=int8", "--calibrate"], REMARK
 
     def __init__(self, label, kind, samples, weight, given):
         self.label, self.kind, self.samples, self.weight, self.given = label, kind, samples, weight, given
@@ -76,11 +78,44 @@ class Case:
                                   [helper.make_tensor_value_info("y", 1, None)], constants)
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)]), path)
 
-    def expect(self, scale, zero, squares):
-        x = quantize(self.given, scale, zero)
+    def expect(self, stated, squares):
+        x = quantize(self.given, np.float32(stated[2]), int(stated[3]))
         isConv = self.kind == "Conv"
         weight = quantize_weight(self.weight, squares, 0 if isConv else 1).astype(np.float64)
         return convolve(x, weight) + self.bias[:, None, None] if isConv else x @ weight + self.bias
+
+
+def quantize_rows(x):
+    largest = np.maximum(np.abs(x).max(1, keepdims=True), np.float32(2.0**-90))
+    scale = largest * np.float32(1 / 127)
+    return np.rint(x * (np.float32(1) / scale)) * scale.astype(np.float64)
+
+
+class DynamicCase(Case):
+    """A range for each row."""
+    scheme, stated = ["--quantize=int8-dynamic"], re.compile("each row in a range of its own")
+
+    def expect(self, stated, squares):
+        return quantize_rows(self.given) @ quantize_weight(self.weight, np.ones_like(squares), 1).astype(np.float64) + self.bias
+
+
+class WeightCase(Case):
+    """Weights that the scheme has without error."""
+
+    def __init__(self, scheme, bits, group, asymmetric):
+        self.scheme, self.stated = [f"--quantize={scheme}"], re.compile(f"computed in {scheme}: ")
+        depth, outputs = 512, 768
+        zeros = RANDOM.integers(0, 2**bits, (depth // group, 1, outputs)) if asymmetric else 2**(bits - 1)
+        integers = RANDOM.integers(0, 2**bits, (depth // group, group, outputs))
+        # Each group reaches its ends.
+        integers[:, 0], integers[:, 1] = 0, 2**bits - 1
+        scales = RANDOM.uniform(0.01, 10, (depth // group, 1, outputs))
+        weight = ((integers - zeros) * scales).astype(np.float32).reshape(depth, outputs)
+        given = RANDOM.normal(size=(2, depth)).astype(np.float32)
+        super().__init__(scheme, "Gemm", [given], weight, given)
+
+    def expect(self, stated, squares):
+        return self.given.astype(np.float64) @ self.weight + self.bias
 
 
 def cases():
@@ -91,7 +126,7 @@ def cases():
     w[:, 7] *= 1e30
     yield Case("gemm", "Gemm", [x, normal(256, 192)], w, x)
     wild = x.copy()
-    wild[0, :4] = [np.nan, np.inf, -np.inf, 1e38]
+    wild[0, :4] = [np.nan, np.inf, -np.inf, 1e30]
     yield Case("beyond the range", "Gemm", [x], w[:, :300], wild)
     yield Case("positive", "Gemm", [np.abs(x)], normal(192, 320), np.abs(x))
     yield Case("never changes", "Gemm", [np.full((256, 192), 3, np.float32)], normal(192, 320), x)
@@ -99,6 +134,12 @@ def cases():
     heavy = RANDOM.standard_t(2, size=(256, 192)).astype(np.float32)
     yield Case("heavy tails", "Gemm", [heavy], normal(192, 320), heavy)
     image = normal(1, 48, 20, 21) + 1
+    small = x.copy()
+    small[:3] = [[0], [1e-38], [1e30]]
+    yield DynamicCase("rows of all sizes", "Gemm", [small], normal(192, 320), small)
+    for bits, group, name in ((4, 32, "w4g32"), (4, 64, "w4g64"), (4, 128, "w4g128"), (8, 128, "w8")):
+        yield WeightCase(name, bits, group, False)
+        yield WeightCase(name + "a", bits, group, True)
     yield Case("conv, padded", "Conv", [image], normal(64, 48, 3, 3), image)
     yield Case("conv, negative", "Conv", [-np.abs(image)], normal(64, 48, 3, 3), -np.abs(image))
 
@@ -116,15 +157,15 @@ def check(case, folder, effc):
         "model": {"file": "m.onnx", "sha256": hashlib.sha256(model.read_bytes()).hexdigest()}, "options": [], "complete": True,
         "samples": [], "layers": {"layer": layer}}))
     np.savez(folder / "in.npz", x=case.given)
-    done = subprocess.run([effc, "compile", model, "-o", library, "--quantize=int8", "--calibrate", folder / "m.stats", "-v"],
-                          capture_output=True, text=True, check=False)
-    stated = REMARK.search(done.stderr)
+    scheme = case.scheme + ([folder / "m.stats"] if case.scheme[-1] == "--calibrate" else [])
+    done = subprocess.run([effc, "compile", model, "-o", library, *scheme, "-v"], capture_output=True, text=True, check=False)
+    stated = case.stated.search(done.stderr)
     if done.returncode != 0 or not stated:
-        return f"not computed in int8: {done.stderr}"
+        return f"not quantised: {done.stderr}"
     subprocess.run([effc, "run", library / "libm.so", "--inputs", folder / "in.npz", "--outputs", folder / "y.npz"], check=True,
                    capture_output=True)
     got = np.load(folder / "y.npz")["y"]
-    expected = case.expect(np.float32(stated[2]), int(stated[3]), layer["channel_squares"])
+    expected = case.expect(stated, layer["channel_squares"])
     # Each output may be off by roundings of f32; a step of a byte would be a thousand times as much.
     columns = tuple(i for i in range(got.ndim) if i != 1)
     error = (np.abs(got - expected) / (np.abs(expected).max(columns, keepdims=True) + 1e-30)).max()

@@ -237,7 +237,9 @@ static void addTargetOptions(CLI::App &verb, CompileVerb &state) {
                 "No algorithm that rounds more than a sum does: no Winograd");
   verb.add_option("--quantize", state.quantize,
                   "Lossy: what to multiply in where that is faster: bf16; "
-                  "int8, which needs --calibrate; off");
+                  "int8, which needs --calibrate; int8-dynamic; or weights "
+                  "alone in w8, w4g32, w4g64, w4g128 (w8a, ...: with zero "
+                  "points); off");
   verb.add_option("--calibrate", state.options.calibrate,
                   "For int8: a file of effc calibrate, or a folder of "
                   "samples (statistics go to effc.stats beside the library)");

@@ -39,6 +39,10 @@ TileChoice chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
                           int64_t n, int64_t k, int64_t rowBytes = 0,
                           GemmTypes types = GemmTypes::F32);
 
+/// Cycles to read weights once: from near, or from far where L2 does not hold
+/// them.
+double estimateReading(eff::TargetAttr target, int64_t bytes);
+
 /// Cycles of one core that such a product takes, with reading its weights.
 double estimateProductCycles(eff::TargetAttr target, std::optional<int64_t> m,
                              int64_t n, int64_t k, GemmTypes types);

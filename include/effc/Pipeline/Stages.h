@@ -24,6 +24,10 @@ llvm::ArrayRef<Stage> getStages();
 llvm::StringRef getStageName(Stage stage);
 std::optional<Stage> parseStage(llvm::StringRef name);
 
+/// Schemes of --quantize that only weights have.
+inline constexpr llvm::StringLiteral kWeightSchemes[] = {
+    "w8", "w8a", "w4g32", "w4g64", "w4g128", "w4g32a", "w4g64a", "w4g128a"};
+
 struct PipelineOptions {
   /// Scalar loops, one kernel an op: the oracle.
   bool plain = false;

@@ -13,6 +13,9 @@ static constexpr double launchCycles = 1200;
 static constexpr double convertBytesPerCycle = 6;
 /// From the i32 sum to the f32 one, for a vector of results.
 static constexpr double epilogueCycles = 2;
+/// Weights of blocks become f32 in each tile of a few rows; measured with 128
+/// rows.
+static constexpr double unpackCost = 1.3;
 /// Channels of a group below which a tile is mostly empty.
 static constexpr int64_t leastGroupChannels = 8;
 
@@ -76,11 +79,12 @@ static LayerCost estimateOn(const QuantizableLayer &layer, TargetAttr target) {
   return cost;
 }
 
-LayerCost effc::estimateCost(const QuantizableLayer &layer,
-                             ArrayRef<TargetAttr> targets) {
+static LayerCost
+getWorst(ArrayRef<TargetAttr> targets,
+         llvm::function_ref<LayerCost(TargetAttr target)> estimate) {
   LayerCost worst;
   for (TargetAttr target : targets) {
-    LayerCost cost = estimateOn(layer, target);
+    LayerCost cost = estimate(target);
     if (!cost.obstacle.empty())
       return cost;
     if (target == targets.front() ||
@@ -88,4 +92,34 @@ LayerCost effc::estimateCost(const QuantizableLayer &layer,
       worst = cost;
   }
   return worst;
+}
+
+LayerCost effc::estimateCost(const QuantizableLayer &layer,
+                             ArrayRef<TargetAttr> targets) {
+  return getWorst(targets,
+                  [&](TargetAttr target) { return estimateOn(layer, target); });
+}
+
+LayerCost effc::estimateWeightOnlyCost(const QuantizableLayer &layer,
+                                       int64_t bits, int64_t group,
+                                       ArrayRef<TargetAttr> targets) {
+  int64_t terms = layer.product.countTerms();
+  Dims y = getDims(layer.op()->getResult(0).getType());
+  int64_t outputs = *getConstant(y.back());
+  // Who asks for small weights decodes: rows that only a run knows are one.
+  y.pop_back();
+  int64_t rows = getConstant(product(layer.op()->getContext(), y)).value_or(1);
+  return getWorst(targets, [&](TargetAttr target) {
+    LayerCost cost;
+    cost.wide =
+        estimateProductCycles(target, rows, outputs, terms, GemmTypes::F32);
+    int64_t weights = terms * outputs;
+    double arithmetic = cost.wide - estimateReading(target, 4 * weights);
+    cost.narrow =
+        unpackCost * arithmetic +
+        estimateReading(target, weights * bits / 8 + 4 * weights / group);
+    if (cost.narrow >= cost.wide)
+      cost.obstacle = "it has too many rows to gain by fewer bytes of weights";
+    return cost;
+  });
 }

@@ -18,6 +18,12 @@ struct LayerCost {
 LayerCost estimateCost(const QuantizableLayer &layer,
                        llvm::ArrayRef<eff::TargetAttr> targets);
 
+/// The same where only the weights of a linear op are of `bits`, with a scale
+/// of f32 for each `group` of them.
+LayerCost estimateWeightOnlyCost(const QuantizableLayer &layer, int64_t bits,
+                                 int64_t group,
+                                 llvm::ArrayRef<eff::TargetAttr> targets);
+
 /// Cycles of a kernel that does nothing but convert a tensor.
 double estimateConversion(mlir::Value value);
 

@@ -74,13 +74,6 @@ ChannelWeights LayerWeights::getChannelWeights() const {
   return sums;
 }
 
-/// To nearest even, of magnitudes below 2^22: inline, unlike the function of
-/// the C library.
-static float roundSmall(float x) {
-  constexpr float magic = 0x1.8p23F;
-  return x + magic - magic;
-}
-
 ByteWeight LayerWeights::quantize(ArrayRef<double> channelSquares) const {
   int64_t all = outputs * groups;
   std::vector<float> largest(all, 0.0F);

@@ -7,6 +7,13 @@
 
 namespace effc {
 
+/// To nearest even, of magnitudes below 2^22: inline, unlike the function of
+/// the C library.
+inline float roundSmall(float x) {
+  constexpr float magic = 0x1.8p23F;
+  return x + magic - magic;
+}
+
 /// Integers from -127 to 127 and a scale for each output.
 struct ByteWeight {
   mlir::ElementsAttr bytes;
@@ -22,6 +29,11 @@ public:
 
   /// Channels of the layer's input.
   int64_t getNumChannels() const { return channels * groups; }
+  int64_t getNumOutputs() const { return outputs * groups; }
+  /// Of a matrix.
+  float at(int64_t output, int64_t channel) const {
+    return values[output * outputStride + channel * channelStride];
+  }
   ChannelWeights getChannelWeights() const;
 
   /// Each output is clipped where that gives the least error; the squares of

@@ -130,15 +130,16 @@ bool isConstant(Value value) {
 
 struct RaiseDequantized : effc::impl::RaiseDequantizedBase<RaiseDequantized> {
   void runOnOperation() override {
-    SmallVector<Product> products;
+    SmallVector<Operation *> products;
     getOperation().walk([&](Operation *op) {
       if (std::optional<Product> product = Product::get(op);
           product && getElementType(op->getResult(0)).isF32() &&
           (!isa<MatmulOp>(op) || getRank(product->weight) == 2))
-        products.push_back(*product);
+        products.push_back(op);
     });
-    for (const Product &product : products)
-      raise(product);
+    // Operands change as products before are replaced.
+    for (Operation *op : products)
+      raise(*Product::get(op));
   }
 
   void raise(const Product &product) {

@@ -21,6 +21,13 @@ createQuantizeInt8(const QuantizeInt8Options &options,
                    std::shared_ptr<const Statistics> statistics,
                    llvm::ArrayRef<eff::TargetAttr> targets);
 
+std::unique_ptr<mlir::Pass>
+createQuantizeDynamic(const QuantizeDynamicOptions &options,
+                      llvm::ArrayRef<eff::TargetAttr> targets);
+std::unique_ptr<mlir::Pass>
+createQuantizeWeights(const QuantizeWeightsOptions &options,
+                      llvm::ArrayRef<eff::TargetAttr> targets);
+
 /// Function attribute: an array of {node, precision, taken, reason, error} for
 /// layers that could compute with fewer bits; `taken` ones do, and `error`,
 /// where it is known, is an estimate over the size of the result.

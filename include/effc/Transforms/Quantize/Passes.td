@@ -104,4 +104,68 @@ def QuantizeInt8 : Pass<"eff-quantize-int8", "::mlir::func::FuncOp"> {
   ];
 }
 
+def QuantizeDynamic : Pass<"eff-quantize-dynamic", "::mlir::func::FuncOp"> {
+  let summary = "Multiply bytes, with a range of each row from the run";
+  let description = [{
+    Each row that linear ops with constant weights read becomes steps from -127 to 127 of its largest element, kept as bytes around 128;
+    weights are rounded to integers from -127 to 127 with a scale for each output. Products are of bytes (eff-raise-integer-products comes
+    next) and their sums exact; the scales of row and output are multiplied behind them, bias and all else stay f32. No calibration is
+    needed. A row with NaN or infinities has results that are no numbers.
+
+    A layer stays in f32 where the model of time says that it gains less than rounding its input costs. A remark for each layer says
+    what it computes in and why; `eff.quantized` lists the layers that were taken.
+
+    ```mlir
+    %y = eff.linear %x, %w : (tensor<8x16xf32>, tensor<16x4xf32>) -> tensor<8x4xf32>
+    // becomes
+    %0 = eff.unary abs %x : (tensor<8x16xf32>) -> tensor<8x16xf32>
+    %1 = eff.reduce max %0 [1] : (tensor<8x16xf32>) -> tensor<8x1xf32>
+    ...
+    %2 = eff.convert %rounded : (tensor<8x16xf32>) -> tensor<8x16xui8>
+    %3 = eff.convert %2 : (tensor<8x16xui8>) -> tensor<8x16xi32>
+    %4 = eff.binary sub %3, %middle : (tensor<8x16xi32>, tensor<i32>) -> tensor<8x16xi32>
+    %5 = eff.linear %4, %v : (tensor<8x16xi32>, tensor<16x4xi32>) -> tensor<8x4xi32>
+    ```
+  }];
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let options = [
+    ListOption<"skip", "skip", "std::string", "Patterns (* and ?) of the names of nodes that stay in f32; with ! before, of those that do not after all">,
+    Option<"always", "always", "bool", "false", "Take every layer, also where nothing is gained: for tests">
+  ];
+  let statistics = [
+    Statistic<"numTaken", "num-taken", "Layers that were taken">,
+    Statistic<"numDeclined", "num-declined", "Layers that stay in f32">
+  ];
+}
+
+def QuantizeWeights : Pass<"eff-quantize-weights", "::mlir::func::FuncOp"> {
+  let summary = "Store weights in 4 or 8 bits with a scale for each group";
+  let description = [{
+    Linear ops with constant weights become eff.block_linear: weights are integers of `bits` with a scale of f32 for each `group` of
+    neighbours in a row, and a zero point with `asymmetric`. Each group has the scale with the least square error of some that span 100 to 80 %
+    of its range. Arithmetic stays f32.
+
+    A layer gains where its time is that of reading weights: with few rows. The model of time decides; layers that stay have a remark.
+
+    ```mlir
+    %y = eff.linear %x, %w bias %b : (tensor<1x64xf32>, tensor<64x4xf32>, tensor<4xf32>) -> tensor<1x4xf32>
+    // becomes
+    %0 = eff.block_linear %x, %q scales %s block 32 : (tensor<1x64xf32>, tensor<4x64xui4>, tensor<4x2xf32>) -> tensor<1x4xf32>
+    %y = eff.binary add %0, %b : (tensor<1x4xf32>, tensor<4xf32>) -> tensor<1x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let options = [
+    Option<"bits", "bits", "int64_t", "4", "Bits of a weight: 4 or 8">,
+    Option<"group", "group", "int64_t", "32", "Neighbours of a row with one scale: a power of two from 16 to 256">,
+    Option<"asymmetric", "asymmetric", "bool", "false", "Groups have zero points">,
+    ListOption<"skip", "skip", "std::string", "Patterns (* and ?) of the names of nodes that stay in f32; with ! before, of those that do not after all">,
+    Option<"always", "always", "bool", "false", "Take every layer, also where nothing is gained: for tests">
+  ];
+  let statistics = [
+    Statistic<"numTaken", "num-taken", "Layers that were taken">,
+    Statistic<"numDeclined", "num-declined", "Layers that stay in f32">
+  ];
+}
+
 #endif // EFFC_TRANSFORMS_QUANTIZE_PASSES_TD
