@@ -178,10 +178,10 @@ def scales_nothing(model, values):
 
 
 def spreads_nan(model, values):
-    """Whether a convolution, a cubic Resize or an LRN reads what is not finite: taps of weight zero (neighbours that are computed together,
-    dims that keep their size) make NaN of it in effc, running sums in ONNX Runtime."""
+    """Whether a convolution, a Resize that interpolates or an LRN reads what is not finite: taps of weight zero make NaN of it in the one or in
+    the other (neighbours that are computed together, dims that keep their size), running sums in ONNX Runtime."""
     def has_taps(node):
-        return node.op_type in ("Conv", "ConvTranspose", "LRN") or node.op_type == "Resize" and any(a.s == b"cubic" for a in node.attribute)
+        return node.op_type in ("Conv", "ConvTranspose", "LRN") or node.op_type == "Resize" and any(a.s in (b"cubic", b"linear") for a in node.attribute)
 
     return any(has_taps(node) and not np.isfinite(values[node.input[0]]).all()
                for node in model.graph.node if node.input and node.input[0] in values)
@@ -215,7 +215,7 @@ def open_question(model, feed):
     if scales_nothing(model, values):
         return "a Gemm without inner size scales its bias"
     if spreads_nan(model, values):
-        return "a convolution, a cubic Resize or an LRN reads a NaN"
+        return "a convolution, a Resize or an LRN reads a NaN"
     if normalises_equals(model, values):
         return "an InstanceNormalization reads equal elements"
     if rounds_threshold(model, values):
