@@ -141,9 +141,9 @@ int main(void) {
 TEST_F(LibraryTest, WritesALibraryThatRuns) {
   FailureOr<LibraryResult> result = emit(makeOptions("model"));
   ASSERT_TRUE(succeeded(result));
-  ASSERT_EQ(result->files.size(), 3u);
+  ASSERT_EQ(result->files.size(), 4u);
   EXPECT_EQ(result->files[0], folder + "/libmodel.so");
-  EXPECT_EQ(countFiles(), 3u);
+  EXPECT_EQ(countFiles(), 4u);
   runByPath(result->files[0]);
 }
 
@@ -260,7 +260,7 @@ TEST_F(LibraryTest, KeepsEarlierFilesWithoutHardLinks) {
   EXPECT_TRUE(succeeded(emit(makeOptions("model"))));
   hardLinksWork = true;
   EXPECT_NE(read("libmodel.so"), "before");
-  EXPECT_EQ(countFiles(), 3u);
+  EXPECT_EQ(countFiles(), 4u);
 }
 
 } // namespace
