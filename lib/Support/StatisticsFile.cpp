@@ -13,12 +13,14 @@
 #include <unistd.h>
 
 using Json = nlohmann::ordered_json;
+/// What is read: ordered_json looks for a key among all others.
+using Tree = nlohmann::json;
 
 namespace effc {
 
 static constexpr const char *kFormat = "effc-statistics";
 static constexpr int kVersion = 1;
-static constexpr size_t kMaxText = 1 << 16;
+static constexpr size_t kMaxText = 1 << 16, kMaxLayers = 1 << 14;
 static constexpr size_t kMaxFileBytes = 256 << 20;
 
 //===----------------------------------------------------------------------===//
@@ -112,7 +114,7 @@ class Reader {
 public:
   explicit Reader(std::string &error) : error(error) {}
 
-  const Json *find(const Json &object, const char *key) {
+  const Tree *find(const Tree &object, const char *key) {
     auto found = object.is_object() ? object.find(key) : object.end();
     if (object.is_object() && found != object.end())
       return &*found;
@@ -125,8 +127,8 @@ public:
     return false;
   }
 
-  bool read(const Json &object, const char *key, std::string &text) {
-    const Json *field = find(object, key);
+  bool read(const Tree &object, const char *key, std::string &text) {
+    const Tree *field = find(object, key);
     if (!field || !field->is_string() ||
         field->get_ref<const std::string &>().size() > kMaxText)
       return fail(key, "a text");
@@ -134,40 +136,40 @@ public:
     return true;
   }
 
-  bool read(const Json &object, const char *key, bool &value) {
-    const Json *field = find(object, key);
+  bool read(const Tree &object, const char *key, bool &value) {
+    const Tree *field = find(object, key);
     if (!field || !field->is_boolean())
       return fail(key, "true or false");
     value = field->get<bool>();
     return true;
   }
 
-  bool read(const Json &object, const char *key, uint64_t &value) {
-    const Json *field = find(object, key);
+  bool read(const Tree &object, const char *key, uint64_t &value) {
+    const Tree *field = find(object, key);
     if (!field || !field->is_number_unsigned())
       return fail(key, "a count");
     value = field->get<uint64_t>();
     return true;
   }
 
-  bool read(const Json &object, const char *key, int &value, int low,
+  bool read(const Tree &object, const char *key, int &value, int low,
             int high) {
-    const Json *field = find(object, key);
+    const Tree *field = find(object, key);
     if (!field || !field->is_number_integer() || *field < low || *field > high)
       return fail(key, "an integer in its range");
     value = field->get<int>();
     return true;
   }
 
-  bool readFloat(const Json &object, const char *key, float &value) {
-    const Json *field = find(object, key);
+  bool readFloat(const Tree &object, const char *key, float &value) {
+    const Tree *field = find(object, key);
     return field && take(*field, value) ? true : fail(key, "a number of f32");
   }
 
   template <typename T>
-  bool readList(const Json &object, const char *key, std::vector<T> &values,
+  bool readList(const Tree &object, const char *key, std::vector<T> &values,
                 size_t most) {
-    const Json *field = find(object, key);
+    const Tree *field = find(object, key);
     if (!field || !field->is_array() || field->size() > most)
       return fail(key, "a list of its length");
     values.resize(field->size());
@@ -178,20 +180,20 @@ public:
   }
 
 private:
-  static bool take(const Json &json, uint64_t &value) {
+  static bool take(const Tree &json, uint64_t &value) {
     if (!json.is_number_unsigned())
       return false;
     value = json.get<uint64_t>();
     return true;
   }
-  static bool take(const Json &json, double &value) {
+  static bool take(const Tree &json, double &value) {
     if (!json.is_number())
       return false;
     value = json.get<double>();
     return std::isfinite(value);
   }
   /// Doubles beyond the largest float must not be converted.
-  static bool take(const Json &json, float &value) {
+  static bool take(const Tree &json, float &value) {
     double wide;
     if (!take(json, wide) ||
         std::fabs(wide) > std::numeric_limits<float>::max())
@@ -199,7 +201,7 @@ private:
     value = static_cast<float>(wide);
     return true;
   }
-  static bool take(const Json &json, std::string &value) {
+  static bool take(const Tree &json, std::string &value) {
     if (!json.is_string() ||
         json.get_ref<const std::string &>().size() > kMaxText)
       return false;
@@ -239,7 +241,7 @@ static bool isConsistent(const TensorStatistics &tensor, size_t numCounted) {
          !(tensor.mixedChannels && !tensor.channelMagnitudes.empty());
 }
 
-static bool readTensor(Reader &reader, const Json &json,
+static bool readTensor(Reader &reader, const Tree &json,
                        TensorStatistics &tensor) {
   int first = 0;
   std::vector<uint64_t> bins;
@@ -266,7 +268,7 @@ static bool readTensor(Reader &reader, const Json &json,
          reader.fail("layers", "consistent");
 }
 
-static bool readHeader(Reader &reader, const Json &json,
+static bool readHeader(Reader &reader, const Tree &json,
                        Statistics &statistics) {
   std::string format;
   int version = 0;
@@ -275,9 +277,9 @@ static bool readHeader(Reader &reader, const Json &json,
     return false;
   if (format != kFormat || version != kVersion)
     return reader.fail("format", "that of statistics which this effc knows");
-  const Json none;
-  const Json *compiler = reader.find(json, "compiler");
-  const Json *model = reader.find(json, "model");
+  const Tree none;
+  const Tree *compiler = reader.find(json, "compiler");
+  const Tree *model = reader.find(json, "model");
   return reader.read(compiler ? *compiler : none, "version",
                      statistics.compilerVersion) &&
          reader.read(model ? *model : none, "file", statistics.modelFile) &&
@@ -286,20 +288,20 @@ static bool readHeader(Reader &reader, const Json &json,
          reader.read(json, "complete", statistics.complete);
 }
 
-static bool readBody(Reader &reader, const Json &json, Statistics &statistics) {
-  const Json *samples = reader.find(json, "samples");
+static bool readBody(Reader &reader, const Tree &json, Statistics &statistics) {
+  const Tree *samples = reader.find(json, "samples");
   if (!samples || !samples->is_array())
     return reader.fail("samples", "a list");
-  for (const Json &row : *samples) {
+  for (const Tree &row : *samples) {
     SampleRecord sample;
     if (!reader.read(row, "name", sample.name) ||
         !reader.read(row, "sha256", sample.hash))
       return false;
     statistics.samples.push_back(std::move(sample));
   }
-  const Json *layers = reader.find(json, "layers");
-  if (!layers || !layers->is_object())
-    return reader.fail("layers", "an object");
+  const Tree *layers = reader.find(json, "layers");
+  if (!layers || !layers->is_object() || layers->size() > kMaxLayers)
+    return reader.fail("layers", "an object of at most 16384");
   for (const auto &[name, row] : layers->items())
     if (!readTensor(reader, row, statistics.layers[name]))
       return false;
@@ -309,7 +311,7 @@ static bool readBody(Reader &reader, const Json &json, Statistics &statistics) {
 std::optional<Statistics> parseStatistics(std::string_view text,
                                           std::string &error) {
   error.clear();
-  std::optional<Json> json = parseJsonObject<Json>(text);
+  std::optional<Tree> json = parseJsonObject<Tree>(text);
   if (!json) {
     error = "it is no JSON object, or truncated";
     return std::nullopt;
