@@ -180,8 +180,6 @@ std::vector<std::string> describeLayerOptions(const CompileOptions &options) {
   }
   for (const std::string &output : options.outputNames)
     texts.push_back("--output-names=" + output);
-  for (const std::string &state : options.states)
-    texts.push_back("--state=" + state);
   return texts;
 }
 
@@ -199,7 +197,6 @@ CompileOptions makeProbedOptions(const CompileOptions &options) {
   probed.inputShapes = options.inputShapes;
   probed.inputValues = options.inputValues;
   probed.outputNames = options.outputNames;
-  probed.states = options.states;
   probed.externalDataDir = options.externalDataDir;
   probed.compileThreads = options.compileThreads;
   probed.verifyEach = options.verifyEach;
@@ -213,6 +210,8 @@ CompileOptions makeMemoryOptions(const CompileOptions &options) {
     memory.lock.clear();
   memory.tuneSeconds = 0;
   memory.saveStages.clear();
+  // Samples say what states hold; sessions would begin with nothing.
+  memory.states.clear();
   memory.onDiagnostic = nullptr;
   memory.onStage = nullptr;
   return memory;
@@ -241,6 +240,8 @@ std::vector<std::string> describeOptions(const CompileOptions &options) {
   };
   add(true, "--cpu=" + options.cpu);
   llvm::append_range(texts, describeLayerOptions(options));
+  for (const std::string &state : options.states)
+    add(true, "--state=" + state);
   add(options.plain, "--plain");
   add(options.exact, "--exact");
   add(!options.quantize.empty(), "--quantize=" + options.quantize);

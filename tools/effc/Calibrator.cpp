@@ -232,12 +232,6 @@ bool Calibrator::addSample(const std::string &name) {
     if (!warnedOfUnused)
       warnUnused(array, inside);
   warnedOfUnused |= !unused.empty();
-  // Each sample begins a sequence of its own.
-  if (library->numStates && effrt_session_reset(library->session)) {
-    inside.fail(effrt_session_error(library->session), "",
-                DiagnosticCode::RunFailed);
-    return false;
-  }
   auto outputs = runOnce(*library, *arrays, inside);
   if (!outputs)
     return false;

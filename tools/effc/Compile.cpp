@@ -66,10 +66,6 @@ void addGraphOptions(CLI::App &verb, CompileOptions &options,
   verb.add_option("--output-names", options.outputNames,
                   "Only these outputs: a,b")
       ->delimiter(',');
-  verb.add_option("--state", options.states,
-                  "Keep an input in the session as the output of the run "
-                  "before: IN:OUT; auto: past_*/present_* by name")
-      ->take_all();
   verb.add_option("--external-data-dir", options.externalDataDir,
                   "Where external weights lie, instead of the model's folder "
                   "(trusted: links are followed)");
@@ -281,6 +277,10 @@ void addCompile(CLI::App &app, Console &console, Action &action) {
   auto state = std::make_shared<CompileVerb>(console);
   CompileOptions &options = state->options;
   addGraphOptions(*verb, options, state->sizes);
+  verb->add_option("--state", options.states,
+                   "Keep an input in the session as the output of the run "
+                   "before: IN:OUT; auto: past_*/present_* by name")
+      ->take_all();
   verb->add_option("-o,--output", options.outputDir,
                    "The folder to write to, all or nothing");
   verb->add_option("--name", options.name,

@@ -67,8 +67,9 @@ bool Validator::addOutput(size_t index, const NpyArray &before,
   for (size_t i = 0; i < number; ++i) {
     double want = getElement(before, i), got = getElement(after, i);
     if (!std::isfinite(want) || !std::isfinite(got)) {
-      // The same infinity is no error, as of scores that are masked.
-      if (want == got)
+      // The same infinity is no error, as of scores that are masked; nor is NaN
+      // in both.
+      if (want == got || (std::isnan(want) && std::isnan(got)))
         continue;
       inside.fail(format("output '%s' has %g at element %zu, and %g without "
                          "--quantize",
@@ -118,16 +119,6 @@ bool Validator::addPredictions(const NpyArray &before, const NpyArray &after,
   return true;
 }
 
-static std::optional<NpzArrays> runFresh(Library &library, NpzArrays &inputs,
-                                         const Console &console) {
-  if (library.numStates && effrt_session_reset(library.session)) {
-    console.fail(effrt_session_error(library.session), "",
-                 DiagnosticCode::RunFailed);
-    return std::nullopt;
-  }
-  return runOnce(library, inputs, console);
-}
-
 bool Validator::addSample(const std::string &name) {
   std::vector<std::string> unused;
   std::string error;
@@ -140,8 +131,8 @@ bool Validator::addSample(const std::string &name) {
   hashes += hashArrays(*arrays);
   Console inside = console;
   inside.context = "sample '" + name + "': ";
-  auto want = runFresh(*before, *arrays, inside);
-  auto got = want ? runFresh(*after, *arrays, inside) : std::nullopt;
+  auto want = runOnce(*before, *arrays, inside);
+  auto got = want ? runOnce(*after, *arrays, inside) : std::nullopt;
   if (!got)
     return false;
   for (size_t i = 0; i < want->size(); ++i)

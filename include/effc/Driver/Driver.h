@@ -53,8 +53,9 @@ struct CompileOptions {
   bool computeF64 = false;
   /// No reordering beyond what a sum needs: no Winograd.
   bool exact = false;
-  /// Lossy: what layers compute in where the target does that faster; "bf16",
-  /// "int8" or nothing.
+  /// Lossy: what layers compute in where that gains: a scheme of
+  /// docs/quantization.md ("bf16", "int8", "int8-dynamic", "w4g32", ...) or
+  /// nothing.
   std::string quantize;
   std::vector<LayerOption> layers;
   /// The statistics that int8 needs: a file of effc calibrate, of the same
@@ -103,7 +104,7 @@ parseInputShape(const std::string &text, std::string &error);
 std::optional<std::pair<std::string, std::vector<double>>>
 parseInputValue(const std::string &text, std::string &error);
 
-/// "bf16", "int8" or "off".
+/// "bf16", "int8", "int8-dynamic", "w8", "w4g32" and so on, or "off".
 std::optional<std::string> parseQuantize(const std::string &text,
                                          std::string &error);
 /// "*attention*: quantize=off", or another scheme.
