@@ -69,15 +69,17 @@ static llvm::ArrayRef<Tile> getTiles(eff::TargetAttr target) {
 namespace {
 
 /// The sizes that a tile is chosen for; the depth in steps.
-struct Product {
-  Product(eff::TargetAttr target, int64_t rows, int64_t columns, int64_t depth)
+struct ProductSizes {
+  ProductSizes(eff::TargetAttr target, int64_t rows, int64_t columns,
+               int64_t depth)
       : target(target), lanes(target.getVectorBits() / 32), rows(rows),
         columns(columns), depth(depth) {}
-  Product(eff::TargetAttr target, std::optional<int64_t> m, int64_t n,
-          int64_t k, const Step &step)
-      : Product(target, std::max<int64_t>(1, m.value_or(largeSize)),
-                std::max<int64_t>(1, n),
-                llvm::divideCeil(std::max<int64_t>(1, k), step.interleave)) {}
+  ProductSizes(eff::TargetAttr target, std::optional<int64_t> m, int64_t n,
+               int64_t k, const Step &step)
+      : ProductSizes(
+            target, std::max<int64_t>(1, m.value_or(largeSize)),
+            std::max<int64_t>(1, n),
+            llvm::divideCeil(std::max<int64_t>(1, k), step.interleave)) {}
 
   double estimateCycles(Tile tile) const;
   Tile chooseTile() const;
@@ -86,7 +88,7 @@ struct Product {
   int64_t lanes, rows, columns, depth;
 };
 
-double Product::estimateCycles(Tile tile) const {
+double ProductSizes::estimateCycles(Tile tile) const {
   const Microarchitecture &core = getMicroarchitecture(target);
   auto tileCycles = [&](int64_t tileRows) {
     return depth * stepCycles(core, tileRows, tile.vectors) +
@@ -99,7 +101,7 @@ double Product::estimateCycles(Tile tile) const {
   return column * llvm::divideCeil(columns, tile.vectors * lanes);
 }
 
-Tile Product::chooseTile() const {
+Tile ProductSizes::chooseTile() const {
   llvm::ArrayRef<Tile> tiles = getTiles(target);
   Tile best = tiles.front();
   double bestCycles = -1.0;
@@ -191,7 +193,7 @@ TileChoice effc::chooseGemmTile(eff::TargetAttr target,
                                 std::optional<int64_t> m, int64_t n, int64_t k,
                                 int64_t rowBytes, GemmTypes types) {
   const Step &step = getStep(target, types);
-  Tile tile = Product(target, m, n, k, step).chooseTile();
+  Tile tile = ProductSizes(target, m, n, k, step).chooseTile();
   return planLoops(target, tile, m, n, k, rowBytes, step);
 }
 
@@ -202,7 +204,7 @@ effc::chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
   // More than this a second copy of the weights is better.
   constexpr double mostLoss = 1.1;
   const Step &step = getStep(target, types);
-  Product product(target, m, n, k, step);
+  ProductSizes product(target, m, n, k, step);
   if (panels.interleave != step.interleave)
     return std::nullopt;
   // A part of each row of a panel uses a part of the sets of L1: a panel that
@@ -236,7 +238,7 @@ std::vector<TileChoice> effc::getGemmCandidates(eff::TargetAttr target,
   constexpr double near = 1.3;
   constexpr size_t mostTiles = 4;
   const Step &step = getStep(target, types);
-  Product product(target, m, n, k, step);
+  ProductSizes product(target, m, n, k, step);
   std::vector<Tile> tiles(getTiles(target).begin(), getTiles(target).end());
   llvm::stable_sort(tiles, [&](Tile a, Tile b) {
     return product.estimateCycles(a) < product.estimateCycles(b);
@@ -290,7 +292,7 @@ double effc::estimateProductCycles(eff::TargetAttr target,
   // Without a dot product bytes are widened to words first.
   constexpr double widenedCost = 1.7;
   const Step &step = getStep(target, types);
-  Product product(target, m, n, k, step);
+  ProductSizes product(target, m, n, k, step);
   double cycles = product.estimateCycles(product.chooseTile());
   if (types == GemmTypes::U8S8 && step.interleave == 2)
     cycles *= widenedCost;
@@ -321,14 +323,14 @@ static double estimateGain(eff::TargetAttr target, const WinogradSizes &sizes,
   int64_t rows = tiles * pixels;
   if (sizes.rows && sizes.columns)
     rows = sizes.images.value_or(1) * *sizes.rows * *sizes.columns;
-  Product direct(target, rows, sizes.outputs, 9 * sizes.channels);
+  ProductSizes direct(target, rows, sizes.outputs, 9 * sizes.channels);
   double directCycles =
       direct.estimateCycles(direct.chooseTile()) +
       estimateReading(target, 36 * sizes.channels * sizes.outputs);
   auto stripCycles = [&](int64_t count) {
     Tile tile{choice.product.rows, choice.product.width / lanes};
     return WinogradTile::points *
-           Product(target, count, sizes.outputs, sizes.channels)
+           ProductSizes(target, count, sizes.outputs, sizes.channels)
                .estimateCycles(tile);
   };
   double cycles = tiles / choice.strip * stripCycles(choice.strip);
