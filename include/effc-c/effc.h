@@ -143,7 +143,7 @@ typedef struct effc_compile_options {
   void *user;                /* passed to both */
   const char *const *states; /* pairs that sessions keep: "IN:OUT", or "auto" */
   size_t num_states;
-  const char *quantize;      /* lossy: "bf16", "int8"; null: nothing */
+  const char *quantize;      /* lossy: "bf16", "int8-dynamic", ... */
   const char *const *layers; /* "NODES: quantize=off" */
   size_t num_layers;
   /* times candidates of each kernel for so long in all and writes the lock;

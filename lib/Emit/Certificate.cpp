@@ -173,7 +173,8 @@ static Json describePrograms(const VersionTable &version) {
 static const char *describeRounding(const std::string &precision) {
   if (precision == "int8")
     return "operands of products are rounded to 8 bits, inputs in the range "
-           "that calibration chose; sums are exact, all else is f32";
+           "that calibration chose; what lies outside is clamped and NaN "
+           "becomes its low end; sums are exact, all else is f32";
   if (precision == "int8-dynamic")
     return "operands of products are rounded to 8 bits, inputs in the range of "
            "each row; sums are exact, all else is f32";

@@ -53,7 +53,7 @@ std::optional<LayerWeights> LayerWeights::get(const QuantizableLayer &layer) {
 /// where outputs are neighbours.
 template <typename Function>
 void LayerWeights::forEach(Function function) const {
-  if (outputStride == 1) {
+  if (outputStride == 1 && groups == 1) {
     for (int64_t c = 0; c < channels; ++c)
       for (int64_t o = 0; o < outputs; ++o)
         function(o, c, c * channelStride + o);

@@ -94,11 +94,20 @@ std::optional<LayerFilter> LayerFilter::get(MLIRContext *context,
   return filter;
 }
 
-bool LayerFilter::isLeftOut(StringRef name) const {
+bool LayerFilter::isLeftOut(ArrayRef<StringRef> names) const {
   for (const Entry &entry : llvm::reverse(entries))
-    if (entry.pattern.match(name))
+    if (llvm::any_of(names,
+                     [&](StringRef name) { return entry.pattern.match(name); }))
       return entry.leavesOut;
   return false;
+}
+
+bool LayerFilter::isLeftOut(const QuantizableLayer &layer) const {
+  return isLeftOut({getNodeName(layer.op()->getLoc()), layer.name});
+}
+
+bool LayerFilter::isLeftOut(Operation *op) const {
+  return isLeftOut({getNodeName(op->getLoc())});
 }
 
 static constexpr StringLiteral kLeftOut = "left out by request";

@@ -44,9 +44,13 @@ public:
   static std::optional<LayerFilter> get(mlir::MLIRContext *context,
                                         llvm::StringRef pass,
                                         llvm::ArrayRef<std::string> patterns);
-  bool isLeftOut(llvm::StringRef name) const;
+  /// By the name of the node or that of the layer.
+  bool isLeftOut(const QuantizableLayer &layer) const;
+  bool isLeftOut(mlir::Operation *op) const;
 
 private:
+  bool isLeftOut(llvm::ArrayRef<llvm::StringRef> names) const;
+
   struct Entry {
     llvm::GlobPattern pattern;
     bool leavesOut;

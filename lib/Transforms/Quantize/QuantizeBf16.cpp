@@ -149,7 +149,7 @@ struct QuantizeBf16 : effc::impl::QuantizeBf16Base<QuantizeBf16> {
             return isFloat(factor->get());
           }))
         return;
-      if (filter->isLeftOut(getNodeName(op->getLoc())))
+      if (filter->isLeftOut(op))
         return journal.leaveOut(op);
       std::string reason = findReason(op, target);
       if (!reason.empty())

@@ -106,8 +106,7 @@ struct QuantizeDynamic : effc::impl::QuantizeDynamicBase<QuantizeDynamic> {
     journal = LayerJournal("int8-dynamic");
     llvm::MapVector<Value, std::vector<Candidate>> groups;
     for (const QuantizableLayer &layer : getQuantizableLayers(getOperation())) {
-      if (filter->isLeftOut(getNodeName(layer.op()->getLoc())) ||
-          filter->isLeftOut(layer.name)) {
+      if (filter->isLeftOut(layer)) {
         journal.leaveOut(layer.op());
         continue;
       }

@@ -127,8 +127,16 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
     auto found = known->layers.find(layer.name);
     if (found == known->layers.end() || found->second.count == 0)
       return "the statistics do not have it";
-    if (found->second.numNaN + found->second.numInf != 0)
+    const TensorStatistics &tensor = found->second;
+    if (tensor.numNaN + tensor.numInf != 0)
       return "it read NaN or infinities in calibration";
+    if (tensor.min == 0 && tensor.max == 0)
+      return "it read nothing but zeros in calibration";
+    auto type = cast<RankedTensorType>(layer.product.x.getType());
+    if (size_t channels = tensor.channelMagnitudes.size();
+        channels && !type.isDynamicDim(type.getRank() - 1) &&
+        type.getDimSize(type.getRank() - 1) != int64_t(channels))
+      return "the statistics of its name are of another tensor";
     int64_t terms = layer.product.countTerms();
     if (terms == 0 || terms > mostTerms)
       return "its sums may not fit into 32 bits";
@@ -139,8 +147,7 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
   std::vector<Candidate> findCandidates() {
     std::vector<Candidate> candidates;
     for (const QuantizableLayer &layer : getQuantizableLayers(getOperation())) {
-      if (filter->isLeftOut(getNodeName(layer.op()->getLoc())) ||
-          filter->isLeftOut(layer.name)) {
+      if (filter->isLeftOut(layer)) {
         journal.leaveOut(layer.op());
         continue;
       }
@@ -237,10 +244,8 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
   std::optional<ByteRange> choose(const Group &group) {
     std::vector<ChannelWeights> weights;
     for (Candidate *reader : group.readers) {
-      auto conv = dyn_cast<ConvOp>(reader->layer.op());
       ChannelWeights channels = reader->weights.getChannelWeights();
-      // Statistics are by the last dim.
-      if (conv && !conv.getChannelsLast()) {
+      if (!hasChannelsLast(reader->layer)) {
         double sum = 0;
         for (double weight : channels)
           sum += weight;
@@ -283,10 +288,16 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
 
   static ArrayRef<double> getChannelSquares(const QuantizableLayer &layer,
                                             const TensorStatistics &tensor) {
-    auto conv = dyn_cast<ConvOp>(layer.op());
-    if (conv && !conv.getChannelsLast())
-      return {};
-    return tensor.channelSquares;
+    return hasChannelsLast(layer) ? ArrayRef(tensor.channelSquares)
+                                  : ArrayRef<double>();
+  }
+
+  /// Statistics are by the last dim of what is read.
+  static bool hasChannelsLast(const QuantizableLayer &layer) {
+    if (auto conv = dyn_cast<ConvOp>(layer.op()))
+      return conv.getChannelsLast();
+    auto matmul = dyn_cast<MatmulOp>(layer.op());
+    return !matmul || !matmul.getTransposeA();
   }
 
   static Value dequantize(OpBuilder &b, const Product &product,

@@ -132,8 +132,7 @@ struct QuantizeWeights : effc::impl::QuantizeWeightsBase<QuantizeWeights> {
     }
     LayerJournal journal(getScheme());
     for (const QuantizableLayer &layer : getQuantizableLayers(getOperation())) {
-      if (filter->isLeftOut(getNodeName(layer.op()->getLoc())) ||
-          filter->isLeftOut(layer.name)) {
+      if (filter->isLeftOut(layer)) {
         journal.leaveOut(layer.op());
         continue;
       }

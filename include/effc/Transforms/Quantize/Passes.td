@@ -40,7 +40,7 @@ def QuantizeBf16 : Pass<"eff-quantize-bf16", "::mlir::func::FuncOp"> {
     transposes, so that fusion stores it in bf16 when nothing else reads it.
 
     A layer stays in f32 where the target has no such product, and where too little is multiplied to gain. Depthwise convolutions, which
-    memory bounds, are taken when their input is stored in bf16. Attention stays in f32. A remark for each layer says what it computes in and why; the function attribute `eff.quantized` lists them. Lossy: an
+    memory bounds, are taken when their input is stored in bf16. Attention is taken with its own keys; over those of earlier runs it stays in f32. A remark for each layer says what it computes in and why; the function attribute `eff.quantized` lists them. Lossy: an
     operand is rounded to 8 bits of mantissa, once.
 
     ```mlir
