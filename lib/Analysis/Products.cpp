@@ -38,6 +38,12 @@ int64_t Product::countTerms() const {
   return getConstant(eff::product(op->getContext(), dims)).value_or(0);
 }
 
+bool Product::sumsOfBytesFit() const {
+  constexpr int64_t largest = 255;
+  int64_t terms = countTerms();
+  return terms != 0 && terms <= INT32_MAX / (largest * largest);
+}
+
 Value Product::alignToResult(OpBuilder &b, Value vector) const {
   RankedTensorType type = typeOf(vector);
   int64_t behind = typeOf(op->getResult(0)).getRank() - 1 - axis;

@@ -22,6 +22,10 @@ struct Product {
   /// How many products one sum has; 0 when it is not known.
   int64_t countTerms() const;
 
+  /// Whether a sum of products of two bytes, of either sign and off any zero
+  /// point, fits into 32 bits.
+  bool sumsOfBytesFit() const;
+
   /// A vector over channels in a shape that broadcasts to the result.
   mlir::Value alignToResult(mlir::OpBuilder &b, mlir::Value vector) const;
 };

@@ -16,8 +16,6 @@ static constexpr double epilogueCycles = 2;
 /// Weights of blocks become f32 in each tile of a few rows; measured with 128
 /// rows.
 static constexpr double unpackCost = 1.3;
-/// Channels of a group below which a tile is mostly empty.
-static constexpr int64_t leastGroupChannels = 8;
 
 double effc::estimateConversion(Value value) {
   return 5 * estimateSize(getNumElements(value.getType())) /
@@ -55,7 +53,7 @@ static LayerCost estimateOn(const QuantizableLayer &layer, TargetAttr target) {
     groups = static_cast<int64_t>(conv.getGroups());
     int64_t channels = *getConstant(w[1]);
     if (groups > 1 &&
-        std::min(channels, outputs / groups) < leastGroupChannels) {
+        std::min(channels, outputs / groups) < kLeastGroupChannels) {
       cost.obstacle = channels == 1 ? "memory bounds a depthwise convolution"
                                     : "its groups have few channels";
       return cost;
@@ -122,4 +120,15 @@ LayerCost effc::estimateWeightOnlyCost(const QuantizableLayer &layer,
       cost.obstacle = "it has too many rows to gain by fewer bytes of weights";
     return cost;
   });
+}
+
+LogicalResult effc::settleTargets(func::FuncOp function, StringRef pass,
+                                  SmallVectorImpl<TargetAttr> &targets) {
+  auto own = function->getParentOfType<ModuleOp>()->getAttrOfType<TargetAttr>(
+      "eff.target");
+  if (targets.empty() && own)
+    targets.push_back(own);
+  if (!targets.empty())
+    return success();
+  return emitError(function.getLoc()) << pass << " needs a target";
 }

@@ -24,6 +24,15 @@ LayerCost estimateWeightOnlyCost(const QuantizableLayer &layer, int64_t bits,
                                  int64_t group,
                                  llvm::ArrayRef<eff::TargetAttr> targets);
 
+/// Channels of a group below which a tile is mostly empty.
+inline constexpr int64_t kLeastGroupChannels = 8;
+
+/// The targets that a layer must gain on: the module's own where none is given;
+/// reports an error where there is none either.
+mlir::LogicalResult
+settleTargets(mlir::func::FuncOp function, llvm::StringRef pass,
+              llvm::SmallVectorImpl<eff::TargetAttr> &targets);
+
 /// Cycles of a kernel that does nothing but convert a tensor.
 double estimateConversion(mlir::Value value);
 

@@ -120,3 +120,11 @@ ByteWeight LayerWeights::quantize(ArrayRef<double> channelSquares) const {
   result.bytes = builder.finish("bytes");
   return result;
 }
+
+Value ByteWeight::createScales(OpBuilder &b, Location loc,
+                               ArrayRef<int64_t> shape) const {
+  ConstantBuilder constant(RankedTensorType::get(shape, b.getF32Type()));
+  for (auto [i, scale] : llvm::enumerate(scales))
+    constant.setFloat(static_cast<int64_t>(i), scale);
+  return eff::ConstantOp::create(b, loc, constant.finish("scales"));
+}

@@ -20,7 +20,15 @@ struct ByteWeight {
   std::vector<float> scales;
   /// Estimated mean square of what the results are off by, over their own.
   double error = 0;
+
+  /// The scales as a constant of `shape`.
+  mlir::Value createScales(mlir::OpBuilder &b, mlir::Location loc,
+                           llvm::ArrayRef<int64_t> shape) const;
 };
+
+/// Why a layer whose weights `LayerWeights::get` does not take stays in f32.
+inline constexpr llvm::StringLiteral kNoMatrix =
+    "its weights are no matrix of finite numbers";
 
 class LayerWeights {
 public:

@@ -170,3 +170,14 @@ void LayerJournal::write(func::FuncOp function) const {
   function->setAttr(kQuantizedAttr,
                     ArrayAttr::get(function.getContext(), list));
 }
+
+void effc::visitLayers(
+    func::FuncOp function, const LayerFilter &filter, LayerJournal &journal,
+    llvm::function_ref<std::string(const QuantizableLayer &)> take) {
+  for (const QuantizableLayer &layer : getQuantizableLayers(function)) {
+    if (filter.isLeftOut(layer))
+      journal.leaveOut(layer.op());
+    else if (std::string reason = take(layer); !reason.empty())
+      journal.decline(layer.op(), reason);
+  }
+}

@@ -5,6 +5,7 @@
 
 #include "effc/Analysis/Products.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/Support/GlobPattern.h"
 #include <string>
 #include <vector>
@@ -88,6 +89,13 @@ private:
   llvm::SmallVector<mlir::DictionaryAttr> entries;
   size_t numTaken = 0;
 };
+
+/// Calls `take` with the layers that no option leaves out; it says why one
+/// stays in f32, or "". What is left out or stays goes into the journal.
+void visitLayers(
+    mlir::func::FuncOp function, const LayerFilter &filter,
+    LayerJournal &journal,
+    llvm::function_ref<std::string(const QuantizableLayer &)> take);
 
 } // namespace effc
 

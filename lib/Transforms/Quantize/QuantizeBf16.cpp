@@ -4,7 +4,7 @@
 // values. A layer is taken when the time that its products or its weights save
 // is more than converting its input costs.
 #include "HalfValues.h"
-#include "Layers.h"
+#include "LayerCost.h"
 #include "effc/Analysis/TileChoice.h"
 #include "effc/Support/Diagnostics.h"
 #include "effc/Transforms/Quantize/Passes.h"
@@ -27,8 +27,6 @@ constexpr double convertBytesPerNs = 24; ///< 4 read and 2 written an element
 constexpr double launchNs = 300;
 /// How much faster a product in bf16 is.
 constexpr double bf16Gain = 2.0;
-/// Channels of a group below which a tile is mostly empty.
-constexpr int64_t leastGroupChannels = 8;
 
 bool isFloat(Value value) {
   return cast<RankedTensorType>(value.getType()).getElementType().isF32();
@@ -90,7 +88,8 @@ std::string findObstacle(ConvOp conv) {
   if (!outputs || !channels || !conv.getWeight().getDefiningOp<ConstantOp>())
     return "its weights are no constant";
   auto groups = static_cast<int64_t>(conv.getGroups());
-  if (groups > 1 && std::min(*channels, *outputs / groups) < leastGroupChannels)
+  if (groups > 1 &&
+      std::min(*channels, *outputs / groups) < kLeastGroupChannels)
     return "its groups have few channels";
   return "";
 }

@@ -21,8 +21,6 @@ using namespace effc::eff;
 
 namespace {
 
-/// Sums of more products of bytes may not fit into 32 bits.
-constexpr int64_t mostTerms = INT32_MAX / (255 * 255);
 /// A row is symmetric around this byte.
 constexpr double middle = 128, mostStep = 127;
 /// Rows whose elements are all smaller count as zero.
@@ -86,44 +84,33 @@ struct QuantizeDynamic : effc::impl::QuantizeDynamicBase<QuantizeDynamic> {
   std::string findReason(const QuantizableLayer &layer) const {
     if (!layer.getConstantWeight())
       return "both of its factors are computed";
-    if (!isa<LinearOp>(layer.op()))
+    if (isa<ConvOp>(layer.op()))
       return "rows of a convolution overlap";
-    int64_t terms = layer.product.countTerms();
-    return terms == 0 || terms > mostTerms ? "its sums may not fit into 32 bits"
-                                           : "";
+    if (!isa<LinearOp>(layer.op()))
+      return "its rows are not those of one matrix";
+    return layer.product.sumsOfBytesFit() ? ""
+                                          : "its sums may not fit into 32 bits";
   }
 
   void runOnOperation() override {
-    auto own =
-        getOperation()->getParentOfType<ModuleOp>()->getAttrOfType<TargetAttr>(
-            "eff.target");
-    if (targets.empty() && own)
-      targets.push_back(own);
-    if (targets.empty()) {
-      emitError(getOperation().getLoc(), "eff-quantize-dynamic needs a target");
+    if (failed(settleTargets(getOperation(), "eff-quantize-dynamic", targets)))
       return signalPassFailure();
-    }
     journal = LayerJournal("int8-dynamic");
     llvm::MapVector<Value, std::vector<Candidate>> groups;
-    for (const QuantizableLayer &layer : getQuantizableLayers(getOperation())) {
-      if (filter->isLeftOut(layer)) {
-        journal.leaveOut(layer.op());
-        continue;
-      }
-      std::string reason = findReason(layer);
-      std::optional<LayerWeights> weights;
-      if (reason.empty() && !(weights = LayerWeights::get(layer)))
-        reason = "its weights are no matrix of finite numbers";
-      LayerCost cost;
-      if (reason.empty()) {
-        cost = estimateCost(layer, targets);
-        reason = always ? "" : cost.obstacle;
-      }
-      if (reason.empty())
-        groups[layer.product.x].push_back({layer, std::move(*weights), cost});
-      else
-        journal.decline(layer.op(), reason);
-    }
+    visitLayers(
+        getOperation(), *filter, journal,
+        [&](const QuantizableLayer &layer) -> std::string {
+          if (std::string reason = findReason(layer); !reason.empty())
+            return reason;
+          std::optional<LayerWeights> weights = LayerWeights::get(layer);
+          if (!weights)
+            return kNoMatrix.str();
+          LayerCost cost = estimateCost(layer, targets);
+          if (!always && !cost.obstacle.empty())
+            return cost.obstacle;
+          groups[layer.product.x].push_back({layer, std::move(*weights), cost});
+          return "";
+        });
     for (auto &[x, readers] : groups)
       quantize(readers);
     numTaken += journal.getNumTaken();
@@ -159,16 +146,12 @@ struct QuantizeDynamic : effc::impl::QuantizeDynamicBase<QuantizeDynamic> {
         b, loc, withElementType(op.getType(), b.getI32Type()), rows.centred,
         ConvertOp::create(b, loc, bytes, b.getI32Type()), Value(),
         op.getTransposeWeight());
-    ConstantBuilder scales(RankedTensorType::get(
-        {static_cast<int64_t>(weight.scales.size())}, b.getF32Type()));
-    for (auto [i, scale] : llvm::enumerate(weight.scales))
-      scales.setFloat(static_cast<int64_t>(i), scale);
     auto binary = [&](BinaryKind kind, Value p, Value q) -> Value {
       return BinaryOp::create(b, loc, kind, p, q);
     };
     Value y = ConvertOp::create(b, loc, integers, b.getF32Type());
-    y = binary(BinaryKind::Mul, y,
-               ConstantOp::create(b, loc, scales.finish("scales")));
+    auto outputs = static_cast<int64_t>(weight.scales.size());
+    y = binary(BinaryKind::Mul, y, weight.createScales(b, loc, outputs));
     y = binary(BinaryKind::Mul, y, rows.scale);
     if (op.getBias())
       y = binary(BinaryKind::Add, y, op.getBias());

@@ -24,8 +24,6 @@ using namespace effc::eff;
 
 namespace {
 
-/// Sums of more products of bytes may not fit into 32 bits.
-constexpr int64_t mostTerms = INT32_MAX / (255 * 255);
 /// Where a conversion of its own would take longer than this share of the
 /// products it is for, residual sums read the bytes too.
 constexpr double mostConversion = 0.15;
@@ -137,52 +135,35 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
         channels && !type.isDynamicDim(type.getRank() - 1) &&
         type.getDimSize(type.getRank() - 1) != int64_t(channels))
       return "the statistics of its name are of another tensor";
-    int64_t terms = layer.product.countTerms();
-    if (terms == 0 || terms > mostTerms)
-      return "its sums may not fit into 32 bits";
-    return "";
+    return layer.product.sumsOfBytesFit() ? ""
+                                          : "its sums may not fit into 32 bits";
   }
 
   /// Layers that may be taken and gain by themselves.
   std::vector<Candidate> findCandidates() {
     std::vector<Candidate> candidates;
-    for (const QuantizableLayer &layer : getQuantizableLayers(getOperation())) {
-      if (filter->isLeftOut(layer)) {
-        journal.leaveOut(layer.op());
-        continue;
-      }
-      std::string reason = findReason(layer);
-      if (!reason.empty()) {
-        journal.decline(layer.op(), reason);
-        continue;
-      }
-      std::optional<LayerWeights> weights = LayerWeights::get(layer);
-      if (!weights) {
-        journal.decline(layer.op(),
-                        "its weights are no matrix of finite numbers");
-        continue;
-      }
-      LayerCost cost = estimateCost(layer, targets);
-      if (!always && !cost.obstacle.empty())
-        journal.decline(layer.op(), cost.obstacle);
-      else
-        candidates.push_back(
-            {layer, std::move(*weights), &known->layers.at(layer.name), cost});
-    }
+    visitLayers(getOperation(), *filter, journal,
+                [&](const QuantizableLayer &layer) -> std::string {
+                  if (std::string reason = findReason(layer); !reason.empty())
+                    return reason;
+                  std::optional<LayerWeights> weights =
+                      LayerWeights::get(layer);
+                  if (!weights)
+                    return kNoMatrix.str();
+                  LayerCost cost = estimateCost(layer, targets);
+                  if (!always && !cost.obstacle.empty())
+                    return cost.obstacle;
+                  candidates.push_back({layer, std::move(*weights),
+                                        &known->layers.at(layer.name), cost});
+                  return "";
+                });
     return candidates;
   }
 
   void runOnOperation() override {
     journal = LayerJournal("int8");
-    auto own =
-        getOperation()->getParentOfType<ModuleOp>()->getAttrOfType<TargetAttr>(
-            "eff.target");
-    if (targets.empty() && own)
-      targets.push_back(own);
-    if (targets.empty()) {
-      emitError(getOperation().getLoc(), "eff-quantize-int8 needs a target");
+    if (failed(settleTargets(getOperation(), "eff-quantize-int8", targets)))
       return signalPassFailure();
-    }
     std::vector<Candidate> candidates = findCandidates();
     llvm::MapVector<Value, Group> groups;
     for (Candidate &candidate : candidates) {
@@ -303,19 +284,14 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
   static Value dequantize(OpBuilder &b, const Product &product,
                           const ByteWeight &weight) {
     Location loc = product.op->getLoc();
-    auto count = static_cast<int64_t>(weight.scales.size());
     SmallVector<int64_t> shape(
         cast<RankedTensorType>(product.weight.getType()).getRank(), 1);
-    shape[product.weightAxis] = count;
-    ConstantBuilder scales(RankedTensorType::get(shape, b.getF32Type()));
-    for (auto [i, scale] : llvm::enumerate(weight.scales))
-      scales.setFloat(static_cast<int64_t>(i), scale);
+    shape[product.weightAxis] = static_cast<int64_t>(weight.scales.size());
     Value y = ConstantOp::create(b, loc, weight.bytes);
     y = ConvertOp::create(b, loc, y, b.getI32Type());
     y = ConvertOp::create(b, loc, y, b.getF32Type());
-    return BinaryOp::create(
-        b, loc, BinaryKind::Mul, y,
-        ConstantOp::create(b, loc, scales.finish("scales")));
+    return BinaryOp::create(b, loc, BinaryKind::Mul, y,
+                            weight.createScales(b, loc, shape));
   }
 
   LayerJournal journal{"int8"};

@@ -121,30 +121,20 @@ struct QuantizeWeights : effc::impl::QuantizeWeightsBase<QuantizeWeights> {
   }
 
   void runOnOperation() override {
-    auto own =
-        getOperation()->getParentOfType<ModuleOp>()->getAttrOfType<TargetAttr>(
-            "eff.target");
-    if (targets.empty() && own)
-      targets.push_back(own);
-    if (targets.empty()) {
-      emitError(getOperation().getLoc(), "eff-quantize-weights needs a target");
+    if (failed(settleTargets(getOperation(), "eff-quantize-weights", targets)))
       return signalPassFailure();
-    }
     LayerJournal journal(getScheme());
-    for (const QuantizableLayer &layer : getQuantizableLayers(getOperation())) {
-      if (filter->isLeftOut(layer)) {
-        journal.leaveOut(layer.op());
-        continue;
-      }
-      std::string reason = findReason(layer);
-      std::optional<LayerWeights> weights;
-      if (reason.empty() && !(weights = LayerWeights::get(layer)))
-        reason = "its weights are no matrix of finite numbers";
-      if (reason.empty())
-        rewrite(layer, *weights, journal);
-      else
-        journal.decline(layer.op(), reason);
-    }
+    visitLayers(getOperation(), *filter, journal,
+                [&](const QuantizableLayer &layer) -> std::string {
+                  if (std::string reason = findReason(layer); !reason.empty())
+                    return reason;
+                  std::optional<LayerWeights> weights =
+                      LayerWeights::get(layer);
+                  if (!weights)
+                    return kNoMatrix.str();
+                  rewrite(layer, *weights, journal);
+                  return "";
+                });
     numTaken += journal.getNumTaken();
     numDeclined += journal.getNumDeclined();
     journal.write(getOperation());

@@ -23,9 +23,6 @@ using namespace effc::raise;
 
 namespace {
 
-/// The largest difference of a byte and its zero point.
-constexpr int64_t largest = 255;
-
 /// value = integers * scale.
 struct Dequantized {
   /// i32, in the shape before `movements`.
@@ -147,9 +144,8 @@ struct RaiseDequantized : effc::impl::RaiseDequantizedBase<RaiseDequantized> {
                                w = Dequantized::get(product.weight);
     if (!x || !w || !isConstant(w->integers) || isConstant(x->integers))
       return;
-    int64_t terms = product.countTerms();
     OpBuilder b(product.op);
-    if (terms == 0 || terms > INT32_MAX / (largest * largest))
+    if (!product.sumsOfBytesFit())
       return decline(product.op, "its sums may not fit into 32 bits");
     if (raise::getType(x->scale).getNumElements() != 1)
       return decline(product.op, "its input has several scales");
