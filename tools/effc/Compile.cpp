@@ -71,16 +71,11 @@ void addGraphOptions(CLI::App &verb, CompileOptions &options,
                   "(trusted: links are followed)");
 }
 
-std::shared_ptr<const effrt_model_desc>
-compileIntoMemory(MemoryCompiler &compiler, CompileOptions options,
-                  const Console &console, StageNote &note,
-                  CompileResult &result) {
-  Progress progress(console);
+/// Has `options` tell what happens: messages on `console`, stages in `progress`
+/// and in `note`.
+static void showOn(const Console &console, Progress &progress, StageNote &note,
+                   CompileOptions &options) {
   options.onDiagnostic = [&](const Diagnostic &diagnostic) {
-    // A layer without statistics is told here or nowhere.
-    if (diagnostic.severity != Severity::Error &&
-        diagnostic.code != DiagnosticCode::NotCalibrated)
-      return;
     progress.clear();
     console.report(diagnostic);
   };
@@ -89,6 +84,21 @@ compileIntoMemory(MemoryCompiler &compiler, CompileOptions options,
     note.set(stage);
     progress.show(stage, number, count);
   };
+}
+
+std::shared_ptr<const effrt_model_desc>
+compileIntoMemory(MemoryCompiler &compiler, CompileOptions options,
+                  const Console &console, StageNote &note,
+                  CompileResult &result) {
+  Progress progress(console);
+  showOn(console, progress, note, options);
+  options.onDiagnostic =
+      [report = options.onDiagnostic](const Diagnostic &diagnostic) {
+        // A layer without statistics is told here or nowhere.
+        if (diagnostic.severity == Severity::Error ||
+            diagnostic.code == DiagnosticCode::NotCalibrated)
+          report(diagnostic);
+      };
   auto desc = compiler.compile(options, result);
   progress.clear();
   return desc;
@@ -201,15 +211,7 @@ int CompileVerb::runChild(StageNote &note) {
       return validator.exitCode;
   }
   Progress progress(console);
-  options.onDiagnostic = [&](const Diagnostic &diagnostic) {
-    progress.clear();
-    console.report(diagnostic);
-  };
-  options.onStage = [&](const std::string &stage, unsigned number,
-                        unsigned count) {
-    note.set(stage);
-    progress.show(stage, number, count);
-  };
+  showOn(console, progress, note, options);
   CompileResult result = compile(options);
   progress.clear();
   if (result.exitCode == 0)
