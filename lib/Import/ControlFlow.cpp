@@ -83,8 +83,13 @@ bool NodeContext::alwaysGoesOn(const onnx::GraphProto &body) {
 // Trials
 //===----------------------------------------------------------------------===//
 
+static constexpr int64_t maxTriedNodes = 20000;
+
+bool Importer::hasTriedEnough() const { return numTriedNodes > maxTriedNodes; }
+
 Importer::Trial::Trial(Importer &importer)
     : importer(importer), numErrors(importer.numErrors),
+      numImportedNodes(importer.numImportedNodes),
       unsupported(importer.unsupported),
       unsupportedIndex(importer.unsupportedIndex),
       handler(importer.context, [this](Diagnostic &diagnostic) {
@@ -95,6 +100,7 @@ Importer::Trial::Trial(Importer &importer)
 void Importer::Trial::drop() {
   held.clear();
   importer.numErrors = numErrors;
+  importer.numTriedNodes += importer.numImportedNodes - numImportedNodes;
   importer.unsupported = unsupported;
   importer.unsupportedIndex = unsupportedIndex;
 }
@@ -383,6 +389,8 @@ LogicalResult NodeContext::createLoop(const LoopSpec &spec,
   forEachSize(spec.inits, [&](size_t, size_t) { ++numSizes; });
   LoopDraft draft;
   while (true) {
+    if (importer.hasTriedEnough())
+      forEachSize(spec.inits, vary);
     // Once all sizes may change there is nothing else to try.
     bool isLast = varying.size() == numSizes;
     std::vector<Diagnostic> diagnostics;

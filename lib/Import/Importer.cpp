@@ -320,6 +320,7 @@ void Importer::bind(ImportScope &scope, const onnx::NodeProto &node,
 
 void Importer::importNode(ImportScope &scope, const onnx::NodeProto &node,
                           int index) {
+  ++numImportedNodes;
   Location loc = locationOf(scope, node, index);
   Attribute outer = currentOperator;
   std::optional<Location> outerNode = std::exchange(currentNode, loc);

@@ -101,6 +101,9 @@ public:
   void eraseRegionOp(mlir::Operation *op);
   /// While it lives, diagnostics are held back; an attempt may be dropped.
   class Trial;
+  /// Trials of a body try the bodies within it, so loops within loops multiply
+  /// them: past a number of nodes all sizes are taken to vary at once.
+  bool hasTriedEnough() const;
   mlir::LogicalResult importBody(ImportScope &scope, const NodeList &nodes,
                                  llvm::ArrayRef<llvm::StringRef> outputs,
                                  mlir::Location loc);
@@ -209,6 +212,9 @@ private:
   std::vector<Unsupported> unsupported;
   std::map<std::pair<std::string, int64_t>, int64_t> shapeOverrides;
   int64_t numInlinedNodes = 0;
+  /// Bodies and functions included, again for each trial; and those of trials
+  /// that were dropped.
+  int64_t numImportedNodes = 0, numTriedNodes = 0;
   int64_t numErrors = 0;
   /// "Conv, opset 13" while a node is imported; goes into its diagnostics.
   mlir::Attribute currentOperator;
@@ -226,7 +232,7 @@ public:
 
 private:
   Importer &importer;
-  int64_t numErrors;
+  int64_t numErrors, numImportedNodes;
   std::vector<Unsupported> unsupported;
   llvm::StringMap<size_t> unsupportedIndex;
   std::vector<mlir::Diagnostic> held;
