@@ -10,9 +10,69 @@ using namespace effc::eff;
 
 namespace effc {
 
+/// `x` within bounds, each a comparison and a choice that are one instruction;
+/// NaN gives the lower one.
+static Value clamp(KernelEmitter &e, Value x, double low, double high) {
+  auto pick = [&](arith::CmpFPredicate predicate, Value y, double bound) {
+    Value limit = e.constant(y.getType(), bound);
+    Value inside = arith::CmpFOp::create(e.b, e.loc, predicate, y, limit);
+    return arith::SelectOp::create(e.b, e.loc, inside, y, limit).getResult();
+  };
+  return pick(arith::CmpFPredicate::OLT,
+              pick(arith::CmpFPredicate::OGT, x, low), high);
+}
+
+/// What is rounded to even where `x` is that, or that and an integer.
+static Value findRounded(Value x, double &zero) {
+  zero = 0;
+  if (auto sum = x.getDefiningOp<arith::AddFOp>()) {
+    FloatAttr added;
+    if (!matchPattern(sum.getRhs(), m_Constant(&added)))
+      return nullptr;
+    zero = added.getValueAsDouble();
+    x = sum.getLhs();
+  }
+  auto round = x.getDefiningOp<math::RoundEvenOp>();
+  bool isSmall = std::fabs(zero) < 0x1p16 && zero == std::nearbyint(zero);
+  return round && isSmall ? round.getOperand() : Value();
+}
+
+/// An f32 as an integer of 8 or 16 bits: clamped first, and converted by way of
+/// i32, into which all of it fits. Quantisation rounds, adds a zero point and
+/// converts: adding 1.5 * 2^23 rounds to even and leaves the integer in the low
+/// bits.
+static Value floatToSmall(KernelEmitter &e, Value x, Type to, bool isUnsigned) {
+  OpBuilder &b = e.b;
+  Location loc = e.loc;
+  Type i32 = b.getI32Type(), f32 = x.getType();
+  unsigned width = to.getIntOrFloatBitWidth();
+  double low = isUnsigned ? 0 : -std::ldexp(1.0, int(width) - 1);
+  double high = low + std::ldexp(1.0, int(width)) - 1, zero = 0;
+  Value y = findRounded(x, zero);
+  bool rounds = y != nullptr;
+  if (!rounds)
+    y = x;
+  // Of unsigned types the lower bound is what NaN gives.
+  if (!isUnsigned)
+    y = arith::SelectOp::create(
+        b, loc, arith::CmpFOp::create(b, loc, arith::CmpFPredicate::ORD, y, y),
+        y, e.constant(f32, -zero));
+  y = clamp(e, y, low - zero, high - zero);
+  if (!rounds)
+    return arith::TruncIOp::create(b, loc, to,
+                                   arith::FPToSIOp::create(b, loc, i32, y));
+  y = arith::AddFOp::create(b, loc, y, e.constant(f32, 0x1.8p23));
+  y = arith::BitcastOp::create(b, loc, i32, y);
+  if (zero != 0)
+    y = arith::AddIOp::create(b, loc, y, e.constant(i32, zero));
+  return arith::TruncIOp::create(b, loc, to, y);
+}
+
 /// Truncation towards zero that saturates; NaN gives 0.
 static Value floatToInteger(KernelEmitter &e, Value x, Type to,
                             bool isUnsigned) {
+  if (x.getType().isF32() && to.getIntOrFloatBitWidth() <= 16)
+    return floatToSmall(e, x, to, isUnsigned);
   OpBuilder &b = e.b;
   Location loc = e.loc;
   unsigned width = to.getIntOrFloatBitWidth();

@@ -94,7 +94,10 @@ Value emitSaturate(Emitter &e, Value x, Value zero, Type type, bool saturate) {
   Value y = e.unary(UnaryKind::Round, x);
   if (zero)
     y = e.add(y, e.convert(zero, f32));
-  return e.convert(e.unary(UnaryKind::Clip, y, low, high), type);
+  // Conversions to whole bytes saturate by themselves.
+  if (width < 8)
+    y = e.unary(UnaryKind::Clip, y, low, high);
+  return e.convert(y, type);
 }
 
 Value emitCentred(Emitter &e, Value x, Value zero) {
