@@ -8,6 +8,7 @@
 #include "Profile.h"
 #include "Subject.h"
 #include "Timing.h"
+#include "effc/Driver/Driver.h"
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -30,12 +31,48 @@ struct Scratch {
   }
 };
 
-struct Rival {
-  Rival(const std::string &name, const PeerOptions &options)
-      : name(name), peer(name, options) {}
+/// ENGINE or ENGINE=FILE, which is the model for this engine; `effc` runs
+/// another library of effc.
+struct Entry {
+  std::string engine, file;
 
-  std::string name;
+  static Entry parse(const std::string &text) {
+    size_t equals = text.find('=');
+    return equals == std::string::npos
+               ? Entry{text, ""}
+               : Entry{text.substr(0, equals), text.substr(equals + 1)};
+  }
+
+  /// Why it is none, or "".
+  static std::string check(const std::string &text) {
+    Entry entry = parse(text);
+    bool isOurs = entry.engine == "effc";
+    std::error_code code;
+    if (!isOurs && entry.engine != "onnxruntime" &&
+        entry.engine != "openvino" && entry.engine != "openvino-bf16")
+      return "'" + entry.engine +
+             "' is none of onnxruntime, openvino, openvino-bf16 and effc=LIB";
+    if (isOurs && entry.file.empty())
+      return "expected effc=LIB";
+    if (!entry.file.empty() && !std::filesystem::exists(entry.file, code))
+      return "no such file: '" + entry.file + "'";
+    return "";
+  }
+};
+
+struct Rival {
+  Rival(const std::string &name, const Entry &entry, const std::string &place,
+        const PeerOptions &options, const Console &console)
+      : name(name), engine(entry.engine),
+        peer(entry.engine, entry.file, place, options) {
+    if (engine == "effc")
+      own = std::make_unique<Subject>(console);
+  }
+
+  std::string name, engine;
   Peer peer;
+  /// Instead of a process, where it is a library of effc.
+  std::unique_ptr<Subject> own;
   Timing timing;
   Json facts = Json::object();
   bool agrees = false;
@@ -52,6 +89,7 @@ struct BenchVerb {
   bool profile = false, json = false;
   std::vector<std::string> against;
   PeerOptions peerOptions;
+  std::string model;
   double tolerance = 0.01;
   std::string picture;
 
@@ -60,6 +98,7 @@ struct BenchVerb {
 private:
   bool startPeers();
   void startPeer(Rival &rival);
+  bool startOwn(Rival &rival, const std::string &path);
   void compareOutputs(Rival &rival, const NpzArrays &expected);
   bool takeRounds();
   bool takeTurn(size_t engine);
@@ -122,7 +161,17 @@ bool BenchVerb::startPeers() {
     if (std::any_of(rivals.begin(), rivals.end(),
                     [&](const auto &rival) { return rival->name == name; }))
       continue;
-    rivals.push_back(std::make_unique<Rival>(name, peerOptions));
+    Entry entry = Entry::parse(name);
+    if (entry.file.empty())
+      entry.file = model;
+    rivals.push_back(std::make_unique<Rival>(
+        name, entry, "peer" + std::to_string(rivals.size()), peerOptions,
+        console));
+    if (rivals.back()->own) {
+      if (!startOwn(*rivals.back(), entry.file))
+        return false;
+      continue;
+    }
     if (feed) {
       startPeer(*rivals.back());
       continue;
@@ -154,6 +203,18 @@ void BenchVerb::startPeer(Rival &rival) {
   }
 }
 
+bool BenchVerb::startOwn(Rival &rival, const std::string &path) {
+  Subject &own = *rival.own;
+  if (!own.start(path, threads, inputs, /*compared=*/true))
+    return false;
+  rival.facts["version"] = getVersion();
+  rival.facts["open_ms"] = own.library->openMs;
+  rival.facts["first_run_ms"] = own.firstRunMs;
+  rival.facts["rss_mb"] = static_cast<double>(own.residentBytes) / 1e6;
+  compareOutputs(rival, own.outputs);
+  return true;
+}
+
 static const NpyArray *findArray(const NpzArrays &arrays,
                                  const std::string &name) {
   for (const auto &[key, array] : arrays)
@@ -176,7 +237,7 @@ void BenchVerb::compareOutputs(Rival &rival, const NpzArrays &expected) {
     largest = std::max(largest, difference);
   }
   // bf16 has 8 bits of mantissa, which long chains of operations halve.
-  bool isShort = rival.name == "openvino-bf16";
+  bool isShort = rival.engine == "openvino-bf16";
   rival.agrees = largest <= tolerance * (isShort ? 10 : 1);
   // JSON has no infinity.
   if (std::isfinite(largest))
@@ -223,13 +284,16 @@ bool BenchVerb::takeTurn(size_t engine) {
   Rival &rival = *rivals[engine - 1];
   if (rival.facts.contains("error"))
     return true;
-  auto times = rival.peer.takeTurn(
-      slice,
-      getWarmSeconds(rival.timing, rival.facts["first_run_ms"].get<double>()));
+  double warm =
+      getWarmSeconds(rival.timing, rival.facts["first_run_ms"].get<double>());
+  auto times = rival.own ? rival.own->takeTurn(slice, warm)
+                         : rival.peer.takeTurn(slice, warm);
   if (!times.empty()) {
     rival.timing.addRound(times);
     return true;
   }
+  if (rival.own)
+    return false;
   rival.facts["error"] = rival.peer.getError();
   warnOf(rival, rival.peer.getError());
   return true;
@@ -337,12 +401,14 @@ void BenchVerb::print(const Json &result) const {
 }
 
 int BenchVerb::run() {
-  if (!against.empty() && peerOptions.model.empty())
+  if (model.empty() &&
+      std::any_of(against.begin(), against.end(), [](const std::string &name) {
+        return Entry::parse(name).file.empty();
+      }))
     return console.fail("--against needs the model", "pass --model=MODEL.onnx");
   std::error_code code;
-  if (!peerOptions.model.empty() &&
-      !std::filesystem::exists(peerOptions.model, code))
-    return console.fail("no such file: '" + peerOptions.model + "'");
+  if (!model.empty() && !std::filesystem::exists(model, code))
+    return console.fail("no such file: '" + model + "'");
   cores = getCores();
   if (threads == 0)
     threads = static_cast<int>(std::max<size_t>(1, cores.size()));
@@ -384,11 +450,11 @@ void addBench(CLI::App &app, Console &console, Action &action) {
                  "The time of each kernel beside the machine's limits");
   verb->add_option("--against", state->against,
                    "Other engines to time in turn: onnxruntime, openvino, "
-                   "openvino-bf16")
+                   "openvino-bf16; with a model of their own as "
+                   "openvino=MODEL.xml, another library as effc=LIB")
       ->delimiter(',')
-      ->check(CLI::IsMember({"onnxruntime", "openvino", "openvino-bf16"}));
-  verb->add_option("--model", state->peerOptions.model,
-                   "The model, for --against");
+      ->check(Entry::check);
+  verb->add_option("--model", state->model, "The model, for --against");
   state->peerOptions.python = "python3";
   verb->add_option("--python", state->peerOptions.python,
                    "The interpreter that has the other engines")

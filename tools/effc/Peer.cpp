@@ -49,7 +49,6 @@ constexpr int peerChannel = 3;
 }
 
 bool Peer::launch(const std::string &request) {
-  std::string base = options.folder + "/" + engine;
   // Its folder comes first where Python looks for packages: no engine's name.
   std::string script = options.folder + "/effc_peer.py", log = base + ".log";
   std::ofstream(script) << peerScript;
@@ -81,13 +80,11 @@ bool Peer::launch(const std::string &request) {
 }
 
 std::optional<json> Peer::start() {
-  json request = {{"engine", engine},
-                  {"model", options.model},
-                  {"threads", options.threads},
-                  {"inputs", options.folder + "/inputs.npz"},
-                  {"names", options.names},
-                  {"fixed", options.fixed},
-                  {"outputs", options.folder + "/" + engine + ".npz"}};
+  json request = {
+      {"engine", engine},           {"model", model},
+      {"threads", options.threads}, {"inputs", options.folder + "/inputs.npz"},
+      {"names", options.names},     {"fixed", options.fixed},
+      {"outputs", base + ".npz"}};
   if (!launch(request.dump(-1, ' ', false, json::error_handler_t::replace)))
     return std::nullopt;
   auto answer = receive();
@@ -103,7 +100,7 @@ std::optional<json> Peer::start() {
 
 std::optional<NpzArrays> Peer::readOutputs() {
   std::string why;
-  auto outputs = readNpz(options.folder + "/" + engine + ".npz", why);
+  auto outputs = readNpz(base + ".npz", why);
   if (!outputs)
     drop(why);
   return outputs;
@@ -187,7 +184,7 @@ std::optional<std::string> Peer::readLine() {
 }
 
 std::string Peer::getLastWords() const {
-  std::ifstream file(options.folder + "/" + engine + ".log");
+  std::ifstream file(base + ".log");
   std::string last;
   for (std::string line; std::getline(file, line);)
     if (line.find_first_not_of(" \t\r") != std::string::npos)

@@ -12,7 +12,7 @@
 namespace effc::tool {
 
 struct PeerOptions {
-  std::string python, model;
+  std::string python;
   int threads = 1;
   double timeout = 300; ///< seconds for one answer
   /// A folder for files of the peers; holds inputs.npz.
@@ -25,8 +25,11 @@ struct PeerOptions {
 
 class Peer {
 public:
-  Peer(std::string engine, const PeerOptions &options)
-      : engine(std::move(engine)), options(options) {}
+  /// `place` names its files among those of other peers.
+  Peer(std::string engine, std::string model, const std::string &place,
+       const PeerOptions &options)
+      : engine(std::move(engine)), model(std::move(model)), options(options),
+        base(options.folder + "/" + place) {}
   Peer(const Peer &) = delete;
   Peer &operator=(const Peer &) = delete;
   ~Peer() { end(); }
@@ -54,9 +57,9 @@ private:
   void drop(const std::string &why);
   std::string getLastWords() const;
 
-  std::string engine;
+  std::string engine, model;
   const PeerOptions &options;
-  std::string error, buffer;
+  std::string base, error, buffer;
   pid_t child = -1;
   int channel = -1;
 };
