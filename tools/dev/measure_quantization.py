@@ -1,46 +1,169 @@
 #!/usr/bin/env python3
-"""Measures what quantisation costs in quality, beside ONNX Runtime's own quantiser, for docs/evidence.md.
+"""Measures what quantisation costs in quality and gains in time, beside ONNX Runtime's and NNCF's quantisers, for docs/evidence.md.
 
-    PYTHONPATH=build/release/python VENV/bin/python tools/dev/measure_quantization.py compare MODEL.onnx SAMPLES --scheme int8 --scheme bf16
+    PYTHONPATH=build/release/python VENV/bin/python tools/dev/measure_quantization.py compare MODEL.onnx SAMPLES --scheme int8 --threads 1,2
+    ... measure_quantization.py time FOLDER --threads 1,2
     ... measure_quantization.py digits MNIST_FOLDER HELDOUT.npz SAMPLES [--seed 0]
     ... measure_quantization.py text TOKENIZER.json FILE.txt SAMPLES [--seed 0]
 
-SAMPLES has the folders `calibrate` and `validate`, of NAME.npz whose keys are inputs; a key `label` that is no input is the class that the
-first output should give. Every tool calibrates with the same samples. `quantize_static` and `quantize_dynamic` of ONNX Runtime have
-their default options; the second of its rows has weights by channel. Errors are against ONNX Runtime in f32: the mean square of the
-difference over that of the output, the cosine, and the share of right classes. `digits` and `text` write such folders from MNIST's files
-(without the held-out digits) and from lines of text.
+The interpreter has the packages of tools/dev/requirements-compare.txt. SAMPLES has the folders `calibrate` and `validate`, of NAME.npz
+whose keys are inputs; a key `label` that is no input is the class that the first output should give. Every tool calibrates with the same
+samples. Errors are against ONNX Runtime in f32: the mean square of the difference over that of the output, the cosine, and the share of
+right classes. Peers:
+
+- `quantize_static` of ONNX Runtime with weights by output and activations of s8 (its default) and u8, and `quantize_dynamic`, after
+  `quant_pre_process`; models of older operator sets become those of 13 before, as its documentation asks;
+- `nncf.quantize` with its default options (--transformer: with `model_type=TRANSFORMER`), for OpenVINO with f32 between integer layers.
+
+A model with tensors of f16 is measured as one of f32, by every tool: the peers quantise no f16. With --threads all of them take turns in
+`effc bench` (docs/benchmarks.md), on --inputs or on the first sample to validate with. --keep FOLDER keeps what was made, and `time` measures
+that again. `digits` and `text` write folders of samples from MNIST's files (without the held-out digits) and from lines of text.
 """
 import argparse
+import contextlib
 import gzip
+import json
+import logging
+import math
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
 
-import effc
 import numpy as np
-import onnxruntime
+
+ROUNDS = 9
 
 
-def read_samples(folder, names):
-    return [{key: array[key] for key in array.files if key in names or key == "label"}
-            for array in map(np.load, sorted(pathlib.Path(folder).glob("*.npz")))]
+def read_samples(folder, inputs):
+    """With the types that the model wants, `inputs` by name."""
+    samples = []
+    for array in map(np.load, sorted(pathlib.Path(folder).glob("*.npz"))):
+        sample = {key: array[key].astype(inputs[key]) for key in array.files if key in inputs}
+        samples.append({**sample, "label": array["label"]} if "label" in array.files else sample)
+    return samples
 
 
 def inputs_of(sample):
     return {name: value for name, value in sample.items() if name != "label"}
 
 
-def run_runtime(path, samples):
+def write_samples(folder, samples):
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, sample in enumerate(samples):
+        np.savez(folder / f"{index:04}.npz", **sample)
+
+
+#
+# Engines: what each gives for samples
+#
+
+
+def open_runtime(path):
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def run_runtime(path, samples):
+    session = open_runtime(path)
     return [session.run(None, inputs_of(sample)) for sample in samples]
 
 
-def quantize_by_runtime(model, samples, folder, **options):
-    from onnxruntime.quantization import CalibrationDataReader, quantize_dynamic, quantize_static
+def run_openvino(path, samples):
+    import openvino
+
+    core = openvino.Core()
+    request = core.compile_model(core.read_model(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
+    results = []
+    for sample in samples:
+        # By name: the order of the file's inputs and outputs may be another.
+        got = request.infer(inputs_of(sample))
+        results.append({name: np.array(value) for port, value in got.items() for name in port.get_names()})
+    return results
+
+
+def run_effc(library, samples):
+    import effc
+
+    session = effc.Model(library).session(threads=1)
+    return [session.run(inputs_of(sample)) for sample in samples]
+
+
+RUN = {"effc": run_effc, "onnxruntime": run_runtime, "openvino": run_openvino}
+
+
+#
+# Quantisers: each makes a file of the model
+#
+
+
+def widen(model):
+    """Tensors of f16 become f32; whether there were any."""
+    import onnx
+    from onnx import numpy_helper
+
+    half, single, found = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT, False
+
+    def convert(tensor):
+        if tensor.data_type == half:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), tensor.name))
+
+    for tensor in model.graph.initializer:
+        found |= tensor.data_type == half
+        convert(tensor)
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        if value.type.tensor_type.elem_type == half:
+            value.type.tensor_type.elem_type, found = single, True
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                convert(attribute.t)
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == half:
+                attribute.i = single
+    return found
+
+
+def prepare(path, folder):
+    """The model that all tools measure: (its file, types of inputs by name, names of outputs)."""
+    import onnx
+
+    model = onnx.load(path)
+    if widen(model):
+        print(f"{path.name} is measured in f32 instead of f16", flush=True)
+        path = folder / "model.onnx"
+        onnx.save(model, path)
+    constants = {tensor.name for tensor in model.graph.initializer}
+    inputs = {value.name: onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+              for value in model.graph.input if value.name not in constants}
+    return path, inputs, [value.name for value in model.graph.output]
+
+
+def prepare_for_runtime(path, folder):
+    """What the documentation of ONNX Runtime's quantiser asks for."""
+    import onnx
+    from onnx import version_converter
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    model = onnx.load(path)
+    constants = {tensor.name for tensor in model.graph.initializer}
+    kept = [value for value in model.graph.input if value.name not in constants]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
+    if next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")) < 13:
+        # The converter needs the constants among the inputs of old formats.
+        model.ir_version = max(model.ir_version, 7)
+        model = version_converter.convert_version(model, 13)
+    onnx.save(model, folder / "modern.onnx")
+    quant_pre_process(folder / "modern.onnx", folder / "prepared.onnx", skip_symbolic_shape=True)
+    return folder / "prepared.onnx"
+
+
+def quantize_by_runtime(prepared, samples, path, activations):
+    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_dynamic, quantize_static
 
     class Reader(CalibrationDataReader):
         rest = iter([inputs_of(sample) for sample in samples])
@@ -48,61 +171,133 @@ def quantize_by_runtime(model, samples, folder, **options):
         def get_next(self):
             return next(self.rest, None)
 
-    path = pathlib.Path(folder) / "quantised.onnx"
-    if options.pop("dynamic", False):
-        quantize_dynamic(model, path)
+    if activations is None:
+        quantize_dynamic(prepared, path)
     else:
-        quantize_static(model, path, Reader(), **options)
-    return path
+        quantize_static(prepared, path, Reader(), per_channel=True, activation_type=getattr(QuantType, activations), weight_type=QuantType.QInt8)
 
 
-def run_effc(args, scheme, samples, folder):
-    options = [f"--quantize={scheme}"]
+def quantize_by_nncf(model, samples, path, transformer):
+    import nncf
+    import openvino
+
+    options = {"model_type": nncf.ModelType.TRANSFORMER} if transformer else {}
+    data = nncf.Dataset([inputs_of(sample) for sample in samples])
+    openvino.save_model(nncf.quantize(openvino.Core().read_model(model), data, subset_size=len(samples), **options), path, compress_to_fp16=False)
+
+
+def compile_with_effc(args, model, scheme, calibrate, folder):
+    options = [] if scheme == "f32" else [f"--quantize={scheme}"]
     if scheme == "int8":
-        statistics = pathlib.Path(folder) / "statistics"
-        subprocess.run([args.effc, "calibrate", args.model, "-o", statistics, "--samples", args.samples / "calibrate", "-q"], check=True)
-        options += ["--calibrate", statistics]
-    subprocess.run([args.effc, "compile", args.model, "-o", pathlib.Path(folder) / "out", "-q", *options], check=True)
-    session = effc.Model(next((pathlib.Path(folder) / "out").glob("*.so"))).session(threads=1)
-    names = [output.name for output in session.model.outputs]
-    return [[result[name] for name in names] for result in (session.run(inputs_of(sample)) for sample in samples)]
+        stored = folder / "calibrate"
+        write_samples(stored, [inputs_of(sample) for sample in calibrate])
+        subprocess.run([args.effc, "calibrate", model, "-o", folder / "effc.stats", "--samples", stored, "-q"], check=True)
+        options += ["--calibrate", folder / "effc.stats"]
+    subprocess.run([args.effc, "compile", model, "-o", folder / scheme, "--name", "m", "-q", *args.option, *options], check=True)
+    return folder / scheme / "libm.so"
 
 
-def report(label, results, exact, samples):
-    """One row: of each output its error and cosine; of the first the right classes."""
+def make_variants(args, model, calibrate, folder):
+    """Yields (label, engine, file or why there is none)."""
+    for scheme in ["f32", *(args.scheme or ["int8"])]:
+        yield f"effc {scheme}", "effc", compile_with_effc(args, model, scheme, calibrate, folder)
+    recipes = [(f"ONNX Runtime {name}", "onnxruntime", lambda path, kind=kind: quantize_by_runtime(prepare_for_runtime(model, folder), calibrate, path, kind))
+               for name, kind in (("S8S8", "QInt8"), ("U8S8", "QUInt8"), ("dynamic", None))]
+    recipes.append(("NNCF", "openvino", lambda path: quantize_by_nncf(model, calibrate, path, args.transformer)))
+    for label, engine, make in recipes:
+        path = folder / (label.replace(" ", "-") + (".xml" if engine == "openvino" else ".onnx"))
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                make(path)
+        except Exception as problem:  # a peer that refuses a model is a finding
+            path = f"{type(problem).__name__}: {' '.join(str(problem).split())[:160]}"
+        yield label, engine, path
+
+
+#
+# Figures
+#
+
+
+def describe_quality(results, exact, samples, names):
+    """Of each output the error and the cosine; of the first the right classes."""
     cells = []
-    for index in range(len(exact[0])):
-        got = np.concatenate([np.ravel(result[index]) for result in results]).astype(float)
+    for index, name in enumerate(names):
+        pick = [result[name] if isinstance(result, dict) else result[index] for result in results]
+        got = np.concatenate([np.ravel(value) for value in pick]).astype(float)
         wanted = np.concatenate([np.ravel(result[index]) for result in exact]).astype(float)
         error = np.mean((got - wanted)**2) / np.mean(wanted**2)
         cells.append(f"{error:.3e} / {got @ wanted / np.sqrt((got @ got) * (wanted @ wanted)):.5f}")
-    if "label" in samples[0]:
-        right = sum(int((np.argmax(result[0], -1).ravel() == np.ravel(sample["label"])).sum()) for result, sample in zip(results, samples))
-        cells.append(f"{right} of {sum(np.size(sample['label']) for sample in samples)}")
-    print(f"| {label} | " + " | ".join(cells) + " |", flush=True)
+        if index == 0 and "label" in samples[0]:
+            right = sum(int((np.argmax(value, -1).ravel() == np.ravel(sample["label"])).sum()) for value, sample in zip(pick, samples))
+            cells.append(f"{right} of {sum(np.size(sample['label']) for sample in samples)}")
+    return " | ".join(cells)
 
 
 def compare(args):
-    session = onnxruntime.InferenceSession(str(args.model), providers=["CPUExecutionProvider"])
-    names = {value.name for value in session.get_inputs()}
-    calibrate, validate = (read_samples(args.samples / part, names) for part in ("calibrate", "validate"))
-    exact = run_runtime(args.model, validate)
-    report("ONNX Runtime f32", exact, exact, validate)
-    for scheme in args.scheme or ["int8"]:
-        with tempfile.TemporaryDirectory() as folder:
-            report(f"effc {scheme}", run_effc(args, scheme, validate, folder), exact, validate)
-    for label, options in (("static", {}), ("static, by channel", {"per_channel": True}), ("dynamic", {"dynamic": True})):
-        with tempfile.TemporaryDirectory() as folder:
-            path = quantize_by_runtime(args.model, calibrate, folder, **options)
-            report(f"ONNX Runtime {label}", run_runtime(path, validate), exact, validate)
+    logging.disable(logging.WARNING)
+    with contextlib.ExitStack() as stack:
+        folder = args.keep or pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
+        model, inputs, names = prepare(args.model, folder)
+        calibrate, validate = (read_samples(args.samples / part, inputs) for part in ("calibrate", "validate"))
+        exact = run_runtime(model, validate)
+        with np.load(args.inputs) if args.inputs else contextlib.nullcontext(inputs_of(validate[0])) as feed:
+            np.savez(folder / "inputs.npz", **{name: feed[name].astype(inputs[name]) for name in inputs})
+        index = []
+        for label, engine, path in make_variants(args, model, calibrate, folder):
+            try:
+                if isinstance(path, str):
+                    raise RuntimeError(path)
+                quality = describe_quality(RUN[engine](path, validate), exact, validate, names)
+                index.append({"label": label, "engine": engine, "path": str(path)})
+            except Exception as problem:
+                quality = f"refused: {problem}"[:200]
+            print(f"| {label} | {quality} |", flush=True)
+        (folder / "index.json").write_text(json.dumps(index))
+        if args.threads:
+            measure_time(args, folder)
+
+
+def measure_time(args, folder):
+    """Every variant in turn; ratios are medians over the rounds."""
+    index = json.loads((folder / "index.json").read_text())
+    ours = [entry for entry in index if entry["engine"] == "effc"]
+    others = [entry for entry in index if entry["engine"] != "effc"]
+    head, *rest = [entry for entry in ours if entry["label"] != "effc f32"] + [entry for entry in ours if entry["label"] == "effc f32"]
+    against = {f"{entry['engine']}={entry['path']}": entry["label"] for entry in rest + others}
+    for threads in args.threads:
+        done = subprocess.run([args.effc, "bench", head["path"], "--inputs", folder / "inputs.npz", "--threads", str(threads), "--against", ",".join(against),
+                               "--python", sys.executable, "--rounds", str(ROUNDS), "--seconds", str(args.seconds), "--tolerance", "1e9", "--json", "-q"],
+                              capture_output=True, text=True, check=True)
+        result = json.loads(done.stdout)
+        rounds = {head["label"]: result["rounds_ms"]}
+        for name, peer in result["peers"].items():
+            if "error" in peer:
+                print(f"{against[name]} was not timed: {peer['error'][:160]}")
+            else:
+                rounds[against[name]] = peer["rounds_ms"]
+        print_times(threads, rounds, [entry["label"] for entry in others], result["unsteady"])
+
+
+def print_times(threads, rounds, others, unsteady):
+    print(f"{threads} thread{'s' * (threads > 1)}{', not steady' if unsteady else ''}:")
+    plain = rounds["effc f32"]
+    fastest = [min(times) for times in zip(*(rounds[label] for label in others if label in rounds))]
+    for label, times in rounds.items():
+        gain = statistics.median(a / b for a, b in zip(plain, times))
+        score = statistics.median(a / b for a, b in zip(fastest, times)) if fastest and label.startswith("effc") else math.nan
+        print(f"| {label} | {statistics.median(times):.3f} ms | {gain:.2f} of effc f32 |" + ("" if math.isnan(score) else f" score {score:.2f} |"), flush=True)
+
+
+#
+# Samples
+#
 
 
 def write(args, calibrate, validate):
-    for part, samples in (("calibrate", calibrate), ("validate", validate)):
-        folder = args.samples / part
-        folder.mkdir(parents=True, exist_ok=True)
-        for index, sample in enumerate(samples):
-            np.savez(folder / f"{index:04}.npz", **sample)
+    write_samples(args.samples / "calibrate", calibrate)
+    write_samples(args.samples / "validate", validate)
 
 
 def make_digits(args):
@@ -133,12 +328,24 @@ def make_text(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(required=True)
+    parse_threads = lambda text: [int(part) for part in text.split(",")]
     verb = verbs.add_parser("compare")
     verb.add_argument("model", type=pathlib.Path)
     verb.add_argument("samples", type=pathlib.Path)
     verb.add_argument("--scheme", action="append")
-    verb.add_argument("--effc", default="build/release/bin/effc")
+    verb.add_argument("--transformer", action="store_true", help="tell NNCF that the model is one")
+    verb.add_argument("--option", action="append", default=[], help="passed on to effc compile")
+    verb.add_argument("--keep", type=pathlib.Path, help="keep models and libraries there")
+    verb.add_argument("--inputs", type=pathlib.Path, help="to time with, an .npz (default: the first sample to validate with)")
+    verb.add_argument("--threads", type=parse_threads, help="measure times, such as with 1,2 threads")
     verb.set_defaults(do=compare)
+    again = verbs.add_parser("time")
+    again.add_argument("folder", type=pathlib.Path, help="that --keep of compare names")
+    again.add_argument("--threads", type=parse_threads, default=[1, 2])
+    again.set_defaults(do=lambda args: measure_time(args, args.folder))
+    for verb in (verb, again):
+        verb.add_argument("--seconds", type=float, default=1.5, help="of measuring each engine (default: 1.5)")
+        verb.add_argument("--effc", default="build/release/bin/effc")
     for name, do, files in (("digits", make_digits, ("mnist", "heldout")), ("text", make_text, ("tokenizer", "text"))):
         verb = verbs.add_parser(name)
         for file in (*files, "samples"):
