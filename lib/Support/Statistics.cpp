@@ -22,6 +22,19 @@ double TensorStatistics::getBinStart(int bin) const {
   return (bin - kHalfBins) * getBinWidth();
 }
 
+int TensorStatistics::getBin(float value) const {
+  double place =
+      std::ldexp(static_cast<double>(value), kHalfBinsLog2 - exponent);
+  return static_cast<int>(std::floor(place)) + kHalfBins;
+}
+
+void TensorStatistics::resizeChannels(size_t channels) {
+  channelMins.resize(channels);
+  channelMaxs.resize(channels);
+  channelSums.resize(channels);
+  channelSquares.resize(channels);
+}
+
 void TensorStatistics::raiseExponent(int to) {
   if (to <= exponent)
     return;
@@ -38,15 +51,12 @@ void TensorStatistics::raiseExponent(int to) {
 bool TensorStatistics::takeChannels(size_t channels) {
   if (mixedChannels)
     return false;
-  if (channelMagnitudes.empty() && channels > 0 && channels <= maxChannels) {
-    channelMagnitudes.resize(channels);
-    channelSquares.resize(channels);
-  }
-  if (channels > 0 && channels == channelMagnitudes.size())
+  if (getNumChannels() == 0 && channels > 0 && channels <= maxChannels)
+    resizeChannels(channels);
+  if (channels > 0 && channels == getNumChannels())
     return true;
   mixedChannels = true;
-  channelMagnitudes.clear();
-  channelSquares.clear();
+  resizeChannels(0);
   return false;
 }
 
@@ -100,9 +110,10 @@ void TensorStatistics::add(const float *values, size_t number,
     return;
   for (const float *row = values; row < values + number; row += channels)
     for (size_t channel = 0; channel < channels; ++channel) {
-      float value = isFinite(row[channel]) ? std::fabs(row[channel]) : 0.0f;
-      float &magnitude = channelMagnitudes[channel];
-      magnitude = std::max(magnitude, value);
+      float value = isFinite(row[channel]) ? row[channel] : 0.0f;
+      channelMins[channel] = std::min(channelMins[channel], value);
+      channelMaxs[channel] = std::max(channelMaxs[channel], value);
+      channelSums[channel] += value;
       channelSquares[channel] += static_cast<double>(value) * value;
     }
 }
@@ -125,11 +136,12 @@ void TensorStatistics::merge(const TensorStatistics &other) {
   theirs.raiseExponent(exponent);
   for (int i = 0; i < numBins; ++i)
     bins[i] += theirs.bins[i];
-  if (!takeChannels(theirs.channelMagnitudes.size()))
+  if (!takeChannels(theirs.getNumChannels()))
     return;
-  for (size_t i = 0; i < channelMagnitudes.size(); ++i) {
-    channelMagnitudes[i] =
-        std::max(channelMagnitudes[i], theirs.channelMagnitudes[i]);
+  for (size_t i = 0; i < getNumChannels(); ++i) {
+    channelMins[i] = std::min(channelMins[i], theirs.channelMins[i]);
+    channelMaxs[i] = std::max(channelMaxs[i], theirs.channelMaxs[i]);
+    channelSums[i] += theirs.channelSums[i];
     channelSquares[i] += theirs.channelSquares[i];
   }
 }
@@ -137,7 +149,8 @@ void TensorStatistics::merge(const TensorStatistics &other) {
 bool operator==(const TensorStatistics &a, const TensorStatistics &b) {
   return a.count == b.count && a.numNaN == b.numNaN && a.numInf == b.numInf &&
          a.min == b.min && a.max == b.max && a.exponent == b.exponent &&
-         a.bins == b.bins && a.channelMagnitudes == b.channelMagnitudes &&
+         a.bins == b.bins && a.channelMins == b.channelMins &&
+         a.channelMaxs == b.channelMaxs && a.channelSums == b.channelSums &&
          a.channelSquares == b.channelSquares &&
          a.mixedChannels == b.mixedChannels;
 }

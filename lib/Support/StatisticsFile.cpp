@@ -4,6 +4,7 @@
 #include "effc/Support/Json.h"
 #include "effc/Support/Statistics.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
@@ -19,7 +20,7 @@ using Tree = nlohmann::json;
 namespace effc {
 
 static constexpr const char *kFormat = "effc-statistics";
-static constexpr int kVersion = 1;
+static constexpr int kVersion = 2;
 static constexpr size_t kMaxText = 1 << 16, kMaxLayers = 1 << 14;
 static constexpr size_t kMaxFileBytes = 256 << 20;
 
@@ -48,7 +49,9 @@ static Json describe(const TensorStatistics &tensor) {
       tensor.bins.begin() + static_cast<std::ptrdiff_t>(first),
       tensor.bins.begin() + static_cast<std::ptrdiff_t>(end));
   json["mixed_channels"] = tensor.mixedChannels;
-  json["channel_magnitudes"] = tensor.channelMagnitudes;
+  json["channel_mins"] = tensor.channelMins;
+  json["channel_maxs"] = tensor.channelMaxs;
+  json["channel_sums"] = tensor.channelSums;
   json["channel_squares"] = tensor.channelSquares;
   return json;
 }
@@ -214,31 +217,56 @@ private:
 
 } // namespace
 
-/// The numbers belong to some tensor.
-static bool isConsistent(const TensorStatistics &tensor, size_t numCounted) {
-  uint64_t rest = tensor.count;
-  if (tensor.numNaN > rest || tensor.numInf > rest - tensor.numNaN)
-    return false;
-  rest -= tensor.numNaN + tensor.numInf;
-  bool any = rest > 0;
-  for (uint64_t bin : tensor.bins) {
+/// The bins hold what is finite, from the least to the largest value, and do
+/// not reach further than they must.
+static bool areBinsConsistent(const TensorStatistics &tensor,
+                              uint64_t numFinite) {
+  const std::vector<uint64_t> &bins = tensor.bins;
+  uint64_t rest = numFinite;
+  for (uint64_t bin : bins) {
     if (bin > rest)
       return false;
     rest -= bin;
   }
-  double limit = std::ldexp(1.0, tensor.exponent);
-  double most = std::max(std::fabs(tensor.min), std::fabs(tensor.max));
-  if (rest != 0 || tensor.min > tensor.max || most >= limit ||
-      (!any && (most != 0 || numCounted)))
+  float most = std::max(std::fabs(tensor.min), std::fabs(tensor.max));
+  int exponent = TensorStatistics::leastExponent;
+  if (most > 0)
+    (void)std::frexp(most, &exponent);
+  if (rest != 0 || tensor.min > tensor.max ||
+      tensor.exponent != std::max(exponent, TensorStatistics::leastExponent))
     return false;
-  for (float magnitude : tensor.channelMagnitudes)
-    if (magnitude < 0 || magnitude > most)
+  if (numFinite == 0)
+    return most == 0;
+  auto isUsed = [](uint64_t bin) { return bin != 0; };
+  auto first = std::find_if(bins.begin(), bins.end(), isUsed);
+  auto last = std::find_if(bins.rbegin(), bins.rend(), isUsed).base() - 1;
+  return first - bins.begin() == tensor.getBin(tensor.min) &&
+         last - bins.begin() == tensor.getBin(tensor.max);
+}
+
+static bool areChannelsConsistent(const TensorStatistics &tensor) {
+  size_t channels = tensor.getNumChannels();
+  if (tensor.channelMins.size() != channels ||
+      tensor.channelMaxs.size() != channels ||
+      tensor.channelSums.size() != channels ||
+      (tensor.mixedChannels && channels))
+    return false;
+  float low = std::min(tensor.min, 0.0f), high = std::max(tensor.max, 0.0f);
+  for (size_t i = 0; i < channels; ++i)
+    if (tensor.channelMins[i] > 0 || tensor.channelMins[i] < low ||
+        tensor.channelMaxs[i] < 0 || tensor.channelMaxs[i] > high ||
+        tensor.channelSquares[i] < 0)
       return false;
-  for (double sum : tensor.channelSquares)
-    if (sum < 0)
-      return false;
-  return tensor.channelMagnitudes.size() == tensor.channelSquares.size() &&
-         !(tensor.mixedChannels && !tensor.channelMagnitudes.empty());
+  return true;
+}
+
+/// The numbers belong to some tensor.
+static bool isConsistent(const TensorStatistics &tensor) {
+  uint64_t rest = tensor.count;
+  if (tensor.numNaN > rest || tensor.numInf > rest - tensor.numNaN)
+    return false;
+  rest -= tensor.numNaN + tensor.numInf;
+  return areBinsConsistent(tensor, rest) && areChannelsConsistent(tensor);
 }
 
 static bool readTensor(Reader &reader, const Tree &json,
@@ -258,14 +286,17 @@ static bool readTensor(Reader &reader, const Tree &json,
           json, "bins", bins,
           static_cast<size_t>(TensorStatistics::numBins - first)) ||
       !reader.read(json, "mixed_channels", tensor.mixedChannels) ||
-      !reader.readList(json, "channel_magnitudes", tensor.channelMagnitudes,
+      !reader.readList(json, "channel_mins", tensor.channelMins,
+                       TensorStatistics::maxChannels) ||
+      !reader.readList(json, "channel_maxs", tensor.channelMaxs,
+                       TensorStatistics::maxChannels) ||
+      !reader.readList(json, "channel_sums", tensor.channelSums,
                        TensorStatistics::maxChannels) ||
       !reader.readList(json, "channel_squares", tensor.channelSquares,
                        TensorStatistics::maxChannels))
     return false;
   std::copy(bins.begin(), bins.end(), tensor.bins.begin() + first);
-  return isConsistent(tensor, bins.size()) ||
-         reader.fail("layers", "consistent");
+  return isConsistent(tensor) || reader.fail("layers", "consistent");
 }
 
 static bool readHeader(Reader &reader, const Tree &json,

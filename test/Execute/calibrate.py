@@ -174,9 +174,11 @@ def check_statistics(case, feeds, statistics):
                 yield f"layer {layer}: has channels"
             continue
         rows = np.concatenate(rows)
-        if sorted(got["channel_magnitudes"]) != sorted(np.abs(rows).max(0)) or sorted(got["channel_squares"]) != sorted((rows ** 2).sum(0)):
-            yield f"layer {layer}: channels differ"
-        if name != "flat" and got["channel_squares"] != (rows ** 2).sum(0).tolist():
+        wanted = {"mins": np.minimum(rows.min(0), 0), "maxs": np.maximum(rows.max(0), 0), "sums": rows.sum(0), "squares": (rows ** 2).sum(0)}
+        for key, value in wanted.items():
+            if sorted(got[f"channel_{key}"]) != sorted(value):
+                yield f"layer {layer}: channel_{key} differ"
+        if name != "flat" and got["channel_squares"] != wanted["squares"].tolist():
             yield f"layer {layer}: channels in another order"
 
 

@@ -4,6 +4,7 @@
 #ifndef EFFC_SUPPORT_STATISTICS_H
 #define EFFC_SUPPORT_STATISTICS_H
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -29,16 +30,22 @@ struct TensorStatistics {
   /// bins, so the counts are what they were had the range been known before.
   int exponent = leastExponent;
   std::vector<uint64_t> bins = std::vector<uint64_t>(numBins);
-  /// By channel, the last axis: the largest magnitude and the sum of squares
-  /// of finite values. Empty where the number of channels is not the same in
-  /// all samples, or more than maxChannels.
-  std::vector<float> channelMagnitudes;
-  std::vector<double> channelSquares;
+  /// By channel, the last axis: the least and the largest of 0 and its finite
+  /// values, their sum and that of their squares. Empty where the number of
+  /// channels is not the same in all samples, or more than maxChannels.
+  std::vector<float> channelMins, channelMaxs;
+  std::vector<double> channelSums, channelSquares;
   /// There are no channels, and there will be none.
   bool mixedChannels = false;
 
   uint64_t getNumFinite() const { return count - numNaN - numInf; }
+  size_t getNumChannels() const { return channelSquares.size(); }
+  float getChannelMagnitude(size_t channel) const {
+    return std::max(-channelMins[channel], channelMaxs[channel]);
+  }
   double getBinStart(int bin) const;
+  /// Where a value of magnitude below 2^exponent is counted.
+  int getBin(float value) const;
   double getBinWidth() const;
 
   /// Values in C order; the last axis has `channels` of them (`number` is
@@ -50,6 +57,7 @@ private:
   void addRange(const float *values, size_t number);
   void raiseExponent(int to);
   bool takeChannels(size_t channels);
+  void resizeChannels(size_t channels);
 };
 
 bool operator==(const TensorStatistics &a, const TensorStatistics &b);

@@ -74,7 +74,50 @@ ChannelWeights LayerWeights::getChannelWeights() const {
   return sums;
 }
 
-ByteWeight LayerWeights::quantize(ArrayRef<double> channelSquares) const {
+std::vector<float> LayerWeights::getChannelMaxima() const {
+  std::vector<float> maxima(getNumChannels(), 0.0F);
+  forEach([&](int64_t, int64_t c, int64_t i) {
+    maxima[c] = std::max(maxima[c], std::fabs(values[i]));
+  });
+  return maxima;
+}
+
+LayerWeights LayerWeights::balanced(ArrayRef<float> factors) const {
+  LayerWeights result = *this;
+  forEach([&](int64_t, int64_t c, int64_t i) {
+    result.values[i] = values[i] * factors[c];
+  });
+  return result;
+}
+
+ChannelInput ChannelInput::balanced(ArrayRef<float> factors) const {
+  ChannelInput result = *this;
+  for (size_t c = 0; c < result.squares.size(); ++c)
+    result.squares[c] /= static_cast<double>(factors[c]) * factors[c];
+  for (size_t c = 0; c < result.means.size(); ++c)
+    result.means[c] /= factors[c];
+  return result;
+}
+
+double LayerWeights::estimateError(const ChannelInput &input,
+                                   ArrayRef<float> factors) const {
+  std::vector<float> largest(getNumOutputs(), 0.0F);
+  double energy = 0;
+  forEach([&](int64_t o, int64_t c, int64_t i) {
+    largest[o] = std::max(largest[o], std::fabs(values[i] * factors[c]));
+    energy += input.squares[c] * values[i] * values[i];
+  });
+  double steps = 0, sum = 0;
+  for (float most : largest)
+    steps += static_cast<double>(most) * most / (mostInteger * mostInteger);
+  for (size_t c = 0; c < factors.size(); ++c)
+    sum += input.squares[c] / (static_cast<double>(factors[c]) * factors[c]);
+  // Each output reads the channels of its group.
+  double error = steps * sum / static_cast<double>(groups) * taps / 12;
+  return energy > 0 ? error / energy : 0;
+}
+
+ByteWeight LayerWeights::quantize(const ChannelInput &input) const {
   int64_t all = outputs * groups;
   std::vector<float> largest(all, 0.0F);
   forEach([&](int64_t o, int64_t, int64_t i) {
@@ -87,11 +130,14 @@ ByteWeight LayerWeights::quantize(ArrayRef<double> channelSquares) const {
     // An output of zeros, or of what is too small to be scaled, is zero.
     return scale >= 0x1p-100F ? scale : 1.0F;
   };
-  bool known = static_cast<int64_t>(channelSquares.size()) == getNumChannels();
+  auto isKnown = [&](const std::vector<double> &channels) {
+    return static_cast<int64_t>(channels.size()) == getNumChannels();
+  };
+  bool known = isKnown(input.squares);
   std::vector<std::array<double, clips.size()>> errors(all);
   double energy = 0;
   forEach([&](int64_t o, int64_t c, int64_t i) {
-    double weight = known ? channelSquares[c] : 1.0;
+    double weight = known ? input.squares[c] : 1.0;
     energy += weight * values[i] * values[i];
     for (size_t clip = 0; clip < clips.size(); ++clip) {
       float scale = scaleOf(o, clip);
@@ -112,10 +158,16 @@ ByteWeight LayerWeights::quantize(ArrayRef<double> channelSquares) const {
   result.error = energy > 0 ? error / energy : 0;
   ConstantBuilder builder(RankedTensorType::get(
       type.getShape(), IntegerType::get(type.getContext(), 8)));
-  forEach([&](int64_t o, int64_t, int64_t i) {
-    float integer =
-        std::clamp(values[i] / result.scales[o], -mostInteger, mostInteger);
-    builder.setInt(i, static_cast<int64_t>(roundSmall(integer)));
+  bool knowsMeans = isKnown(input.means);
+  result.lost.resize(knowsMeans ? all : 0);
+  forEach([&](int64_t o, int64_t c, int64_t i) {
+    float integer = roundSmall(
+        std::clamp(values[i] / result.scales[o], -mostInteger, mostInteger));
+    builder.setInt(i, static_cast<int64_t>(integer));
+    if (knowsMeans)
+      result.lost[o] +=
+          (values[i] - static_cast<double>(integer) * result.scales[o]) *
+          input.means[c];
   });
   result.bytes = builder.finish("bytes");
   return result;

@@ -14,10 +14,23 @@ inline float roundSmall(float x) {
   return x + magic - magic;
 }
 
+/// What calibration saw of the channels of a layer's input; empty where it is
+/// not known.
+struct ChannelInput {
+  /// Mean squares and means; all the same without the former.
+  std::vector<double> squares, means;
+
+  /// Of the input when each channel is divided by its factor.
+  ChannelInput balanced(llvm::ArrayRef<float> factors) const;
+};
+
 /// Integers from -127 to 127 and a scale for each output.
 struct ByteWeight {
   mlir::ElementsAttr bytes;
   std::vector<float> scales;
+  /// By how much the mean of each result became less; empty where the means
+  /// of the input are not known.
+  std::vector<double> lost;
   /// Estimated mean square of what the results are off by, over their own.
   double error = 0;
 
@@ -43,10 +56,17 @@ public:
     return values[output * outputStride + channel * channelStride];
   }
   ChannelWeights getChannelWeights() const;
+  /// For each channel the largest magnitude.
+  std::vector<float> getChannelMaxima() const;
+  /// Those of channels times their factors.
+  LayerWeights balanced(llvm::ArrayRef<float> factors) const;
 
   /// Each output is clipped where that gives the least error; the squares of
-  /// the input's channels say how much each weight counts, empty: all the same.
-  ByteWeight quantize(llvm::ArrayRef<double> channelSquares) const;
+  /// the input's channels say how much each weight counts.
+  ByteWeight quantize(const ChannelInput &input = {}) const;
+  /// Estimates the error of `balanced(factors).quantize(...)` without clips.
+  double estimateError(const ChannelInput &input,
+                       llvm::ArrayRef<float> factors) const;
 
 private:
   template <typename Function> void forEach(Function function) const;

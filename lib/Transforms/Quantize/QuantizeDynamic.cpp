@@ -140,7 +140,7 @@ struct QuantizeDynamic : effc::impl::QuantizeDynamicBase<QuantizeDynamic> {
     auto op = cast<LinearOp>(reader.layer.op());
     OpBuilder b(op);
     Location loc = op.getLoc();
-    ByteWeight weight = reader.weights.quantize({});
+    ByteWeight weight = reader.weights.quantize();
     Value bytes = ConstantOp::create(b, loc, weight.bytes);
     Value integers = LinearOp::create(
         b, loc, withElementType(op.getType(), b.getI32Type()), rows.centred,

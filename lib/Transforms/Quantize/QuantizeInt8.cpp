@@ -4,6 +4,7 @@
 // calibration, its weights a scale for each output. The pass writes out what
 // that means, integers times scales in f32; eff-raise-dequantized and
 // eff-raise-integer-products make products of bytes of it.
+#include "Balance.h"
 #include "HalfValues.h"
 #include "LayerCost.h"
 #include "LayerWeights.h"
@@ -50,26 +51,39 @@ Value getRoot(Value value) {
   return value;
 }
 
-/// The bytes of a tensor, and what they mean.
+/// The bytes of a tensor, and what they mean: the tensor, or the tensor with
+/// each channel divided by its factor.
 struct ByteValues {
   ByteRange range;
   HalfValues narrow;
 
-  ByteValues(MLIRContext *context, const ByteRange &range)
+  ByteValues(MLIRContext *context, const ByteRange &range,
+             const std::vector<float> &factors)
       : range(range),
         narrow(IntegerType::get(context, 8, IntegerType::Unsigned),
-               [range](OpBuilder &b, Value x) { return round(b, x, range); }) {}
+               [range, factors](OpBuilder &b, Value x) {
+                 return round(b, x, range, factors);
+               }) {}
 
   static Value scalar(OpBuilder &b, Location loc, Type type, double value) {
     return createScalar(b, loc, type, value);
   }
 
   /// Conversion saturates.
-  static Value round(OpBuilder &b, Value x, const ByteRange &range) {
+  static Value round(OpBuilder &b, Value x, const ByteRange &range,
+                     ArrayRef<float> factors) {
     Location loc = x.getLoc();
     Type f32 = b.getF32Type();
-    Value y = BinaryOp::create(b, loc, BinaryKind::Mul, x,
-                               scalar(b, loc, f32, 1.0F / range.scale));
+    float steps = 1.0F / range.scale;
+    Value scale = scalar(b, loc, f32, steps);
+    if (!factors.empty()) {
+      auto count = static_cast<int64_t>(factors.size());
+      ConstantBuilder scales(RankedTensorType::get({count}, f32));
+      for (auto [i, factor] : llvm::enumerate(factors))
+        scales.setFloat(static_cast<int64_t>(i), steps / factor);
+      scale = ConstantOp::create(b, loc, scales.finish("steps"));
+    }
+    Value y = BinaryOp::create(b, loc, BinaryKind::Mul, x, scale);
     y = UnaryOp::create(b, loc, UnaryKind::Round, y);
     if (range.zero != 0)
       y = BinaryOp::create(b, loc, BinaryKind::Add, y,
@@ -131,7 +145,7 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
     if (tensor.min == 0 && tensor.max == 0)
       return "it read nothing but zeros in calibration";
     auto type = cast<RankedTensorType>(layer.product.x.getType());
-    if (size_t channels = tensor.channelMagnitudes.size();
+    if (size_t channels = tensor.getNumChannels();
         channels && !type.isDynamicDim(type.getRank() - 1) &&
         type.getDimSize(type.getRank() - 1) != int64_t(channels))
       return "the statistics of its name are of another tensor";
@@ -180,8 +194,11 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
   }
 
   /// Readers that would need the tensor in f32 beside the bytes.
-  SmallVector<OpOperand *> getOtherUses(const Group &group,
-                                        const HalfValues &narrow) {
+  SmallVector<OpOperand *> getOtherUses(const Group &group) {
+    ByteValues values(&getContext(), {}, {});
+    HalfValues &narrow = values.narrow;
+    for (Candidate *reader : group.readers)
+      narrow.want(reader->layer.getActivation());
     SmallVector<OpOperand *> others;
     for (OpOperand &use : group.value.getUses())
       if (!narrow.isWanted(use) &&
@@ -199,10 +216,7 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
     };
     if (!range)
       return declineAll("its input is too small or too large to be scaled");
-    ByteValues values(&getContext(), *range);
-    for (Candidate *reader : group.readers)
-      values.narrow.want(reader->layer.getActivation());
-    SmallVector<OpOperand *> others = getOtherUses(group, values.narrow);
+    SmallVector<OpOperand *> others = getOtherUses(group);
     double gain = 0, products = 0;
     for (Candidate *reader : group.readers) {
       gain += reader->cost.wide - reader->cost.narrow;
@@ -219,7 +233,50 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
         shares || (others.empty() && group.value.getDefiningOp());
     if (!always && !isStoredNarrow && gain <= conversion)
       return declineAll("converting its input takes as long as it gains");
-    rewrite(group, values, shares ? others : SmallVector<OpOperand *>());
+    std::optional<Balance> balance;
+    if (!shares && canBalance(group))
+      balance = balanceChannels(group, *range);
+    if (balance) {
+      rewrite(group, *balance, {});
+      return;
+    }
+    rewrite(group, Balance{{}, *range},
+            shares ? others : SmallVector<OpOperand *>());
+  }
+
+  /// The last dim of what the readers read is that of the group's value, which
+  /// is converted itself.
+  static bool canBalance(const Group &group) {
+    auto getChannels = [](Value value) {
+      auto type = cast<RankedTensorType>(value.getType());
+      return type.getRank() ? type.getShape().back() : ShapedType::kDynamic;
+    };
+    int64_t channels = getChannels(group.value);
+    if (ShapedType::isDynamic(channels) ||
+        isa_and_present<SliceOp, BroadcastOp, ConcatOp, PoolOp>(
+            group.value.getDefiningOp()))
+      return false;
+    return llvm::all_of(group.readers, [&](Candidate *reader) {
+      Value value = reader->layer.getActivation().get();
+      for (; value != group.value; value = value.getDefiningOp()->getOperand(0))
+        if (getChannels(value) != channels ||
+            isa<TransposeOp>(value.getDefiningOp()))
+          return false;
+      return hasChannelsLast(reader->layer);
+    });
+  }
+
+  std::optional<Balance> balanceChannels(const Group &group,
+                                         const ByteRange &range) {
+    const Candidate &first = *group.readers.front();
+    if (*method != RangeMethod::Best)
+      return std::nullopt;
+    SmallVector<LayerWeights *> weights;
+    for (Candidate *reader : group.readers)
+      weights.push_back(&reader->weights);
+    return chooseBalance(*first.statistics, range,
+                         getChannelInput(first.layer, *first.statistics),
+                         weights);
   }
 
   std::optional<ByteRange> choose(const Group &group) {
@@ -237,8 +294,11 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
     return chooseRange(*group.readers.front()->statistics, weights, *method);
   }
 
-  void rewrite(const Group &group, ByteValues &values,
+  void rewrite(const Group &group, const Balance &balance,
                ArrayRef<OpOperand *> sums) {
+    ByteValues values(&getContext(), balance.range, balance.factors);
+    for (Candidate *reader : group.readers)
+      values.narrow.want(reader->layer.getActivation());
     for (OpOperand *sum : sums)
       values.narrow.want(*sum);
     for (Candidate *reader : group.readers) {
@@ -246,10 +306,11 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
       Value bytes = values.narrow.get(activation.get());
       OpBuilder b(reader->layer.op());
       activation.set(values.dequantize(b, reader->layer.op()->getLoc(), bytes));
-      ByteWeight weight = reader->weights.quantize(
-          getChannelSquares(reader->layer, *reader->statistics));
+      ByteWeight weight = quantizeWeights(*reader, balance.factors);
       reader->layer.getWeight().set(
           dequantize(b, reader->layer.product, weight));
+      if (!weight.lost.empty())
+        giveBack(reader->layer.op(), weight.lost);
       std::string text;
       llvm::raw_string_ostream(text)
           << llvm::format("input from %.4g to %.4g (%.9g a "
@@ -257,6 +318,9 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
                           values.range.getLow(), values.range.getHigh(),
                           values.range.scale, int(values.range.zero))
           << values.range.method;
+      if (!balance.factors.empty())
+        llvm::raw_string_ostream(text)
+            << llvm::format(", channels balanced by %.2g", balance.share);
       journal.take(reader->layer.op(), text,
                    std::sqrt(values.range.error + weight.error));
     }
@@ -267,10 +331,48 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
     }
   }
 
-  static ArrayRef<double> getChannelSquares(const QuantizableLayer &layer,
-                                            const TensorStatistics &tensor) {
-    return hasChannelsLast(layer) ? ArrayRef(tensor.channelSquares)
-                                  : ArrayRef<double>();
+  static ByteWeight quantizeWeights(const Candidate &reader,
+                                    ArrayRef<float> factors) {
+    ChannelInput input = getChannelInput(reader.layer, *reader.statistics);
+    return factors.empty() ? reader.weights.quantize(input)
+                           : reader.weights.balanced(factors).quantize(
+                                 input.balanced(factors));
+  }
+
+  /// Adds what rounded weights took from the mean of each result to the bias
+  /// (Nagel et al., "Data-Free Quantization Through Weight Equalization and
+  /// Bias Correction", arXiv 1906.04721, section 4.2).
+  static void giveBack(Operation *op, ArrayRef<double> lost) {
+    auto linear = dyn_cast<LinearOp>(op);
+    auto conv = dyn_cast<ConvOp>(op);
+    if (!linear && !conv)
+      return;
+    OpBuilder b(op);
+    auto count = static_cast<int64_t>(lost.size());
+    ConstantBuilder sums(RankedTensorType::get({count}, b.getF32Type()));
+    Value bias = linear ? linear.getBias() : conv.getBias();
+    std::optional<ConstantReader> old;
+    if (bias)
+      old = ConstantReader::get(bias);
+    for (int64_t i = 0; i < count; ++i)
+      sums.setFloat(i, lost[i] + (old ? old->getFloat(i) : 0));
+    Value more = ConstantOp::create(b, op->getLoc(), sums.finish("bias"));
+    if (bias && !old)
+      more = BinaryOp::create(b, op->getLoc(), BinaryKind::Add, bias, more);
+    (linear ? linear.getBiasMutable() : conv.getBiasMutable()).assign(more);
+  }
+
+  static ChannelInput getChannelInput(const QuantizableLayer &layer,
+                                      const TensorStatistics &tensor) {
+    ChannelInput input;
+    size_t channels = hasChannelsLast(layer) ? tensor.getNumChannels() : 0;
+    double rows = static_cast<double>(tensor.count) /
+                  static_cast<double>(std::max<size_t>(1, channels));
+    for (size_t c = 0; c < channels; ++c) {
+      input.squares.push_back(tensor.channelSquares[c] / rows);
+      input.means.push_back(tensor.channelSums[c] / rows);
+    }
+    return input;
   }
 
   /// Statistics are by the last dim of what is read.

@@ -144,7 +144,7 @@ double RangeChooser::estimate(const ByteRange &range) const {
     bool known = squares.size() == weights.size();
     for (size_t c = 0; known && c < squares.size(); ++c) {
       energy += squares[c] * weights[c];
-      if (tensor.channelMagnitudes[c] <= bound)
+      if (tensor.getChannelMagnitude(c) <= bound)
         continue;
       clipped += squares[c] * weights[c];
       clippedEnergy += squares[c];

@@ -1,6 +1,8 @@
 // RUN: effc-opt %s -eff-quantize-int8="statistics=%S/Inputs/statistics.json range=min-max skip=left*" | FileCheck %s
 // RUN: effc-opt %s -eff-quantize-int8="statistics=%S/Inputs/statistics.json range=min-max skip=left*" 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
 // RUN: effc-opt %s -eff-quantize-int8="statistics=%S/Inputs/statistics.json range=min-max" -eff-raise-dequantized -eff-raise-integer-products | FileCheck %s --check-prefix=BYTES
+// RUN: effc-opt %s -eff-quantize-int8="statistics=%S/Inputs/statistics.json" | FileCheck %s --check-prefix=BALANCE
+// RUN: effc-opt %s -eff-quantize-int8="statistics=%S/Inputs/statistics.json" 2>&1 >/dev/null | FileCheck %s --check-prefix=BALANCEREMARK
 
 module attributes {eff.target = #eff.target<"v4-bf16", cpu = "x86-64-v4", features = "+avx512vnni,+avx512bf16", vector 32 x 512, l1 32768, l2 1048576>} {
 
@@ -81,5 +83,18 @@ func.func @declined(%x: tensor<128x384xf32>, %y: tensor<4x33026xf32>) -> (tensor
   %5 = eff.linear %y, %u : (tensor<4x33026xf32>, tensor<33026x8xf32>) -> tensor<4x8xf32> loc("fc1")
   %6 = eff.linear %4, %w : (tensor<128x384xf32>, tensor<384x384xf32>) -> tensor<128x384xf32> loc("zero")
   return %6, %5 : tensor<128x384xf32>, tensor<4x8xf32>
+}
+
+// With range=best a large channel is divided where it is rounded, and its weights are multiplied; the mean that rounded weights lose is in the
+// bias (here 0, as all weights are equal). No transpose may lie between.
+// BALANCE-LABEL: func.func @uneven
+// BALANCE: %[[STEPS:.+]] = eff.constant {{.*}} : tensor<384xf32>
+// BALANCE: eff.binary mul %{{.+}}, %[[STEPS]] : (tensor<128x384xf32>, tensor<384xf32>) -> tensor<128x384xf32>
+// BALANCE: eff.linear %{{.+}}, %{{.+}} bias %{{.+}} : (tensor<128x384xf32>, tensor<384x384xf32>, tensor<384xf32>)
+// BALANCEREMARK: computed in int8: input from 0 to {{.*}} by min-max, channels balanced by {{[0-9.]+}}, estimated error
+func.func @uneven(%x: tensor<128x384xf32>) -> tensor<128x384xf32> {
+  %w = eff.constant dense<1.0> : tensor<384x384xf32>
+  %0 = eff.linear %x, %w : (tensor<128x384xf32>, tensor<384x384xf32>) -> tensor<128x384xf32> loc("uneven")
+  return %0 : tensor<128x384xf32>
 }
 }

@@ -45,7 +45,9 @@ TEST(Statistics, Counts) {
   EXPECT_EQ(one.min, -2.0f);
   EXPECT_EQ(one.max, 3.0f);
   EXPECT_EQ(one.exponent, 2);
-  EXPECT_EQ(one.channelMagnitudes, (std::vector<float>{1, 2, 3}));
+  EXPECT_EQ(one.channelMins, (std::vector<float>{0, -2, 0}));
+  EXPECT_EQ(one.channelMaxs, (std::vector<float>{1, 0, 3}));
+  EXPECT_EQ(one.channelSums, (std::vector<double>{1, -2, 3.5}));
   EXPECT_EQ(one.channelSquares, (std::vector<double>{1, 4, 9.25}));
   EXPECT_EQ(std::accumulate(one.bins.begin(), one.bins.end(), uint64_t(0)),
             one.getNumFinite());
@@ -87,12 +89,12 @@ TEST(Statistics, DoesNotDependOnOrder) {
 
 TEST(Statistics, ChannelsOfOneSize) {
   TensorStatistics one = collect(makeValues(12, 2), 3);
-  EXPECT_EQ(one.channelMagnitudes.size(), 3u);
+  EXPECT_EQ(one.getNumChannels(), 3u);
   std::vector<float> more = makeValues(12, 3);
   one.add(more.data(), more.size(), 4);
-  EXPECT_TRUE(one.mixedChannels && one.channelMagnitudes.empty());
+  EXPECT_TRUE(one.mixedChannels && one.channelMins.empty());
   one.add(more.data(), more.size(), 3);
-  EXPECT_TRUE(one.channelMagnitudes.empty());
+  EXPECT_TRUE(one.channelMins.empty());
   EXPECT_TRUE(collect(more, 0).mixedChannels);
   EXPECT_TRUE(collect(makeValues(20000, 1), TensorStatistics::maxChannels + 1)
                   .mixedChannels);
@@ -149,7 +151,7 @@ TEST(Statistics, RefusesDamage) {
   (void)refusal(std::string(100000, '['));
   (void)refusal(replace(text, "effc-statistics", "effc-lock"));
   (void)refusal(
-      replace(text, "\"format_version\": 1", "\"format_version\": 2"));
+      replace(text, "\"format_version\": 2", "\"format_version\": 1"));
   (void)refusal(replace(text, "\"exponent\":", "\"exponent\":1000,\"was\":"));
   (void)refusal(replace(text, "\"min\":", "\"min\":1e300,\"was\":"));
   (void)refusal(replace(text, "\"min\":", "\"min\":\"nan\",\"was\":"));
@@ -157,6 +159,10 @@ TEST(Statistics, RefusesDamage) {
   (void)refusal(replace(text, "\"first_bin\":", "\"first_bin\":-1,\"was\":"));
   EXPECT_EQ(refusal(replace(text, "\"count\":500", "\"count\":501")),
             "'layers' is missing or not consistent");
+  // A least value that is in another bin, and channels beyond the range.
+  (void)refusal(replace(text, "\"min\":-", "\"min\":-0.000"));
+  (void)refusal(replace(text, "\"channel_maxs\":[", "\"channel_maxs\":[9e9,"));
+  (void)refusal(replace(text, "\"channel_mins\":[-", "\"channel_mins\":["));
   (void)refusal(replace(text, "\"count\":500", "\"count\":1.5"));
   (void)refusal(replace(text, "\"count\":500", "\"count\":-1"));
   (void)refusal(replace(text, "\"samples\": [", "\"samples\": [7,"));
