@@ -1,11 +1,14 @@
-// Depthwise convolution, channels last: an output row is one item. A tile is a
-// few neighbouring pixels of one vector of channels, whose sums stay in
-// registers: each column of a row is loaded once and goes into all sums that it
-// is a tap of. Taps outside of the map do not exist: to the sides they are left
-// out when the code is made where the width is known, above and below they
-// shorten the loop over the kernel's rows. Bytes and bf16 are widened as they
-// are loaded; a zero point is taken from them and put back with the bias, so
-// that taps that do not exist count as zero.
+// Depthwise convolution, channels last. An item is a strip: a few neighbouring
+// columns of the result, all its rows, one vector of channels. What bounds
+// these kernels beyond L1 is how often a line comes from L2, and a strip that
+// walks down the map needs each of its lines once. Sums stay in registers:
+// those of all output rows that a row of the map is a tap of where they and the
+// kernel fit, else those of one row, which reads the lines again from L1. Taps
+// outside of the map do not exist: to the sides they are left out when the code
+// is made, rows above and below are skipped. Where the width is not known an
+// item is an output row. Bytes and bf16 are widened as they are loaded; a zero
+// point is taken from them and put back with the bias, so that taps that do not
+// exist count as zero.
 #include "KernelEmitter.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -19,7 +22,7 @@ namespace {
 using Indices = KernelEmitter::Indices;
 using Vectors = SmallVector<Value>;
 
-/// Neighbouring output pixels computed together, with 32 registers and with 16.
+/// Neighbouring output pixels computed together: at most, and of one row only.
 constexpr int64_t mostPixels = 14, fewPixels = 7;
 
 /// Output columns [start, start + count).
@@ -28,16 +31,20 @@ struct Tile {
   bool inside; ///< all taps are
 };
 
+/// Tells a column, counted from the first tap of the first pixel, that does not
+/// exist.
+using Outside = function_ref<bool(int64_t)>;
+
 struct Depthwise {
   KernelEmitter &e;
   ConvOp op;
   Dims x, y; ///< with two spatial dims
   int64_t kernelH = 1, kernelW, strideH = 1, strideW, dilationH = 1, dilationW,
-          padTop = 0, padBottom = 0, padLeft, padRight, channels, lanes, pixels;
+          padTop = 0, padBottom = 0, padLeft, padRight, channels, lanes;
   VectorType vector; ///< of sums
   Value sums, zeroPoint;
-  /// Of the item: image, output row, input row of the first tap, and the rows
-  /// of the kernel that lie inside.
+  /// The current image and output row, the input row of its first tap, and the
+  /// rows of the kernel that lie inside.
   Value image, row, startH, kh0, kh1;
 
   Depthwise(KernelEmitter &e, ConvOp op)
@@ -63,8 +70,6 @@ struct Depthwise {
     }
     lanes = std::min<int64_t>(e.options.target.getVectorBits() / 32,
                               llvm::bit_floor<uint64_t>(channels));
-    pixels =
-        e.options.target.getVectorRegisters() < 32 ? fewPixels : mostPixels;
     vector = VectorType::get(lanes, getSumType(op));
   }
 
@@ -89,6 +94,11 @@ struct Depthwise {
     return element.isUnsignedInteger()
                ? arith::ExtUIOp::create(e.b, e.loc, vector, narrow).getResult()
                : arith::ExtSIOp::create(e.b, e.loc, vector, narrow).getResult();
+  }
+  /// An element of the map, which may lie to the side of it.
+  Value locate(Value line, Value column, Value c) {
+    Value start = e.linearize({image, line, e.index(0), e.index(0)}, x);
+    return e.add(e.add(start, e.mul(column, e.index(channels))), c);
   }
   Value pixel(Value position) {
     Value v = loadWide(op.getX(), position);
@@ -138,44 +148,38 @@ struct Depthwise {
     return {lower, e.minimum(upper, e.index(count))};
   }
 
-  /// Runs `body(c, first)` for vectors of channels from `c`, of which those
-  /// from `first` on are to be stored: the last vector may begin in the one
-  /// before.
-  void forChannels(function_ref<void(Value, Value)> body) {
-    int64_t whole = channels / lanes * lanes;
-    e.loop(e.index(0), e.index(whole), lanes, [&](Value c) { body(c, c); });
-    if (whole != channels)
-      body(e.index(channels - lanes), e.index(whole));
+  void when(Value condition, function_ref<void()> body) {
+    auto conditional =
+        scf::IfOp::create(e.b, e.loc, condition, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(e.b);
+    e.b.setInsertionPoint(conditional.thenBlock()->getTerminator());
+    body();
   }
 
-  /// What is fused behind, for `count` pixels from `ow` on.
-  void finish(ValueRange values, Value ow, Value c, Value first) {
+  /// What is fused behind, for the pixels from `ow` on and the channels of a
+  /// vector at `c` but the first `done`. Bounds are constants: LLVM makes one
+  /// vector of the loop.
+  void finish(ValueRange values, Value ow, Value c, int64_t done) {
     for (auto [i, value] : llvm::enumerate(values))
       vector::StoreOp::create(e.b, e.loc, value, sums,
                               e.index(static_cast<int64_t>(i) * lanes));
-    Value end = e.add(c, e.index(lanes));
     for (int64_t i = 0; i < static_cast<int64_t>(values.size()); ++i)
-      e.loop(first, end, 1, [&](Value channel) {
-        Value from = e.add(e.index(i * lanes), e.sub(channel, c));
+      e.loop(e.index(done), e.index(lanes), 1, [&](Value lane) {
+        Value from = e.add(e.index(i * lanes), lane);
         e.bind(op.getResult(), [&](ArrayRef<Value>) -> Value {
           return memref::LoadOp::create(e.b, e.loc, sums, from);
         });
-        Indices at{image, row, e.add(ow, e.index(i)), channel};
+        Indices at{image, row, e.add(ow, e.index(i)), e.add(c, lane)};
         if (op.getPads().size() != 4)
           at.erase(at.begin() + 1);
         e.store(e.element(e.getYielded(0), at), 0, at);
       });
   }
 
-  /// One row of the kernel for `count` pixels: each column of the map once.
-  /// `outside` tells a column, counted from the first tap of the first pixel,
-  /// that does not exist.
-  void addRow(Vectors &acc, Value kh, Value startW, Value c,
-              function_ref<bool(int64_t)> outside) {
-    int64_t count = static_cast<int64_t>(acc.size());
-    Value at = e.linearize(
-        {image, e.add(startH, e.mul(kh, e.index(dilationH))), startW, c}, x);
-    Vectors weights(kernelW);
+  /// Loads each column of a row of the map once, from `at` on, for `count`
+  /// pixels, and runs `use(pixel, kw, value)` for what it is a tap of.
+  void forTaps(Value at, int64_t count, Outside outside,
+               function_ref<void(int64_t, int64_t, Value)> use) {
     int64_t reach = (count - 1) * strideW + (kernelW - 1) * dilationW;
     for (int64_t column = 0; column <= reach; ++column) {
       Value v;
@@ -185,55 +189,137 @@ struct Depthwise {
           continue;
         if (!v)
           v = pixel(e.add(at, e.index(column * channels)));
-        if (!weights[kw])
-          weights[kw] =
-              weight(e.add(e.mul(kh, e.index(kernelW)), e.index(kw)), c);
-        Value &sum = acc[from / strideW];
-        sum = multiplyAdd(sum, v, weights[kw]);
+        use(from / strideW, kw, v);
       }
     }
   }
 
-  /// `count` pixels from `ow` on.
-  void emitTile(Value ow, int64_t count, function_ref<bool(int64_t)> outside) {
-    Value startW = e.sub(e.mul(ow, e.index(strideW)), e.index(padLeft));
-    forChannels([&](Value c, Value first) {
-      Vectors init(count, start(c));
-      Vectors acc =
-          e.reduceLoop(kh0, kh1, init, [&](Value kh, ValueRange carried) {
-            Vectors sum(carried);
-            addRow(sum, kh, startW, c, outside);
-            return sum;
-          });
-      finish(acc, ow, c, first);
-    });
+  void beginRow(Value number) {
+    row = number;
+    startH = e.sub(e.mul(row, e.index(strideH)), e.index(padTop));
+    std::tie(kh0, kh1) = std::pair(e.index(0), e.index(kernelH));
+    if (padTop != 0 || padBottom != 0)
+      std::tie(kh0, kh1) = tapRange(startH, e.size(x[1]), kernelH, dilationH);
   }
 
-  /// One pixel at a border that only the run knows.
-  void emitBorder(Value ow) {
-    Value startW = e.sub(e.mul(ow, e.index(strideW)), e.index(padLeft));
-    auto [kw0, kw1] = tapRange(startW, e.size(x[2]), kernelW, dilationW);
-    forChannels([&, kw0 = kw0, kw1 = kw1](Value c, Value first) {
-      Value init = start(c);
-      Vectors acc =
-          e.reduceLoop(kh0, kh1, init, [&](Value kh, ValueRange outer) {
-            Value line = e.add(startH, e.mul(kh, e.index(dilationH)));
-            return e.reduceLoop(
-                kw0, kw1, outer, [&](Value kw, ValueRange inner) -> Vectors {
-                  Value column = e.add(startW, e.mul(kw, e.index(dilationW)));
-                  Value v = pixel(e.linearize({image, line, column, c}, x));
-                  Value tap = e.add(e.mul(kh, e.index(kernelW)), kw);
-                  return {multiplyAdd(inner[0], v, weight(tap, c))};
-                });
+  /// The sums of `count` pixels of the row, the first tap of the first one in
+  /// column startW.
+  Vectors sumRow(Value startW, int64_t count, Value c, Value init,
+                 Outside outside) {
+    return e.reduceLoop(
+        kh0, kh1, Vectors(count, init), [&](Value kh, ValueRange carried) {
+          Vectors sum(carried), weights;
+          Value line = e.add(startH, e.mul(kh, e.index(dilationH)));
+          for (int64_t kw = 0; kw < kernelW; ++kw)
+            weights.push_back(
+                weight(e.add(e.mul(kh, e.index(kernelW)), e.index(kw)), c));
+          Value at = locate(line, startW, c);
+          forTaps(at, count, outside, [&](int64_t pixel, int64_t kw, Value v) {
+            sum[pixel] = multiplyAdd(sum[pixel], v, weights[kw]);
           });
-      finish(acc, ow, c, first);
+          return sum;
+        });
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Strips
+  //===--------------------------------------------------------------------===//
+
+  struct Strip {
+    Value ow, startW, c;
+    Value isLast; ///< shares channels with the one before
+    int64_t count;
+    Value init;
+  };
+
+  /// Output rows that one row of the map is a tap of.
+  int64_t rowsInFlight() const { return llvm::divideCeil(kernelH, strideH); }
+
+  /// Whether sums of all rows in flight are kept. The kernel must fit beside
+  /// them: with it in memory this is slower than to read lines again.
+  bool keepsRows() const {
+    return dilationH == 1 && rowsInFlight() > 1 &&
+           3 * kernelH * kernelW <= e.options.target.getVectorRegisters();
+  }
+
+  int64_t stripWidth() const {
+    int64_t registers = e.options.target.getVectorRegisters();
+    if (!keepsRows())
+      return registers < 32 ? fewPixels : mostPixels;
+    return std::min((registers - 1 - kernelH * kernelW) / rowsInFlight(),
+                    mostPixels);
+  }
+
+  /// Adds row `line` of the map, the `phase`th of the rows that a step goes
+  /// down by: row kh of the kernel for the sums of kh / stride rows ago.
+  Vectors addLine(const Strip &strip, ArrayRef<Value> weights, Value line,
+                  int64_t phase, ValueRange carried, Outside outside) {
+    auto exists = scf::IfOp::create(
+        e.b, e.loc, TypeRange(carried),
+        e.compare(arith::CmpIPredicate::ult, line, e.size(x[1])),
+        /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(e.b);
+    e.b.setInsertionPointToStart(exists.elseBlock());
+    scf::YieldOp::create(e.b, e.loc, carried);
+    e.b.setInsertionPointToStart(exists.thenBlock());
+    Vectors sum(carried);
+    Value at = locate(line, strip.startW, strip.c);
+    forTaps(at, strip.count, outside, [&](int64_t pixel, int64_t kw, Value v) {
+      for (int64_t kh = phase; kh < kernelH; kh += strideH) {
+        Value &into = sum[kh / strideH * strip.count + pixel];
+        into = multiplyAdd(into, v, weights[kh * kernelW + kw]);
+      }
     });
+    scf::YieldOp::create(e.b, e.loc, sum);
+    return Vectors(exists.getResults());
+  }
+
+  /// Rows [begin, end) of the strip, with the sums of all rows in flight.
+  void walkDown(const Strip &strip, Value begin, Value end, Outside outside) {
+    int64_t flight = rowsInFlight(), count = strip.count;
+    Vectors weights;
+    for (int64_t tap = 0; tap < kernelH * kernelW; ++tap)
+      weights.push_back(weight(e.index(tap), strip.c));
+    Vectors init(flight * count, strip.init);
+    e.reduceLoop(
+        begin, e.add(end, e.index(flight - 1)), init,
+        [&](Value step, ValueRange carried) {
+          Vectors sum(carried);
+          Value line = e.sub(e.mul(step, e.index(strideH)), e.index(padTop));
+          for (int64_t phase = 0; phase < std::min(strideH, kernelH); ++phase)
+            sum = addLine(strip, weights, e.add(line, e.index(phase)), phase,
+                          sum, outside);
+          row = e.sub(step, e.index(flight - 1));
+          when(e.compare(arith::CmpIPredicate::sge, row, begin),
+               [&] { finishStrip(strip, ValueRange(sum).take_back(count)); });
+          Vectors next(count, strip.init);
+          llvm::append_range(next, ValueRange(sum).drop_back(count));
+          return next;
+        });
+  }
+
+  /// Channels of the last vector that the one before has as well.
+  int64_t sharedLanes() const {
+    return channels % lanes == 0 ? 0 : lanes - channels % lanes;
+  }
+
+  void finishStrip(const Strip &strip, ValueRange values) {
+    if (sharedLanes() == 0)
+      return finish(values, strip.ow, strip.c, 0);
+    auto choice = scf::IfOp::create(e.b, e.loc, strip.isLast,
+                                    /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(e.b);
+    e.b.setInsertionPoint(choice.thenBlock()->getTerminator());
+    finish(values, strip.ow, strip.c, sharedLanes());
+    e.b.setInsertionPoint(choice.elseBlock()->getTerminator());
+    finish(values, strip.ow, strip.c, 0);
   }
 
   /// Tiles of about the same size.
   SmallVector<Tile> makeTiles(int64_t width, int64_t mapWidth) {
     SmallVector<Tile> tiles;
-    int64_t count = llvm::divideCeil(width, llvm::divideCeil(width, pixels));
+    int64_t count =
+        llvm::divideCeil(width, llvm::divideCeil(width, stripWidth()));
     for (int64_t start = 0; start < width; start += count) {
       Tile tile{start, std::min(count, width - start), false};
       int64_t from = start * strideW - padLeft;
@@ -245,27 +331,150 @@ struct Depthwise {
     return tiles;
   }
 
-  /// A row whose width is known.
-  void emitKnownRow(int64_t width, int64_t mapWidth) {
-    SmallVector<Tile> tiles = makeTiles(width, mapWidth);
-    for (size_t i = 0; i < tiles.size();) {
-      Tile tile = tiles[i];
-      size_t next = i + 1;
-      while (tile.inside && next < tiles.size() && tiles[next].inside &&
-             tiles[next].count == tile.count)
-        ++next;
-      int64_t base = tile.start * strideW - padLeft;
-      auto outside = [&](int64_t column) {
-        return !tile.inside && (base + column < 0 || base + column >= mapWidth);
-      };
-      int64_t end = tile.start + static_cast<int64_t>(next - i) * tile.count;
-      if (next - i == 1)
-        emitTile(e.index(tile.start), tile.count, outside);
-      else
-        e.loop(e.index(tile.start), e.index(end), tile.count,
-               [&](Value ow) { emitTile(ow, tile.count, outside); });
-      i = next;
+  /// Rows [begin, end) of the strip at column `at`, one of those whose code is
+  /// that of `tile`.
+  void emitStrip(const Tile &tile, Value at, int64_t mapWidth, Value vectorAt,
+                 Value begin, Value end) {
+    Strip strip;
+    strip.count = tile.count;
+    strip.ow = at;
+    strip.startW = e.sub(e.mul(at, e.index(strideW)), e.index(padLeft));
+    strip.c = e.mul(vectorAt, e.index(lanes));
+    if (sharedLanes() != 0) {
+      Value last = e.index(channels - lanes);
+      strip.isLast = e.compare(arith::CmpIPredicate::ugt, strip.c, last);
+      strip.c = e.minimum(strip.c, last);
     }
+    strip.init = start(strip.c);
+    int64_t base = tile.start * strideW - padLeft;
+    auto outside = [&](int64_t column) {
+      return !tile.inside && (base + column < 0 || base + column >= mapWidth);
+    };
+    if (keepsRows())
+      return walkDown(strip, begin, end, outside);
+    e.loop(begin, end, 1, [&](Value number) {
+      beginRow(number);
+      finishStrip(strip, sumRow(strip.startW, strip.count, strip.c, strip.init,
+                                outside));
+    });
+  }
+
+  /// Whether a function such as exp follows, which takes as long as the sums.
+  bool hasLongEpilogue() const {
+    return llvm::any_of(e.getKernel().getBody().front(), [](Operation &other) {
+      auto unary = dyn_cast<UnaryOp>(other);
+      return unary &&
+             llvm::is_contained(
+                 {UnaryKind::Exp, UnaryKind::Log, UnaryKind::Tanh,
+                  UnaryKind::Erf, UnaryKind::Sigmoid, UnaryKind::Silu,
+                  UnaryKind::Gelu, UnaryKind::Mish, UnaryKind::Softplus},
+                 unary.getKind());
+    });
+  }
+
+  /// Rows of an item. Vectors that share lines should find them in L1. Threads
+  /// should all have something to do, for which rows between parts are read
+  /// twice.
+  AffineExpr rowsOfPart(int64_t strips, int64_t columns) const {
+    constexpr int64_t lineBytes = 64, enoughItems = 8, leastRows = 8;
+    // With a long epilogue arithmetic is what bounds a row. It is the faster
+    // the more steadily lines come: side by side.
+    if (!keepsRows() && strideH == 1 && hasLongEpilogue())
+      return e.constExpr(1);
+    std::optional<int64_t> height = getConstant(y[1]);
+    int64_t rows = height.value_or(std::numeric_limits<int64_t>::max());
+    if (channels * 4 % lineBytes != 0 || lanes * 4 < lineBytes) {
+      int64_t most =
+          e.options.target.getL1Bytes() / 2 / (lineBytes * columns * strideH);
+      rows = std::min(rows, std::max(most, leastRows));
+    }
+    if (height)
+      while (strips * llvm::divideCeil(*height, rows) < enoughItems &&
+             rows >= 2 * leastRows)
+        rows = llvm::divideCeil(rows, 2);
+    return rows > (1 << 30) ? y[1] : e.constExpr(std::max<int64_t>(rows, 1));
+  }
+
+  /// All strips of a map whose width is known.
+  void emitStrips(int64_t width, int64_t mapWidth) {
+    SmallVector<Tile> tiles = makeTiles(width, mapWidth);
+    int64_t vectors = llvm::divideCeil(channels, lanes);
+    auto number = static_cast<int64_t>(tiles.size());
+    AffineExpr partRows =
+        rowsOfPart(number * vectors, (tiles[0].count - 1) * strideW +
+                                         (kernelW - 1) * dilationW + 1);
+    Dims items{y[0], simplify(y[1].ceilDiv(partRows)), e.constExpr(number),
+               e.constExpr(vectors)};
+    if (partRows == y[1])
+      items[1] = e.constExpr(1);
+    e.setExtent(product(e.b.getContext(), items));
+    e.parallelLoop([&](Value item) {
+      Indices at = e.delinearize(item, items);
+      image = at[0];
+      Value begin = e.mul(at[1], e.size(partRows));
+      Value end = e.minimum(e.add(begin, e.size(partRows)), e.size(y[1]));
+      for (size_t i = 0; i < tiles.size();) {
+        size_t next = i + 1;
+        while (next < tiles.size() && tiles[i].inside && tiles[next].inside &&
+               tiles[next].count == tiles[i].count)
+          ++next;
+        auto emit = [&] {
+          Value ow = next - i == 1 ? e.index(tiles[i].start)
+                                   : e.mul(at[2], e.index(tiles[0].count));
+          emitStrip(tiles[i], ow, mapWidth, at[3], begin, end);
+        };
+        Value low = e.compare(arith::CmpIPredicate::uge, at[2], e.index(i)),
+              high = e.compare(arith::CmpIPredicate::ult, at[2], e.index(next));
+        if (tiles.size() == next - i)
+          emit();
+        else
+          when(e.b.createOrFold<arith::AndIOp>(e.loc, low, high), emit);
+        i = next;
+      }
+    });
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Rows
+  //===--------------------------------------------------------------------===//
+
+  /// Runs `body(c, done)` for vectors of channels from `c`, the first `done` of
+  /// which are stored already: the last vector may begin in the one before.
+  void forChannels(function_ref<void(Value, int64_t)> body) {
+    int64_t whole = channels / lanes * lanes;
+    e.loop(e.index(0), e.index(whole), lanes, [&](Value c) { body(c, 0); });
+    if (whole != channels)
+      body(e.index(channels - lanes), sharedLanes());
+  }
+
+  /// `count` pixels from `ow` on, all taps of which are inside.
+  void emitTile(Value ow, int64_t count) {
+    Value startW = e.sub(e.mul(ow, e.index(strideW)), e.index(padLeft));
+    forChannels([&](Value c, int64_t done) {
+      finish(sumRow(startW, count, c, start(c), [](int64_t) { return false; }),
+             ow, c, done);
+    });
+  }
+
+  /// One pixel at a border that only the run knows.
+  void emitBorder(Value ow) {
+    Value startW = e.sub(e.mul(ow, e.index(strideW)), e.index(padLeft));
+    auto [kw0, kw1] = tapRange(startW, e.size(x[2]), kernelW, dilationW);
+    forChannels([&, kw0 = kw0, kw1 = kw1](Value c, int64_t done) {
+      Value init = start(c);
+      Vectors acc =
+          e.reduceLoop(kh0, kh1, init, [&](Value kh, ValueRange outer) {
+            Value line = e.add(startH, e.mul(kh, e.index(dilationH)));
+            return e.reduceLoop(
+                kw0, kw1, outer, [&](Value kw, ValueRange inner) -> Vectors {
+                  Value column = e.add(startW, e.mul(kw, e.index(dilationW)));
+                  Value v = pixel(locate(line, column, c));
+                  Value tap = e.add(e.mul(kh, e.index(kernelW)), kw);
+                  return {multiplyAdd(inner[0], v, weight(tap, c))};
+                });
+          });
+      finish(acc, ow, c, done);
+    });
   }
 
   /// A row of any width: columns [begin, end) have all taps inside.
@@ -281,41 +490,39 @@ struct Depthwise {
         e.index(0), e.minimum(fitting, width));
     Value begin = e.minimum(e.index(llvm::divideCeil(padLeft, strideW)), width);
     Value end = e.maximum(begin, right);
-    auto inside = [](int64_t) { return false; };
     Value tiles = e.div(e.sub(end, begin), e.index(fewPixels));
     Value middle = e.add(begin, e.mul(tiles, e.index(fewPixels)));
     e.loop(e.index(0), begin, 1, [&](Value ow) { emitBorder(ow); });
     e.loop(begin, middle, fewPixels,
-           [&](Value ow) { emitTile(ow, fewPixels, inside); });
-    e.loop(middle, end, 1, [&](Value ow) { emitTile(ow, 1, inside); });
+           [&](Value ow) { emitTile(ow, fewPixels); });
+    e.loop(middle, end, 1, [&](Value ow) { emitTile(ow, 1); });
     e.loop(end, width, 1, [&](Value ow) { emitBorder(ow); });
   }
 
+  void emitRows() {
+    Dims outer{y[0], y[1]};
+    e.setExtent(product(e.b.getContext(), outer));
+    e.parallelLoop([&](Value item) {
+      Indices at = e.delinearize(item, outer);
+      image = at[0];
+      beginRow(at[1]);
+      emitAnyRow();
+    });
+  }
+
   void emit() {
-    MLIRContext *context = e.b.getContext();
-    sums = e.scratch(vector.getElementType(), e.constExpr(pixels * lanes));
+    sums = e.scratch(vector.getElementType(), e.constExpr(mostPixels * lanes));
     if (auto value = static_cast<int64_t>(op.getPadValue()))
       zeroPoint = arith::ConstantOp::create(
           e.b, e.loc,
           DenseElementsAttr::get(
               vector, e.b.getIntegerAttr(vector.getElementType(), value)));
-    Dims outer{y[0], y[1]};
-    e.setExtent(product(context, outer));
     std::optional<int64_t> width = getConstant(y[2]),
                            mapWidth = getConstant(x[2]);
-    e.parallelLoop([&](Value item) {
-      Indices at = e.delinearize(item, outer);
-      image = at[0];
-      row = at[1];
-      startH = e.sub(e.mul(row, e.index(strideH)), e.index(padTop));
-      std::tie(kh0, kh1) = std::pair(e.index(0), e.index(kernelH));
-      if (padTop != 0 || padBottom != 0)
-        std::tie(kh0, kh1) = tapRange(startH, e.size(x[1]), kernelH, dilationH);
-      if (width && mapWidth)
-        emitKnownRow(*width, *mapWidth);
-      else
-        emitAnyRow();
-    });
+    if (width && mapWidth && *width > 0)
+      emitStrips(*width, *mapWidth);
+    else
+      emitRows();
   }
 };
 

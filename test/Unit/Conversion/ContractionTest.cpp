@@ -421,6 +421,14 @@ TEST(Conv, Depthwise) {
   checkConv({{1, 17, 4, 40}, 17, {3, 3}, {1, 1}, {1, 3}, {1, 3, 1, 3}, 17});
   checkConv({{2, 24, 50}, 24, {5}, {1}, {1}, {2, 2}, 24});
   checkConv({{1, 24, 50}, 24, {4}, {3}, {2}, {0, 3}, 24}, {{50, "s0"}});
+  // Maps of one column, of which only the padding has neighbours.
+  checkConv({{1, 20, 9, 1}, 20, {3, 3}, {1, 2}, {1, 1}, {1, 2, 1, 1}, 20});
+  checkConv({{1, 16, 1}, 16, {1}, {2}, {2}, {2, 1}, 16});
+  // Parts of strips; every row of the map one of a step of its own.
+  checkConv({{2, 16, 37, 5}, 16, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, 16},
+            {{37, "s0"}});
+  checkConv({{1, 24, 40, 20}, 24, {3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}, 24});
+  checkConv({{1, 16, 20, 9}, 16, {2, 3}, {3, 1}, {1, 1}, {0, 1, 1, 1}, 16});
 }
 
 TEST(Conv, ElementTypes) {
