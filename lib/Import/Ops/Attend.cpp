@@ -63,7 +63,9 @@ double defaultScale(Emitter &e, Value &q) {
   Value size = e.convert(
       e.ctx.dimValues({width}, e.ctx.builder().getI64Type(), {}), f64);
   Value scale = e.unary(UnaryKind::Reciprocal, e.unary(UnaryKind::Sqrt, size));
-  q = e.mul(q, e.convert(scale, type));
+  // A type that has no products is reported; the caller goes on to its end.
+  if (Value scaled = e.mul(q, e.convert(scale, type)))
+    q = scaled;
   return 1.0;
 }
 
