@@ -1,6 +1,7 @@
 // Verifiers, shape functions, costs and folds of LinearOps.td.
 #include "Eff/EffOps.h"
 #include "Eff/Verify.h"
+#include <array>
 
 using namespace mlir;
 using namespace effc::eff;
@@ -186,13 +187,15 @@ LogicalResult BlockLinearOp::inferReturnTypes(
 LogicalResult BlockLinearOp::verify() {
   if (failed(verifyInferred(*this)))
     return failure();
-  // block_linear_c2: x has floats, the weight unsigned integers of 4 or 8 bits.
+  // block_linear_c2: x has floats, the weight unsigned integers of few bits.
   Type type = getElementType(getWeight());
   if (!isFloat(getElementType(getX())) ||
-      (!type.isUnsignedInteger(4) && !type.isUnsignedInteger(8)))
+      llvm::none_of(std::array<unsigned, 4>{2, 3, 4, 8}, [&](unsigned bits) {
+        return type.isUnsignedInteger(bits);
+      }))
     return emitOpError("multiplies ")
            << getElementType(getX()) << " by " << type
-           << ", expected floats by ui4 or ui8";
+           << ", expected floats by ui2, ui3, ui4 or ui8";
   // block_linear_c3: blocks divide the rows of the weight.
   Dims weight = getDims(getWeight().getType());
   auto block = static_cast<int64_t>(getBlock());
@@ -208,6 +211,16 @@ LogicalResult BlockLinearOp::verify() {
       return emitOpError("has a parameter of type ")
              << parameter.getType() << ", expected floats, "
              << toString(expected);
+  // block_linear_c5: a codebook has a number for each of few integers, which
+  // then have no zero and cannot be multiplied.
+  if (std::optional<ArrayRef<float>> codebook = getCodebook()) {
+    unsigned bits = type.getIntOrFloatBitWidth();
+    if (bits == 8 || codebook->size() != size_t(1) << bits)
+      return emitOpError("has a codebook of ")
+             << codebook->size() << " numbers for " << type;
+    if (getZeros() || getBytes())
+      return emitOpError("has a codebook and also zeros or bytes");
+  }
   return success();
 }
 

@@ -45,14 +45,17 @@ def Eff_BlockLinearOp : Eff_Op<"block_linear", [DeclareOpInterfaceMethods<InferT
                                                 DeclareOpInterfaceMethods<Eff_CostOpInterface, ["getFlops"]>]> {
   let summary = "Product with a constant matrix of small integers that have a scale for each block";
   let description = [{
-    `x` is [..., K] of floats, `weight` a constant [N, K] of ui4 or ui8, `scales` and `zeros` are [N, K / block] of floats; `block`
-    divides K. Element (n, k) of the matrix is `(weight - zero) * scale` of its block, where no `zeros` are 8 and 128. Sums are f32, f64
-    for an `x` of f64. `bytes` allows to round each block of `x` to a scale times integers from -127 to 127. The result is [..., N].
+    `x` is [..., K] of floats, `weight` a constant [N, K] of ui2, ui3, ui4 or ui8, `scales` and `zeros` are [N, K / block] of floats;
+    `block` divides K. Element (n, k) of the matrix is `(weight - zero) * scale` of its block, where no `zeros` are the middle: 2, 4, 8 or
+    128. With a `codebook`, of as many numbers as the weight can count, it is `codebook[weight] * scale` (NF4: Dettmers et al., "QLoRA",
+    arXiv 2305.14314). Sums are f32, f64 for an `x` of f64. `bytes` allows to round each block of `x` to a scale times integers from -127 to
+    127. The result is [..., N].
   }];
   let arguments = (ins AnyRankedTensor:$x, AnyRankedTensor:$weight, AnyRankedTensor:$scales,
-                       Optional<AnyRankedTensor>:$zeros, I64Attr:$block, UnitAttr:$bytes);
+                       Optional<AnyRankedTensor>:$zeros, I64Attr:$block, UnitAttr:$bytes,
+                       OptionalAttr<DenseF32ArrayAttr>:$codebook);
   let results = (outs AnyRankedTensor:$y);
-  let assemblyFormat = [{ $x `,` $weight `scales` $scales (`zeros` $zeros^)? `block` $block attr-dict `:`
+  let assemblyFormat = [{ $x `,` $weight `scales` $scales (`zeros` $zeros^)? `block` $block (`codebook` $codebook^)? attr-dict `:`
     functional-type(operands, results) }];
   let extraClassDeclaration = [{
     static bool isCompatibleReturnTypes(::mlir::TypeRange inferred, ::mlir::TypeRange actual) {

@@ -60,6 +60,28 @@ Type GemmOp::getSumType() {
   return effk::getSumType(cast<MemRefType>(getA().getType()).getElementType());
 }
 
+effk::CodeUnit effk::getCodeUnit(int64_t bits) {
+  return bits == 3 ? CodeUnit{32, 3} : CodeUnit{32 / bits, 1};
+}
+
+static LogicalResult verifyCodes(GemmOp gemm) {
+  auto bits = static_cast<int64_t>(gemm.getBits());
+  // gemm_c9: integers of 2, 3, 4 or 8 bits, in blocks of whole units.
+  if ((bits < 2 || bits > 4) && bits != 8)
+    return gemm.emitOpError("has weights of ") << bits << " bits";
+  if (static_cast<int64_t>(gemm.getBlock()) % getCodeUnit(bits).codes != 0)
+    return gemm.emitOpError("blocks must be whole units of ")
+           << getCodeUnit(bits).codes;
+  // gemm_c10: a codebook has a number for each code, which is not multiplied.
+  if (std::optional<ArrayRef<float>> codebook = gemm.getCodebook())
+    if (bits == 8 || static_cast<int64_t>(codebook->size()) != 1 << bits ||
+        gemm.getBZeros() || gemm.getAScales() || !gemm.getBScales())
+      return gemm.emitOpError("has a codebook of ")
+             << codebook->size() << " numbers for " << bits
+             << " bits, or zeros or bytes beside it";
+  return success();
+}
+
 /// What lies in panels, and how.
 static LogicalResult verifyPanels(GemmOp gemm) {
   // gemm_c6: only panels are interleaved, and only bytes have a pad value.
@@ -74,12 +96,13 @@ static LogicalResult verifyPanels(GemmOp gemm) {
   if (hasBlocks != (gemm.getBlock() != 0) || (gemm.getBZeros() && !hasBlocks) ||
       (gemm.getAScales() != nullptr) != (gemm.getASums() != nullptr) ||
       (gemm.getAScales() && !hasBlocks) ||
-      (gemm.getBits() != 8 && gemm.getBits() != 4) ||
       (hasBlocks && (gemm.getBStride() || !gemm.getTapSizes().empty() ||
-                     gemm.getInterleave() != 4 || gemm.getBlock() % 8 != 0)))
+                     gemm.getInterleave() != 4)))
     return gemm.emitOpError(
         "blocks need scales, an interleave of 4 and neither "
         "b_stride nor taps");
+  if (failed(verifyCodes(gemm)))
+    return failure();
   // gemm_c8: whole tiles in a panel.
   int64_t panelWidth = gemm.getPanelWidth();
   if (panelWidth != 0 &&
@@ -162,7 +185,9 @@ GemmOp effk::createGemm(OpBuilder &builder, Location loc,
       gemm.cStride, gemm.n, gemm.lo, gemm.hi, inputs, bases, strides, maps,
       ArrayRef<int64_t>{gemm.tileRows, gemm.tileWidth}, gemm.rowsPerBlock,
       gemm.rowsOuter, gemm.interleave, gemm.padValue, gemm.block, gemm.bits,
-      gemm.panelWidth == gemm.tileWidth ? 0 : gemm.panelWidth);
+      gemm.panelWidth == gemm.tileWidth ? 0 : gemm.panelWidth,
+      gemm.codebook.empty() ? DenseF32ArrayAttr()
+                            : builder.getDenseF32ArrayAttr(gemm.codebook));
   OpBuilder::InsertionGuard guard(builder);
   Block *body = builder.createBlock(&op.getEpilogue(), {}, types,
                                     SmallVector<Location>(types.size(), loc));

@@ -40,6 +40,13 @@ struct EpilogueInput {
   mlir::Value stride;
 };
 
+/// Codes of a column that lie together in panels of `bits` (#effk.panel), and
+/// how many lanes of 4 bytes they take.
+struct CodeUnit {
+  int64_t codes, lanes;
+};
+CodeUnit getCodeUnit(int64_t bits);
+
 /// The operands of GemmOp by name; see its description. Bases that are null are
 /// zero.
 struct GemmDescription {
@@ -61,6 +68,7 @@ struct GemmDescription {
   /// Of blocks; null or 0 without.
   mlir::Value bScales, bZeros, aScales, aSums;
   int64_t block = 0, bits = 8;
+  llvm::ArrayRef<float> codebook;
   /// 0: that of the tile.
   int64_t panelWidth = 0;
 };

@@ -32,10 +32,12 @@ def Effk_PanelAttr : AttrDef<Effk_Dialect, "Panel"> {
     `kn`, `nk` (transposed), `oihw` ([G * N, C, kernel...] with k = (kernel position, c)), or `winograd` ([blocks * N, C, 3, 3] of f32
     transformed for F(4x4, 3x3), k = c: a group for each block of N outputs and each of its 36 points, points inside),
     `pixels` ([O, C, kernel...] for N / O neighbouring pixels: column p * O + o is filter o, p strides further along a last kernel dim
-    that is as much wider, zero elsewhere), `repeat` (a vector, N / size times) or `nibbles` ([N, 2 * K] of 4 bits, two in an element:
-    with an interleave of 4, byte b of a lane's four has column element b of eight in its low half and element 4 + b in its high half).
+    that is as much wider, zero elsewhere), `repeat` (a vector, N / size times) or `bits2`, `bits3`, `bits4` ([N, K * 8 / bits] of codes of so
+    many bits, with an interleave of 4). Of codes, a unit of a column fills one or three lanes of 4 bytes (`getCodeUnit`): 16 of 2 bits in
+    one, the first lowest; 8 of 4 bits in one, byte b of which has element b in its low half and element 4 + b in its high half; 32 of 3
+    bits in three: the low two bits of the first 16, those of the others, and the high bits of all.
   }];
-  let parameters = (ins StringRefParameter<"kn, nk, oihw, winograd, pixels, repeat or nibbles">:$source, "int64_t":$groups, "int64_t":$k,
+  let parameters = (ins StringRefParameter<"kn, nk, oihw, winograd, pixels, repeat or bitsB">:$source, "int64_t":$groups, "int64_t":$k,
                         "int64_t":$n, "int64_t":$width, DefaultValuedParameter<"int64_t", "1">:$interleave,
                         DefaultValuedParameter<"int64_t", "1">:$runs);
   let builders = [AttrBuilder<(ins "::llvm::StringRef":$source, "int64_t":$groups, "int64_t":$k, "int64_t":$n,
@@ -117,9 +119,9 @@ def Effk_GemmOp : Effk_Op<"gemm", [AttrSizedOperandSegments, MemoryEffects<[MemR
     `row index * window_stride + tap index * window_dilation - window_pad` is in [0, window_size), for every d; else its
     elements are `pad_value` and `a` is not read. (`row_base` then contains the -pad offsets and may be negative.)
     **B.** Without `b_stride`: panels (see #effk.panel) from element `b_base` on, zeros beyond n. With `b_stride`: (k, n) at `b_base + k * b_stride + n`.
-    **Blocks.** With `b_scales`, b is in panels of `bits` (8: `nk`, 4: `nibbles`) with an interleave of 4: unsigned integers w that stand for
+    **Blocks.** With `b_scales`, b is in panels of `bits` (8: `nk`, else `bitsB`) with an interleave of 4: unsigned integers w that stand for
     (w - zero) * scale. Each `block` rows of a column have a scale and a zero, which lie in panels of the same width; without `b_zeros`
-    zeros are the middle, 8 or 128. There are no taps. a has floats; or, with `a_scales` and `a_sums`, signed bytes: then row m
+    zeros are the middle, 8 of 4 bits. With a `codebook` w stands for `codebook[w]` * scale. There are no taps. a has floats; or, with `a_scales` and `a_sums`, signed bytes: then row m
     counts as many times `a_scales[m * blocks + g]` in block g, and `a_sums` there is the sum of its bytes.
     **Panel width** is that of the tile, or with `panel_width` a multiple of it: tiles then take turns within a panel. So
     machines with narrow vectors read panels that were made for wide ones.
@@ -146,7 +148,7 @@ def Effk_GemmOp : Effk_Op<"gemm", [AttrSizedOperandSegments, MemoryEffects<[MemR
                        I64Attr:$rows_per_block, UnitAttr:$rows_outer,
                        DefaultValuedAttr<I64Attr, "1">:$interleave, DefaultValuedAttr<I64Attr, "0">:$pad_value,
                        DefaultValuedAttr<I64Attr, "0">:$block, DefaultValuedAttr<I64Attr, "8">:$bits,
-                       DefaultValuedAttr<I64Attr, "0">:$panel_width);
+                       DefaultValuedAttr<I64Attr, "0">:$panel_width, OptionalAttr<DenseF32ArrayAttr>:$codebook);
   let regions = (region SizedRegion<1>:$epilogue);
   let extraClassDeclaration = [{
     /// The type of the sums that the epilogue takes.

@@ -40,6 +40,9 @@ std::optional<ElementKind> getElementKind(Type type) {
     return ElementKind::Bool;
   case 2:
     return isUnsigned ? ElementKind::UI2 : ElementKind::I2;
+  case 3:
+    // Only weights have it.
+    return isUnsigned ? std::optional(ElementKind::UI3) : std::nullopt;
   case 4:
     return isUnsigned ? ElementKind::UI4 : ElementKind::I4;
   case 8:
@@ -62,6 +65,7 @@ unsigned getElementSize(ElementKind kind) {
   case ElementKind::I4:
   case ElementKind::I8:
   case ElementKind::UI2:
+  case ElementKind::UI3:
   case ElementKind::UI4:
   case ElementKind::UI8:
   case ElementKind::F8E4M3FN:
@@ -95,6 +99,8 @@ unsigned getIntegerBits(ElementKind kind) {
   case ElementKind::I2:
   case ElementKind::UI2:
     return 2;
+  case ElementKind::UI3:
+    return 3;
   case ElementKind::I4:
   case ElementKind::UI4:
     return 4;
@@ -161,6 +167,7 @@ int64_t loadInt(ElementKind kind, const char *from) {
   case ElementKind::I4:
     return llvm::SignExtend64(load<uint8_t>(from), getIntegerBits(kind));
   case ElementKind::UI2:
+  case ElementKind::UI3:
   case ElementKind::UI4:
     return load<uint8_t>(from) & ((1 << getIntegerBits(kind)) - 1);
   case ElementKind::I8:

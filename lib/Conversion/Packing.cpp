@@ -234,8 +234,8 @@ public:
       return fillPoint(group % WinogradTile::points,
                        group / WinogradTile::points * n + column, columns,
                        reinterpret_cast<float *>(to));
-    if (kind == "nibbles")
-      return fillNibbles(group * n + column, columns, to);
+    if (kind.starts_with("bits"))
+      return fillCodes(group * n + column, columns, to);
     for (int64_t j = 0; j < columns; ++j) {
       if (kind == "repeat") {
         source.read((column + j) % (n / repeats()), 1, to + j * bytes, 1, 1);
@@ -293,15 +293,34 @@ private:
                  channels, to);
   }
 
-  /// Eight elements of a column in the four bytes of its lane.
-  void fillNibbles(int64_t column, int64_t columns, char *to) const {
-    std::vector<char> elements(2 * k);
+  /// A unit of a column's codes in the bytes of its lanes.
+  static void packUnit(int64_t bits, const uint8_t *codes, uint8_t *bytes) {
+    for (int64_t byte = 0; bits == 4 && byte < 4; ++byte)
+      bytes[byte] = (codes[byte] & 15) | codes[4 + byte] << 4;
+    if (bits == 4)
+      return;
+    effk::CodeUnit unit = effk::getCodeUnit(bits);
+    std::fill_n(bytes, 4 * unit.lanes, 0);
+    for (int64_t i = 0; i < unit.codes; ++i) {
+      bytes[i / 4] |= (codes[i] & 3) << i % 4 * 2;
+      if (bits == 3)
+        bytes[8 + i / 8] |= (codes[i] >> 2 & 1) << i % 8;
+    }
+  }
+
+  void fillCodes(int64_t column, int64_t columns, char *to) const {
+    int64_t bits = kind.back() - '0', depth = k * 8 / bits;
+    effk::CodeUnit unit = effk::getCodeUnit(bits);
+    std::vector<uint8_t> codes(depth), bytes(4 * unit.lanes);
     for (int64_t j = 0; j < columns; ++j) {
-      source.read((column + j) * 2 * k, 1, elements.data(), 1, 2 * k);
-      for (int64_t byte = 0; byte < k; ++byte) {
-        const char *eight = elements.data() + byte / 4 * 8 + byte % 4;
-        to[byte / 4 * 4 * width + j * 4 + byte % 4] =
-            static_cast<char>((eight[0] & 15) | (eight[4] << 4));
+      source.read((column + j) * depth, 1,
+                  reinterpret_cast<char *>(codes.data()), 1, depth);
+      for (int64_t first = 0; first < depth; first += unit.codes) {
+        packUnit(bits, codes.data() + first, bytes.data());
+        int64_t lane = first / unit.codes * unit.lanes;
+        for (int64_t i = 0; i < unit.lanes; ++i)
+          std::memcpy(to + ((lane + i) * width + j) * 4, bytes.data() + 4 * i,
+                      4);
       }
     }
   }
@@ -383,9 +402,12 @@ static MatrixForm describeMatrix(ElementsAttr value, effk::PanelAttr layout,
     elements = value.getNumElements();
     known = groups == 1 && k == 1 && elements > 0 && n % elements == 0;
   }
-  if (kind == "nibbles" && elementType.getIntOrFloatBitWidth() == 4) {
-    known = layout.getInterleave() == 4 && k % 4 == 0;
-    elements = 2 * groups * k * n;
+  if (kind.starts_with("bits")) {
+    int64_t bits = elementType.getIntOrFloatBitWidth();
+    known = kind == "bits" + std::to_string(bits) && bits >= 2 && bits <= 4 &&
+            layout.getInterleave() == 4 &&
+            k % (4 * effk::getCodeUnit(bits).lanes) == 0;
+    elements = groups * k * n * 8 / bits;
   }
   return {known, taps, elements};
 }

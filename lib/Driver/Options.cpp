@@ -106,15 +106,14 @@ parseInputValue(const std::string &text, std::string &error) {
 
 std::optional<std::string> parseQuantize(const std::string &text,
                                          std::string &error) {
-  if (text == "bf16" || text == "int8" || text == "int8-dynamic" ||
-      llvm::is_contained(kWeightSchemes, text))
-    return text;
   if (text == "off")
     return std::string();
-  error =
-      "'" + text + "': expected bf16, int8, int8-dynamic, " +
-      llvm::join(std::begin(kWeightSchemes), std::end(kWeightSchemes), ", ") +
-      " or off";
+  std::vector<std::string> schemes = {"bf16", "int8", "int8-dynamic"};
+  for (const WeightScheme &scheme : getWeightSchemes())
+    schemes.push_back(scheme.name);
+  if (llvm::is_contained(schemes, text))
+    return text;
+  error = "'" + text + "': expected " + llvm::join(schemes, ", ") + " or off";
   return std::nullopt;
 }
 

@@ -178,9 +178,16 @@ static const char *describeRounding(const std::string &precision) {
   if (precision == "int8-dynamic")
     return "operands of products are rounded to 8 bits, inputs in the range of "
            "each row; sums are exact, all else is f32";
-  if (precision.front() == 'w')
-    return "weights are rounded to 4 or 8 bits with a scale for each group; "
+  if (precision == "ternary")
+    return "weights are integers of 2 bits times a scale for each row, "
+           "exactly; "
            "arithmetic is f32";
+  if (llvm::StringRef(precision).starts_with("nf4"))
+    return "weights are rounded to one of 16 numbers (NormalFloat) times a "
+           "scale for each group; arithmetic is f32";
+  if (precision.front() == 'w')
+    return "weights are rounded to integers of few bits with a scale for each "
+           "group; arithmetic is f32";
   return "operands of products are rounded to 8 bits of mantissa; sums and all "
          "else are f32";
 }

@@ -93,20 +93,38 @@ getSkipped(const PipelineOptions &options, StringRef scheme) {
   return skipped;
 }
 
-/// "w8", or "w4g" and the size of a group; with "a" for zero points.
-static void buildQuantizeWeights(OpPassManager &pm, StringRef scheme,
+ArrayRef<WeightScheme> effc::getWeightSchemes() {
+  static const std::vector<WeightScheme> schemes = [] {
+    std::vector<WeightScheme> list = {{"w8", 8, 128}, {"w8a", 8, 128, true}};
+    for (int64_t bits : {4, 3, 2})
+      for (bool asymmetric : {false, true})
+        for (int64_t group : {32, 64, 128})
+          list.push_back({"w" + std::to_string(bits) + "g" +
+                              std::to_string(group) + (asymmetric ? "a" : ""),
+                          bits, group, asymmetric});
+    for (int64_t group : {32, 64, 128})
+      list.push_back({"nf4g" + std::to_string(group), 4, group,
+                      /*asymmetric=*/false, /*nf4=*/true});
+    list.push_back({"ternary", 2, 0, /*asymmetric=*/false, /*nf4=*/false,
+                    /*lossless=*/true});
+    return list;
+  }();
+  return schemes;
+}
+
+static void buildQuantizeWeights(OpPassManager &pm, const WeightScheme &scheme,
                                  const PipelineOptions &options) {
-  constexpr int64_t groupOfBytes = 128;
-  std::optional<SmallVector<std::string>> skipped = getSkipped(options, scheme);
+  std::optional<SmallVector<std::string>> skipped =
+      getSkipped(options, scheme.name);
   if (!skipped)
     return;
   QuantizeWeightsOptions quantize;
   quantize.skip = std::move(*skipped);
-  quantize.asymmetric = scheme.consume_back("a");
-  quantize.bits = scheme.starts_with("w8") ? 8 : 4;
-  quantize.group = groupOfBytes;
-  if (quantize.bits == 4)
-    (void)scheme.drop_front(3).getAsInteger(10, quantize.group);
+  quantize.bits = scheme.bits;
+  quantize.group = scheme.group;
+  quantize.asymmetric = scheme.asymmetric;
+  quantize.nf4 = scheme.nf4;
+  quantize.lossless = scheme.lossless;
   pm.addNestedPass<func::FuncOp>(
       createQuantizeWeights(quantize, options.targets));
 }
@@ -131,7 +149,7 @@ static void buildQuantize(OpPassManager &pm, const PipelineOptions &options) {
     pm.addNestedPass<func::FuncOp>(createRaiseDequantized());
     pm.addNestedPass<func::FuncOp>(createRaiseIntegerProducts());
   }
-  for (StringRef scheme : kWeightSchemes)
+  for (const WeightScheme &scheme : getWeightSchemes())
     buildQuantizeWeights(pm, scheme, options);
   if (auto skipped = getSkipped(options, "bf16")) {
     QuantizeBf16Options quantize;

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """`--quantize` against what it means, in numpy. int8: inputs rounded to bytes in the range that the remark states, weights to integers with a
-scale for each output, sums exact, bias in f32 with the mean that rounded weights lose; channels balanced; also inputs beyond the range and none at all, outputs of zeros, and inputs that never
-change. int8-dynamic: the same with a range for each row. w8, w4g32 and others: weights that are integers times scales are found again.
+scale for each output, sums exact, bias in f32 with the mean that rounded weights lose; channels balanced; also inputs beyond the range
+and none at all, outputs of zeros, and inputs that never change. int8-dynamic: the same with a range for each row. w8, w4g32, nf4g64, ternary
+and others: weights that the scheme has are found again.
 """
 import argparse
 import hashlib
@@ -123,18 +124,25 @@ class DynamicCase(Case):
         return quantize_rows(self.given) @ quantize_weight(self.weight, np.ones(self.weight.shape[0]), 1).astype(np.float64) + self.bias
 
 
-class WeightCase(Case):
-    """Weights that the scheme has without error."""
+# Quantiles of the normal distribution (QLoRA, appendix E).
+NORMAL_FLOATS = np.float32([-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
+                            -0.18477343022823334, -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725,
+                            0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1])
 
-    def __init__(self, scheme, bits, group, asymmetric):
-        self.scheme, self.stated = [f"--quantize={scheme}"], re.compile(f"computed in {scheme}: ")
+
+class WeightCase(Case):
+    """Weights that the scheme has without error: `numbers` times a scale for each group, whose ends each group reaches."""
+
+    def __init__(self, scheme, numbers, group):
+        self.scheme, self.stated = [f"--quantize={scheme}"], re.compile(f"computed in {scheme}: only the weights, estimated error 0 ")
         depth, outputs = 512, 768
-        zeros = RANDOM.integers(0, 2**bits, (depth // group, 1, outputs)) if asymmetric else 2**(bits - 1)
-        integers = RANDOM.integers(0, 2**bits, (depth // group, group, outputs))
-        # Each group reaches its ends.
-        integers[:, 0], integers[:, 1] = 0, 2**bits - 1
-        scales = RANDOM.uniform(0.01, 10, (depth // group, 1, outputs))
-        weight = ((integers - zeros) * scales).astype(np.float32).reshape(depth, outputs)
+        codes = RANDOM.integers(0, numbers.shape[-1], (depth // group, group, outputs))
+        codes[:, 0], codes[:, 1] = 0, numbers.shape[-1] - 1
+        # A zero point of its own for each group, if there are several rows of numbers.
+        rows = RANDOM.integers(0, numbers.shape[0], (depth // group, 1, outputs))
+        # A power of two, so that multiples of the scale are exact.
+        scales = np.exp2(RANDOM.integers(-7, 4, (depth // group, 1, outputs)))
+        weight = (numbers[rows, codes] * scales).astype(np.float32).reshape(depth, outputs)
         given = RANDOM.normal(size=(2, depth)).astype(np.float32)
         super().__init__(scheme, "Gemm", [given], weight, given)
 
@@ -163,9 +171,13 @@ def cases():
     small = x.copy()
     small[:3] = [[0], [1e-38], [1e30]]
     yield DynamicCase("rows of all sizes", "Gemm", [small], normal(192, 320), small)
-    for bits, group, name in ((4, 32, "w4g32"), (4, 64, "w4g64"), (4, 128, "w4g128"), (8, 128, "w8")):
-        yield WeightCase(name, bits, group, False)
-        yield WeightCase(name + "a", bits, group, True)
+    for bits, group, name in ((4, 32, "w4g32"), (4, 64, "w4g64"), (4, 128, "w4g128"), (8, 128, "w8"), (3, 32, "w3g32"), (3, 128, "w3g128"),
+                              (2, 32, "w2g32"), (2, 64, "w2g64")):
+        integers = np.arange(2**bits)
+        yield WeightCase(name, (integers - 2**(bits - 1))[None], group)
+        yield WeightCase(name + "a", integers - integers[:, None], group)
+    yield WeightCase("nf4g64", NORMAL_FLOATS[None], 64)
+    yield WeightCase("ternary", np.array([[-1, 0, 1]]), 512)
     yield Case("conv, padded", "Conv", [image], normal(64, 48, 3, 3), image)
     yield Case("conv, negative", "Conv", [-np.abs(image)], normal(64, 48, 3, 3), -np.abs(image))
     uneven = x * np.exp2(RANDOM.uniform(-5, 5, 192)).astype(np.float32)

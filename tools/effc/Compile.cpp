@@ -236,8 +236,9 @@ static void addTargetOptions(CLI::App &verb, CompileVerb &state) {
   verb.add_option("--quantize", state.quantize,
                   "Lossy: what to multiply in where that is faster: bf16; "
                   "int8, which needs --calibrate; int8-dynamic; or weights "
-                  "alone in w8, w4g32, w4g64, w4g128 (w8a, ...: with zero "
-                  "points); off");
+                  "alone in w8, w4g32, w4g64, w4g128, w3g32, w2g32, ... (w8a, "
+                  "...: with zero points), nf4g32, ... or, where nothing is "
+                  "lost, ternary; off");
   verb.add_option("--calibrate", state.options.calibrate,
                   "For int8: a file of effc calibrate, or a folder of "
                   "samples (statistics go to effc.stats beside the library)");

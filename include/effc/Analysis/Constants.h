@@ -29,6 +29,7 @@ enum class ElementKind {
   I32,
   I64,
   UI2,
+  UI3,
   UI4,
   UI8,
   UI16,

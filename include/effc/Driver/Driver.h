@@ -104,7 +104,8 @@ parseInputShape(const std::string &text, std::string &error);
 std::optional<std::pair<std::string, std::vector<double>>>
 parseInputValue(const std::string &text, std::string &error);
 
-/// "bf16", "int8", "int8-dynamic", "w8", "w4g32" and so on, or "off".
+/// "bf16", "int8", "int8-dynamic", "w8", "w4g32", "nf4g64", "ternary" and so
+/// on, or "off".
 std::optional<std::string> parseQuantize(const std::string &text,
                                          std::string &error);
 /// "*attention*: quantize=off", or another scheme.

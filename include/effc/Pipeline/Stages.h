@@ -24,9 +24,14 @@ llvm::ArrayRef<Stage> getStages();
 llvm::StringRef getStageName(Stage stage);
 std::optional<Stage> parseStage(llvm::StringRef name);
 
-/// Schemes of --quantize that only weights have.
-inline constexpr llvm::StringLiteral kWeightSchemes[] = {
-    "w8", "w8a", "w4g32", "w4g64", "w4g128", "w4g32a", "w4g64a", "w4g128a"};
+/// A scheme of --quantize that only weights have: "w8", "w4g32a" and so on.
+struct WeightScheme {
+  std::string name;
+  /// A group of 0 is a row.
+  int64_t bits, group;
+  bool asymmetric = false, nf4 = false, lossless = false;
+};
+llvm::ArrayRef<WeightScheme> getWeightSchemes();
 
 struct PipelineOptions {
   /// Scalar loops, one kernel an op: the oracle.

@@ -1,4 +1,4 @@
-// Products with weights of 4 or 8 bits that have a scale for each block (GPTQ,
+// Products with weights of 2 to 8 bits that have a scale for each block (GPTQ,
 // AWQ; MatMulNBits of ONNX Runtime) as tile ops that read the integers. Where
 // the model allows it, rows are rounded to bytes first, a block at a time, as
 // ONNX Runtime does at accuracy level 4.
@@ -52,15 +52,16 @@ struct BlockLinear {
 
   /// Rounding is declined where exact results are asked for.
   bool usesBytes() {
-    return op.getBytes() && !e.options.exact &&
+    return op.getBytes() && bits >= 4 && !e.options.exact &&
            getInterleave(e.options.target, GemmTypes::U8S8) == 4;
   }
 
   void packWeights() {
     MLIRContext *context = e.b.getContext();
     e.pack(op.getWeight(),
-           effk::PanelAttr::get(context, bits == 4 ? "nibbles" : "nk", 1,
-                                depth * bits / 8, columns, tile.width, 4));
+           effk::PanelAttr::get(
+               context, bits == 8 ? "nk" : "bits" + std::to_string(bits), 1,
+               depth * bits / 8, columns, tile.width, 4));
     for (Value parameter : {op.getScales(), op.getZeros()})
       if (parameter)
         e.pack(parameter, effk::PanelAttr::get(context, "nk", 1, depth / block,
@@ -129,6 +130,7 @@ struct BlockLinear {
     gemm.bZeros = op.getZeros() ? e.getBuffer(op.getZeros()) : Value();
     gemm.block = block;
     gemm.bits = bits;
+    gemm.codebook = op.getCodebook().value_or(ArrayRef<float>());
     gemm.c = e.getResultBuffer(0);
     gemm.cStride = gemm.n = e.index(columns);
     gemm.epilogueInputs = epilogue.inputs(e.index(0), e.index(0), gemm.n);
@@ -156,10 +158,14 @@ LogicalResult effc::emitBlockLinearKernel(KernelEmitter &e, Operation *anchor) {
            (!isa<FloatType>(type) || type.isF32() || type.isF16());
   };
   Type x = getElementTypeOrSelf(op.getX().getType());
+  int64_t bits =
+      getElementTypeOrSelf(op.getWeight().getType()).getIntOrFloatBitWidth();
   EpilogueEmitter epilogue(e, op, Value());
   if ((!x.isF32() && !x.isF16()) || !isPacked(op.getWeight()) ||
       !isPacked(op.getScales()) ||
-      (op.getZeros() && !isPacked(op.getZeros())) || op.getBlock() % 8 != 0 ||
+      (op.getZeros() && !isPacked(op.getZeros())) ||
+      static_cast<int64_t>(op.getBlock()) % effk::getCodeUnit(bits).codes !=
+          0 ||
       !getConstant(getDims(op.getWeight().getType())[0]) ||
       failed(epilogue.collect()))
     return failure();

@@ -93,6 +93,26 @@ Value emitLinear(KernelEmitter &e, LinearOp op, ArrayRef<Value> indices) {
   return finish(e, sum, op.getBias(), n, op.getType());
 }
 
+/// What a code of the weight stands for, before its scale.
+Value emitCode(KernelEmitter &e, BlockLinearOp op, Value n, Value k,
+               Value block, Type type) {
+  if (std::optional<ArrayRef<float>> codebook = op.getCodebook()) {
+    SmallVector<Attribute> numbers;
+    for (float number : *codebook)
+      numbers.push_back(e.b.getFloatAttr(type, number));
+    auto vector = VectorType::get({static_cast<int64_t>(numbers.size())}, type);
+    Value table = arith::ConstantOp::create(
+        e.b, e.loc, DenseElementsAttr::get(vector, numbers));
+    Value code = arith::IndexCastUIOp::create(
+        e.b, e.loc, e.b.getIndexType(), e.element(op.getWeight(), {n, k}));
+    return vector::ExtractOp::create(e.b, e.loc, table, code);
+  }
+  Value zero = op.getZeros() ? factor(e, op.getZeros(), {n, block}, type)
+                             : e.constant(type, double(op.getMiddle()));
+  return arith::SubFOp::create(e.b, e.loc,
+                               factor(e, op.getWeight(), {n, k}, type), zero);
+}
+
 Value emitBlockLinear(KernelEmitter &e, BlockLinearOp op,
                       ArrayRef<Value> indices) {
   Type type = accumulatorType(e, op.getType());
@@ -103,14 +123,10 @@ Value emitBlockLinear(KernelEmitter &e, BlockLinearOp op,
       [&](Value k, ValueRange acc) {
         Indices at(indices);
         at.back() = k;
-        Indices block{n,
-                      e.div(k, e.index(static_cast<int64_t>(op.getBlock())))};
-        Value zero = op.getZeros() ? factor(e, op.getZeros(), block, type)
-                                   : e.constant(type, double(op.getMiddle()));
-        Value weight = arith::SubFOp::create(
-            e.b, e.loc, factor(e, op.getWeight(), {n, k}, type), zero);
-        weight = arith::MulFOp::create(e.b, e.loc, weight,
-                                       factor(e, op.getScales(), block, type));
+        Value block = e.div(k, e.index(static_cast<int64_t>(op.getBlock())));
+        Value weight = arith::MulFOp::create(
+            e.b, e.loc, emitCode(e, op, n, k, block, type),
+            factor(e, op.getScales(), {n, block}, type));
         return SmallVector<Value>{
             multiplyAdd(e, acc[0], factor(e, op.getX(), at, type), weight)};
       })[0];

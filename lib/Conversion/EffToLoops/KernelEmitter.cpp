@@ -483,10 +483,12 @@ static void estimate(KernelEmitter &e) {
   };
   llvm::for_each(e.getKernel().getInputs().getTypes(), addBytes);
   llvm::for_each(e.getKernel().getOutputs().getTypes(), addBytes);
-  // Nibbles are packed two in a byte.
+  // Above, each code counted as a byte.
   for (auto [number, layout] : e.getPackings())
-    if (layout.getSource() == "nibbles")
-      bytes = bytes - layout.getGroups() * layout.getN() * layout.getK();
+    if (StringRef bits = layout.getSource(); bits.consume_front("bits")) {
+      int64_t packed = layout.getGroups() * layout.getN() * layout.getK();
+      bytes = bytes + packed - packed * 8 / (bits[0] - '0');
+    }
   sizes.flops = eff::simplify(tiled + flops);
   sizes.bytes = eff::simplify(bytes);
   // A register tile does two multiply-adds a cycle and lane at 2 GHz or more;

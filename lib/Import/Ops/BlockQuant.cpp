@@ -130,7 +130,7 @@ struct BlockWeight {
   /// Whether an op of its own takes it: not where parameters come at run time,
   /// are named by an index or end within a block.
   bool isDirect(Value packed, Value scales, Value zeros, Value groups) const {
-    return !groups && bits != 2 && k % block == 0 && constantOf(packed) &&
+    return !groups && k % block == 0 && constantOf(packed) &&
            constantOf(scales) && (!zeros || constantOf(zeros));
   }
 
@@ -141,7 +141,7 @@ struct BlockWeight {
     if (!weight || !scale || (zeros && !zero))
       return {};
     return e.ctx.create<BlockLinearOp>(a, weight, scale, zero, uint64_t(block),
-                                       mayRound);
+                                       mayRound, DenseF32ArrayAttr());
   }
 
   Value write(Value packed, Value scales, Value zeros, Value groups) {

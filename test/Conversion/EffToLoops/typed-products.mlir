@@ -43,7 +43,7 @@ func.func @computed(%x: tensor<3x8x30xbf16>, %y: tensor<3x30x64xbf16>) -> tensor
 }
 
 // CHECK-LABEL: func.func @blocks
-// CHECK: effk.packed <"nibbles", 1 x 32 x 40 by 32 interleave 4> {{.*}} : tensor<2048xui4>
+// CHECK: effk.packed <"bits4", 1 x 32 x 40 by 32 interleave 4> {{.*}} : tensor<2048xui4>
 // CHECK: effk.packed <"nk", 1 x 2 x 40 by 32>
 func.func @blocks(%x: tensor<8x64xf32>) -> tensor<8x40xf32> {
   %w = eff.constant dense_resource<n> : tensor<40x64xui4>

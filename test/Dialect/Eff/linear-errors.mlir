@@ -334,7 +334,7 @@ func.func @block_linear_depth(%x: tensor<2x32xf32>, %w: tensor<4x48xui4>, %s: te
 // -----
 
 func.func @block_linear_type(%x: tensor<2x32xf32>, %w: tensor<4x32xi8>, %s: tensor<4x2xf32>) {
-  // expected-error @below {{multiplies 'f32' by 'i8', expected floats by ui4 or ui8}}
+  // expected-error @below {{multiplies 'f32' by 'i8', expected floats by ui2, ui3, ui4 or ui8}}
   %0 = eff.block_linear %x, %w scales %s block 16 : (tensor<2x32xf32>, tensor<4x32xi8>, tensor<4x2xf32>) -> tensor<2x4xf32>
   return
 }
@@ -344,6 +344,22 @@ func.func @block_linear_type(%x: tensor<2x32xf32>, %w: tensor<4x32xi8>, %s: tens
 func.func @block_linear_block(%x: tensor<2x40xf32>, %w: tensor<4x40xui8>, %s: tensor<4x2xf32>) {
   // expected-error @below {{has blocks of 16 in rows of 40}}
   %0 = eff.block_linear %x, %w scales %s block 16 : (tensor<2x40xf32>, tensor<4x40xui8>, tensor<4x2xf32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @block_linear_codebook_size(%x: tensor<2x32xf32>, %w: tensor<4x32xui2>, %s: tensor<4x2xf32>) {
+  // expected-error @below {{has a codebook of 3 numbers for 'ui2'}}
+  %0 = eff.block_linear %x, %w scales %s block 16 codebook [-1.0, 0.0, 1.0] : (tensor<2x32xf32>, tensor<4x32xui2>, tensor<4x2xf32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @block_linear_codebook_zeros(%x: tensor<2x32xf32>, %w: tensor<4x32xui2>, %s: tensor<4x2xf32>) {
+  // expected-error @below {{has a codebook and also zeros or bytes}}
+  %0 = eff.block_linear %x, %w scales %s zeros %s block 16 codebook [-1.0, 0.0, 1.0, 2.0] : (tensor<2x32xf32>, tensor<4x32xui2>, tensor<4x2xf32>, tensor<4x2xf32>) -> tensor<2x4xf32>
   return
 }
 

@@ -74,7 +74,14 @@ func.func @conv_pad_value(%x: tensor<1x3x8x8xui8>, %w: tensor<6x3x3x3xi8>, %b: t
   return %0 : tensor<1x6x8x8xi32>
 }
 
-// CHECK-LABEL: func @block_linear
+// CHECK-LABEL: func @block_linear_codebook
+// CHECK: eff.block_linear %{{.+}}, %{{.+}} scales %{{.+}} block 16 codebook [-1.000000e+00, 0.000000e+00, 2.500000e-01, 1.000000e+00]
+func.func @block_linear_codebook(%x: tensor<2x32xf32>, %w: tensor<4x32xui2>, %s: tensor<4x2xf32>) -> tensor<2x4xf32> {
+  %0 = eff.block_linear %x, %w scales %s block 16 codebook [-1.0, 0.0, 0.25, 1.0] : (tensor<2x32xf32>, tensor<4x32xui2>, tensor<4x2xf32>) -> tensor<2x4xf32>
+  return %0 : tensor<2x4xf32>
+}
+
+// CHECK-LABEL: func @block_linear(
 // CHECK: eff.block_linear %{{.+}}, %{{.+}} scales %{{.+}} zeros %{{.+}} block 16 {bytes}
 func.func @block_linear(%x: tensor<2x32xf16>, %w: tensor<4x32xui4>, %s: tensor<4x2xf16>, %z: tensor<4x2xf32>) -> tensor<2x4xf16> {
   %0 = eff.block_linear %x, %w scales %s zeros %z block 16 {bytes} : (tensor<2x32xf16>, tensor<4x32xui4>, tensor<4x2xf16>, tensor<4x2xf32>) -> tensor<2x4xf16>

@@ -1,6 +1,9 @@
 // RUN: effc-opt %s -eff-quantize-weights="skip=left*" | FileCheck %s
 // RUN: effc-opt %s -eff-quantize-weights="skip=left*" 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
 // RUN: effc-opt %s -eff-quantize-weights="bits=8 group=64 asymmetric" | FileCheck %s --check-prefix=BYTES
+// RUN: effc-opt %s -eff-quantize-weights="nf4" | FileCheck %s --check-prefix=NF4
+// RUN: effc-opt %s -eff-quantize-weights="bits=3" | FileCheck %s --check-prefix=THREE
+// RUN: effc-opt %s -eff-quantize-weights="bits=2 group=0 lossless always" | FileCheck %s --check-prefix=TERNARY
 
 module attributes {eff.target = #eff.target<"v4-bf16", cpu = "x86-64-v4", features = "+avx512vnni,+avx512bf16", vector 32 x 512, l1 32768, l2 1048576>} {
 
@@ -10,6 +13,15 @@ module attributes {eff.target = #eff.target<"v4-bf16", cpu = "x86-64-v4", featur
 // CHECK-DAG: %[[Q:.+]] = eff.constant dense_resource<integers{{.*}}> : tensor<4096x32xui4>
 // CHECK-DAG: %[[S:.+]] = eff.constant {{.*}} : tensor<4096x1xf32>
 // CHECK: %[[Y:.+]] = eff.block_linear %arg0, %[[Q]] scales %[[S]] block 32 : (tensor<1x32xf32>, tensor<4096x32xui4>, tensor<4096x1xf32>) -> tensor<1x4096xf32>
+// NF4-LABEL: func.func @exact
+// NF4-SAME: precision = "nf4g32"
+// NF4: eff.block_linear %arg0, %{{.+}} scales %{{.+}} block 32 codebook [-1.000000e+00, -6.961928e-01, {{.+}}, 1.000000e+00] : (tensor<1x32xf32>, tensor<4096x32xui4>,
+// THREE-LABEL: func.func @exact
+// THREE-SAME: precision = "w3g32"
+// THREE: eff.block_linear %arg0, %{{.+}} scales %{{.+}} block 32 : (tensor<1x32xf32>, tensor<4096x32xui3>,
+// TERNARY-LABEL: func.func @exact
+// TERNARY-SAME: precision = "ternary"
+// TERNARY: eff.block_linear %arg0, %{{.+}} scales %{{.+}} block 32 : (tensor<1x32xf32>, tensor<4096x32xui2>, tensor<4096x1xf32>
 // CHECK: eff.binary add %[[Y]], %arg1
 // REMARK: computed in w4g32: only the weights, estimated error 0 of the result
 func.func @exact(%x: tensor<1x32xf32>, %b: tensor<4096xf32>) -> tensor<1x4096xf32> {
@@ -47,6 +59,22 @@ func.func @declined(%x: tensor<1x64xf32>, %y: tensor<128x64xf32>, %z: tensor<1x4
   %3 = eff.matmul %y, %y {transpose_b = true} : (tensor<128x64xf32>, tensor<128x64xf32>) -> tensor<128x128xf32> loc("both")
   %4 = eff.linear %x, %i : (tensor<1x64xf32>, tensor<64x64xf32>) -> tensor<1x64xf32> loc("nan")
   return %0, %1, %2, %3, %4 : tensor<1x64xf32>, tensor<1x64xf32>, tensor<128x64xf32>, tensor<128x128xf32>, tensor<1x64xf32>
+}
+
+// Halves and ones are no ternary weights.
+// TERNARY-LABEL: func.func @mixed
+// TERNARY-SAME: reason = "its rows are no integers of 2 bits times a scale"
+// TERNARY: eff.linear
+// TERNARY: eff.block_linear
+// TERNARY-SAME: block 16 : (tensor<1x16xf32>, tensor<2x16xui2>, tensor<2x1xf32>)
+func.func @mixed(%x: tensor<1x16xf32>) -> (tensor<1x2xf32>, tensor<1x2xf32>) {
+  %w = eff.constant dense<[[0.5, 1.0, 0.0, -1.0, 0.5, 1.0, 0.0, -1.0, 0.5, 1.0, 0.0, -1.0, 0.5, 1.0, 0.0, -1.0],
+                           [0.3, 0.0, 0.0, -0.3, 0.3, 0.0, 0.0, -0.3, 0.3, 0.0, 0.0, -0.3, 0.3, 0.0, 0.0, -0.3]]> : tensor<2x16xf32>
+  %t = eff.constant dense<[[0.5, -0.5, 0.0, -0.5, 0.5, 0.5, 0.0, -0.5, 0.5, 0.0, 0.0, -0.5, 0.5, 0.5, 0.0, -0.5],
+                           [0.3, 0.0, 0.0, -0.3, 0.3, 0.0, 0.0, -0.3, 0.3, 0.0, 0.0, -0.3, 0.3, 0.0, 0.0, -0.3]]> : tensor<2x16xf32>
+  %0 = eff.linear %x, %w {transpose_weight = true} : (tensor<1x16xf32>, tensor<2x16xf32>) -> tensor<1x2xf32> loc("fc")
+  %1 = eff.linear %x, %t {transpose_weight = true} : (tensor<1x16xf32>, tensor<2x16xf32>) -> tensor<1x2xf32> loc("fd")
+  return %0, %1 : tensor<1x2xf32>, tensor<1x2xf32>
 }
 
 // A layer that reads what another makes.

@@ -216,27 +216,41 @@ TEST(MixedContraction, Conv) {
   }
 }
 
-/// Weights of 4 and 8 bits with a scale and perhaps a zero for each block.
+/// What else a product with weights in blocks has.
+enum class Blocks { Plain, Zeros, Codebook };
+
+/// Weights of 2 to 8 bits with a scale for each block.
 void checkBlocks(const std::string &element, int64_t block, const Shape &x,
-                 int64_t columns, bool hasZeros, bool mayRound) {
+                 int64_t columns, Blocks kind, bool mayRound) {
   Random random;
   int64_t depth = x.back(), blocks = depth / block,
-          most = element == "ui4" ? 15 : 255;
+          most = (1 << (element.back() - '0')) - 1;
+  bool hasZeros = kind == Blocks::Zeros, hasCodebook = kind == Blocks::Codebook;
   Tensor a = random.floats(x, -1, 1),
          w = random.integers({columns, depth}, 0, most, element),
          scales = random.floats({columns, blocks}, 0.001F, 0.01F),
          zeros = random.integers({columns, blocks}, 0, most, "f32");
+  // No arithmetic gives these.
+  std::vector<float> codebook;
+  std::string numbers;
+  for (int64_t i = 0; i <= most && hasCodebook; ++i) {
+    codebook.push_back(static_cast<float>(i * i % 7 - i) / 4);
+    numbers += (i ? ", " : "") + std::to_string(codebook.back());
+  }
   Tensor y = tabulate("f32", {x[0], columns}, [&](const Shape &at) {
     Real sum = 0;
     for (int64_t k = 0; k < depth; ++k) {
       Shape place{at[1], k / block};
       Real zero = hasZeros ? zeros.at(place) : Real((most + 1) / 2);
-      sum += a.at({at[0], k}) * (w.at({at[1], k}) - zero) * scales.at(place);
+      Real code = w.at({at[1], k});
+      Real weight = hasCodebook ? Real(codebook[size_t(code)]) : code - zero;
+      sum += a.at({at[0], k}) * weight * scales.at(place);
     }
     return sum;
   });
   std::string text = "eff.block_linear %a0, %a1 scales %a2";
   text += (hasZeros ? " zeros %a3 block " : " block ") + std::to_string(block);
+  text += hasCodebook ? " codebook [" + numbers + "]" : "";
   LoopCase c{text + (mayRound ? " {bytes}" : ""),
              {a, w, scales},
              {y},
@@ -257,13 +271,15 @@ void checkBlocks(const std::string &element, int64_t block, const Shape &x,
 }
 
 TEST(MixedContraction, Blocks) {
-  for (const char *element : {"ui4", "ui8"})
-    for (bool hasZeros : {false, true})
+  for (const char *element : {"ui2", "ui3", "ui4", "ui8"})
+    for (Blocks kind : {Blocks::Plain, Blocks::Zeros, Blocks::Codebook})
       for (bool mayRound : {false, true}) {
-        checkBlocks(element, 32, {1, 128}, 80, hasZeros, mayRound);
-        checkBlocks(element, 16, {5, 48}, 33, hasZeros, mayRound);
-        checkBlocks(element, 128, {13, 256}, 32, hasZeros, mayRound);
-        checkBlocks(element, 256, {3, 256}, 1, hasZeros, mayRound);
+        if (kind == Blocks::Codebook && (mayRound || element[2] == '8'))
+          continue;
+        checkBlocks(element, 32, {1, 128}, 80, kind, mayRound);
+        checkBlocks(element, 16, {5, 48}, 33, kind, mayRound);
+        checkBlocks(element, 128, {13, 256}, 32, kind, mayRound);
+        checkBlocks(element, 256, {3, 256}, 1, kind, mayRound);
       }
 }
 

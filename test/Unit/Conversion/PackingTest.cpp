@@ -138,26 +138,47 @@ TEST_F(PackingTest, InterleavesNeighboursOfK) {
   }
 }
 
-TEST_F(PackingTest, PacksNibbles) {
-  // Two columns of 16: eight of k in the four bytes of a lane.
-  Type ui4 = IntegerType::get(&context, 4, IntegerType::Unsigned);
-  std::vector<char> elements(32);
-  for (size_t i = 0; i < elements.size(); ++i)
-    elements[i] = static_cast<char>(i * 7 % 16);
-  auto type = RankedTensorType::get({2, 16}, ui4);
-  auto value = DenseResourceElementsAttr::get(
-      type, "nibbles",
-      HeapAsmResourceBlob::allocateAndCopyInferAlign(ArrayRef<char>(elements)));
-  auto layout = effk::PanelAttr::get(&context, "nibbles", 1, 8, 2, 4, 4);
-  std::vector<uint8_t> packed = pack<uint8_t>(value, layout, ui4);
-  for (int64_t n = 0; n < 4; ++n)
-    for (int64_t d = 0; d < 8; ++d) {
-      uint8_t byte = packed[d / 4 * 16 + n * 4 + d % 4];
-      int64_t k = d / 4 * 8 + d % 4;
-      int low = n < 2 ? elements[n * 16 + k] : 0,
-          high = n < 2 ? elements[n * 16 + k + 4] : 0;
-      EXPECT_EQ(byte, low | high << 4) << "column " << n << " byte " << d;
-    }
+// Two columns of 64 codes in panels of four.
+TEST_F(PackingTest, PacksCodes) {
+  for (unsigned bits : {2, 3, 4}) {
+    SCOPED_TRACE(bits);
+    Type type = IntegerType::get(&context, bits, IntegerType::Unsigned);
+    std::vector<char> codes(128);
+    for (size_t i = 0; i < codes.size(); ++i)
+      codes[i] = static_cast<char>(i * 7 % 11 % (1 << bits));
+    std::string name = "bits" + std::to_string(bits);
+    auto value = DenseResourceElementsAttr::get(
+        RankedTensorType::get({2, 64}, type), name,
+        HeapAsmResourceBlob::allocateAndCopyInferAlign(ArrayRef<char>(codes)));
+    auto layout =
+        effk::PanelAttr::get(&context, name, 1, int64_t(8) * bits, 2, 4, 4);
+    std::vector<uint8_t> packed = pack<uint8_t>(value, layout, type);
+    ASSERT_EQ(packed.size(), size_t(4) * 8 * bits);
+    // Bit `bit` of a lane's dword `number` of column n.
+    auto bitAt = [&](int64_t n, int64_t number, int64_t bit) {
+      return packed[number * 16 + n * 4 + bit / 8] >> bit % 8 & 1;
+    };
+    auto codeAt = [&](int64_t n, int64_t k) {
+      int64_t low = 0;
+      switch (bits) {
+      case 2:
+        return bitAt(n, k / 16, k % 16 * 2) | bitAt(n, k / 16, k % 16 * 2 + 1)
+                                                  << 1;
+      case 3:
+        low = k / 32 * 3 + k % 32 / 16;
+        return bitAt(n, low, k % 16 * 2) | bitAt(n, low, k % 16 * 2 + 1) << 1 |
+               bitAt(n, k / 32 * 3 + 2, k % 32) << 2;
+      default:
+        for (int64_t i = 0; i < 4; ++i)
+          low |= bitAt(n, k / 8, k % 4 * 8 + k % 8 / 4 * 4 + i) << i;
+        return int(low);
+      }
+    };
+    for (int64_t n = 0; n < 4; ++n)
+      for (int64_t k = 0; k < 64; ++k)
+        EXPECT_EQ(codeAt(n, k), n < 2 ? codes[n * 64 + k] : 0)
+            << "column " << n << " element " << k;
+  }
 }
 
 // Two blocks of 5 outputs, 2 channels: G w G^T at the points 0, +-3/4, +-3/2

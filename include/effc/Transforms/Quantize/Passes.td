@@ -139,11 +139,12 @@ def QuantizeDynamic : Pass<"eff-quantize-dynamic", "::mlir::func::FuncOp"> {
 }
 
 def QuantizeWeights : Pass<"eff-quantize-weights", "::mlir::func::FuncOp"> {
-  let summary = "Store weights in 4 or 8 bits with a scale for each group";
+  let summary = "Store weights in 2 to 8 bits with a scale for each group";
   let description = [{
     Linear ops with constant weights become eff.block_linear: weights are integers of `bits` with a scale of f32 for each `group` of
-    neighbours in a row, and a zero point with `asymmetric`. Each group has the scale with the least square error of some that span 100 to 80 %
-    of its range. Arithmetic stays f32.
+    neighbours in a row (0: of all), and a zero point with `asymmetric`. Each group has the scale with the least square error of some that
+    span 100 to 80 % of its range. With `nf4` integers stand for the 16 numbers of NormalFloat; with `lossless` only layers are taken whose weights
+    are integers times scales, such as ternary ones. Arithmetic stays f32.
 
     A layer gains where its time is that of reading weights: with few rows. The model of time decides; layers that stay have a remark.
 
@@ -156,8 +157,10 @@ def QuantizeWeights : Pass<"eff-quantize-weights", "::mlir::func::FuncOp"> {
   }];
   let dependentDialects = ["::effc::eff::EffDialect"];
   let options = [
-    Option<"bits", "bits", "int64_t", "4", "Bits of a weight: 4 or 8">,
-    Option<"group", "group", "int64_t", "32", "Neighbours of a row with one scale: a power of two from 16 to 256">,
+    Option<"bits", "bits", "int64_t", "4", "Bits of a weight: 2, 3, 4 or 8">,
+    Option<"group", "group", "int64_t", "32", "Neighbours of a row with one scale: a power of two from 16, of 3 bits from 32, to 256; 0: the row">,
+    Option<"nf4", "nf4", "bool", "false", "Integers stand for NormalFloats">,
+    Option<"lossless", "lossless", "bool", "false", "Only layers that lose nothing">,
     Option<"asymmetric", "asymmetric", "bool", "false", "Groups have zero points">,
     ListOption<"skip", "skip", "std::string", "Patterns (* and ?) of the names of nodes that stay in f32; with ! before, of those that do not after all">,
     Option<"always", "always", "bool", "false", "Take every layer, also where nothing is gained: for tests">

@@ -1,7 +1,8 @@
 // See Blocks.h. A block is summed by itself and scaled once, so that a weight
-// costs a shift, a look-up and an FMA; or, with rows of bytes, an AND and a
-// quarter of a VPDPBUSD. Decoding is bound by memory: weights are read once,
-// in order, and prefetched by software across blocks and panels.
+// costs a shift, a look-up and an FMA (one more shift and a VPTERNLOG of 3
+// bits); or, with rows of bytes, an AND and a quarter of a VPDPBUSD. Decoding
+// is bound by memory: weights are read once, in order, and prefetched by
+// software across blocks and panels.
 #include "CPU/Microkernels/Blocks.h"
 #include "CPU/Microkernels/Epilogue.h"
 
@@ -46,17 +47,24 @@ private:
   Value loadParameter(Value memref, Value block, int64_t vector);
   Value loadRowParameter(Value memref, Value block, int64_t row);
   SmallVector<Value> emitBlock(Value block, ValueRange sums);
-  SmallVector<Value> emitDwords(Value block, Value index, ValueRange partial);
-  Value decode(Value dwords, int64_t part, Value zero);
+  SmallVector<Value> emitUnit(Value block, Value index, ValueRange partial);
+  Value shiftRight(Value dwords, int64_t count);
+  Value decodeBytes(Value dwords, int64_t part);
+  Value getCode(ArrayRef<Value> unit, int64_t i);
+  Value mask(Value code);
+  Value lookUp(ArrayRef<float> numbers, Value code);
+  Value select(ArrayRef<float> numbers, Value code);
+  Value decode(ArrayRef<Value> unit, int64_t i, Value zero);
 
   ImplicitLocOpBuilder &b;
   const BlockTile &tile;
   effk::GemmOp gemm;
   int64_t lanes, width, rows, bits, block, blocks;
-  /// Whether A has bytes; elements of a column in a lane's dword, and how many
-  /// of them are multiplied at once.
+  /// Whether A has bytes; how the codes of a column lie, and how many of them
+  /// are multiplied at once.
   bool isBytes;
-  int64_t perDword, perPart;
+  effk::CodeUnit unit;
+  int64_t perPart;
   /// Sets of sums that take turns.
   int64_t sets;
   Type f32, i32;
@@ -71,11 +79,11 @@ BlockEmitter::BlockEmitter(ImplicitLocOpBuilder &b, const BlockTile &tile)
       width(tile.vectors * lanes), rows(tile.rows.size()), bits(gemm.getBits()),
       block(gemm.getBlock()),
       blocks(*getConstantIntValue(gemm.getRun()) / block),
-      isBytes(gemm.getAScales() != nullptr), perDword(32 / bits),
+      isBytes(gemm.getAScales() != nullptr), unit(effk::getCodeUnit(bits)),
       perPart(isBytes ? 4 : 1),
       sets(std::max<int64_t>(1, enoughSums / (rows * tile.vectors))),
       f32(b.getF32Type()), i32(b.getI32Type()) {
-  sets = std::min(sets, perDword / perPart);
+  sets = std::min(sets, unit.codes / perPart);
 }
 
 SmallVector<Value> BlockEmitter::forLoop(int64_t count, ValueRange init,
@@ -112,70 +120,139 @@ Value BlockEmitter::loadRowParameter(Value memref, Value number, int64_t row) {
   return vector::BroadcastOp::create(b, tile.sum, scalar);
 }
 
-/// The weights of a part: f32 without their middle or zero, or bytes.
-Value BlockEmitter::decode(Value dwords, int64_t part, Value zero) {
-  int64_t shift = part * bits;
-  if (isBytes && bits == 8)
-    return LLVM::BitcastOp::create(b, VectorType::get(lanes * 4, b.getI8Type()),
-                                   dwords);
-  Value shifted =
-      shift ? Value(arith::ShRUIOp::create(b, dwords, splat(i32, shift)))
-            : dwords;
-  if (isBytes)
-    return LLVM::BitcastOp::create(
-        b, VectorType::get(lanes * 4, b.getI8Type()),
-        arith::AndIOp::create(b, shifted, splat(i32, 0x0f0f0f0f)));
-  int64_t middle = zero ? 0 : int64_t(1) << (bits - 1);
-  Value weights;
-  if (bits == 4 && lanes == 16) {
-    // The look-up takes the low four bits of each lane.
+/// Negative counts shift left.
+Value BlockEmitter::shiftRight(Value dwords, int64_t count) {
+  if (count == 0)
+    return dwords;
+  Value by = splat(i32, std::abs(count));
+  return count > 0 ? Value(arith::ShRUIOp::create(b, dwords, by))
+                   : Value(arith::ShLIOp::create(b, dwords, by));
+}
+
+/// Four codes of each lane as bytes.
+Value BlockEmitter::decodeBytes(Value dwords, int64_t part) {
+  if (bits == 4)
+    dwords = arith::AndIOp::create(b, shiftRight(dwords, part * bits),
+                                   splat(i32, 0x0f0f0f0f));
+  return LLVM::BitcastOp::create(b, VectorType::get(lanes * 4, b.getI8Type()),
+                                 dwords);
+}
+
+/// The code of element i in the low bits of each lane, whatever above.
+Value BlockEmitter::getCode(ArrayRef<Value> dwords, int64_t i) {
+  if (bits == 3) {
+    Value low = shiftRight(dwords[i / 16], i % 16 * 2);
+    Value high = shiftRight(dwords[2], i - 2);
+    Value mask = splat(i32, 3), others = splat(i32, ~int64_t(3));
+    return arith::OrIOp::create(b, arith::AndIOp::create(b, low, mask),
+                                arith::AndIOp::create(b, high, others));
+  }
+  // Nibbles alternate between the first and the second four of eight.
+  int64_t place = bits == 4 ? i % 4 * 2 + i / 4 : i;
+  return shiftRight(dwords[0], place * bits);
+}
+
+Value BlockEmitter::mask(Value code) {
+  return arith::AndIOp::create(b, code, splat(i32, (int64_t(1) << bits) - 1));
+}
+
+/// Numbers by the low bits of a code: a permutation of a register, or two.
+/// Null where the target has none.
+Value BlockEmitter::lookUp(ArrayRef<float> numbers, Value code) {
+  if (lanes != 16 && lanes != 8)
+    return {};
+  auto permute = [&](ArrayRef<float> part) -> Value {
+    // What lies above the code does not matter.
     SmallVector<float> table;
-    for (int64_t i = 0; i < 16; ++i)
-      table.push_back(static_cast<float>(i - middle));
+    for (int64_t i = 0; i < lanes; ++i)
+      table.push_back(part[i % part.size()]);
     Value values = arith::ConstantOp::create(
         b, DenseElementsAttr::get(tile.sum, ArrayRef<float>(table)));
-    weights =
-        LLVM::CallIntrinsicOp::create(
-            b, tile.sum, b.getStringAttr("llvm.x86.avx512.permvar.sf.512"),
-            ValueRange{values, shifted})
-            .getResults();
-  } else {
-    Value masked = shift + bits == 32
-                       ? shifted
-                       : arith::AndIOp::create(
-                             b, shifted, splat(i32, (int64_t(1) << bits) - 1));
+    StringRef name =
+        lanes == 16 ? "llvm.x86.avx512.permvar.sf.512" : "llvm.x86.avx2.permps";
+    return LLVM::CallIntrinsicOp::create(b, tile.sum, b.getStringAttr(name),
+                                         ValueRange{values, code})
+        .getResult(0);
+  };
+  if (static_cast<int64_t>(numbers.size()) <= lanes)
+    return permute(numbers);
+  Value top = arith::ShLIOp::create(b, code, splat(i32, 32 - bits));
+  Value isHigh =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::slt, top, splat(i32, 0));
+  return arith::SelectOp::create(b, isHigh, permute(numbers.drop_front(lanes)),
+                                 permute(numbers.take_front(lanes)));
+}
+
+/// The same by halves of the numbers, from the lowest bit on.
+Value BlockEmitter::select(ArrayRef<float> numbers, Value code) {
+  SmallVector<Value> chosen;
+  for (float number : numbers)
+    chosen.push_back(
+        arith::ConstantOp::create(b, DenseElementsAttr::get(tile.sum, number)));
+  for (int64_t bit = 0; chosen.size() > 1; ++bit) {
+    Value set = arith::CmpIOp::create(
+        b, arith::CmpIPredicate::ne,
+        arith::AndIOp::create(b, code, splat(i32, int64_t(1) << bit)),
+        splat(i32, 0));
+    for (size_t i = 0; i < chosen.size() / 2; ++i)
+      chosen[i] =
+          arith::SelectOp::create(b, set, chosen[2 * i + 1], chosen[2 * i]);
+    chosen.resize(chosen.size() / 2);
+  }
+  return chosen[0];
+}
+
+/// Element i of each column as f32, without its middle or zero.
+Value BlockEmitter::decode(ArrayRef<Value> dwords, int64_t i, Value zero) {
+  Value code = getCode(dwords, i);
+  if (std::optional<ArrayRef<float>> codebook = gemm.getCodebook()) {
+    Value found = lookUp(*codebook, code);
+    return found ? found : select(*codebook, code);
+  }
+  int64_t middle = zero ? 0 : int64_t(1) << (bits - 1);
+  Value weights;
+  // Two permutations take longer than the arithmetic.
+  if (bits < 8 && int64_t(1) << bits <= lanes) {
+    SmallVector<float> numbers;
+    for (int64_t number = 0; number < int64_t(1) << bits; ++number)
+      numbers.push_back(static_cast<float>(number - middle));
+    weights = lookUp(numbers, code);
+  }
+  if (!weights) {
+    Value integer = mask(code);
     if (middle)
-      masked = arith::SubIOp::create(b, masked, splat(i32, middle));
-    weights = arith::SIToFPOp::create(b, tile.sum, masked);
+      integer = arith::SubIOp::create(b, integer, splat(i32, middle));
+    weights = arith::SIToFPOp::create(b, tile.sum, integer);
   }
   return zero ? arith::SubFOp::create(b, weights, zero) : weights;
 }
 
-/// Adds the products of one dword of each column to the partial sums.
-SmallVector<Value> BlockEmitter::emitDwords(Value number, Value index,
-                                            ValueRange partial) {
+/// Adds the products of one unit of each column to the partial sums.
+SmallVector<Value> BlockEmitter::emitUnit(Value number, Value index,
+                                          ValueRange partial) {
   Type aType = cast<MemRefType>(gemm.getA().getType()).getElementType();
-  Value dword = add(mul(number, constant(block / perDword)), index);
+  Value which = add(mul(number, constant(block / unit.codes)), index);
   Value start = offsetPointer(b, b.getI8Type(), tile.panel,
-                              mul(dword, constant(4 * width)));
-  SmallVector<Value> weights, next(partial);
-  for (int64_t v = 0; v < tile.vectors; ++v) {
-    Value at = offsetPointer(b, i32, start, constant(v * lanes));
-    weights.push_back(loadVector(b, VectorType::get(lanes, i32), at, {}));
-    Value ahead = offsetPointer(b, b.getI8Type(), at, constant(prefetchBytes));
-    LLVM::Prefetch::create(b, ahead, /*rw=*/0, /*hint=*/3, /*cache=*/1);
-  }
-  Value k = mul(dword, constant(perDword));
-  for (int64_t part = 0; part < perDword / perPart; ++part) {
-    // Nibbles alternate between the first and the second four of eight.
-    int64_t place = bits == 8 ? part
-                    : isBytes ? 4 * part
-                              : part / 2 + part % 2 * 4;
+                              mul(which, constant(4 * width * unit.lanes)));
+  SmallVector<SmallVector<Value>> dwords(tile.vectors);
+  SmallVector<Value> next(partial);
+  for (int64_t lane = 0; lane < unit.lanes; ++lane)
+    for (int64_t v = 0; v < tile.vectors; ++v) {
+      Value at =
+          offsetPointer(b, i32, start, constant(lane * width + v * lanes));
+      dwords[v].push_back(loadVector(b, VectorType::get(lanes, i32), at, {}));
+      Value ahead =
+          offsetPointer(b, b.getI8Type(), at, constant(prefetchBytes));
+      LLVM::Prefetch::create(b, ahead, /*rw=*/0, /*hint=*/3, /*cache=*/1);
+    }
+  Value k = mul(which, constant(unit.codes));
+  for (int64_t part = 0; part < unit.codes / perPart; ++part) {
     SmallVector<Value> decoded;
     for (int64_t v = 0; v < tile.vectors; ++v)
-      decoded.push_back(
-          decode(weights[v], part, zeros.empty() ? Value() : zeros[v]));
-    Value at = add(k, constant(place));
+      decoded.push_back(isBytes ? decodeBytes(dwords[v][0], part)
+                                : decode(dwords[v], part,
+                                         zeros.empty() ? Value() : zeros[v]));
+    Value at = add(k, constant(part * perPart));
     for (int64_t row = 0; row < rows; ++row) {
       Value element = tile.dot.loadRow(
           b, isBytes ? VectorType::get(lanes, i32) : tile.sum, aType,
@@ -198,10 +275,10 @@ SmallVector<Value> BlockEmitter::emitBlock(Value number, ValueRange sums) {
       zeros.push_back(loadParameter(gemm.getBZeros(), number, v));
   Value none = splat(isBytes ? i32 : f32, 0);
   SmallVector<Value> partial(sets * sums.size(), none);
-  partial =
-      forLoop(block / perDword, partial, [&](Value index, ValueRange carried) {
-        return emitDwords(number, index, carried);
-      });
+  partial = forLoop(block / unit.codes, partial,
+                    [&](Value index, ValueRange carried) {
+                      return emitUnit(number, index, carried);
+                    });
   SmallVector<Value> scales, next;
   for (int64_t v = 0; v < tile.vectors; ++v)
     scales.push_back(loadParameter(gemm.getBScales(), number, v));
