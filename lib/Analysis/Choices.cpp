@@ -176,11 +176,12 @@ StringRef KernelChoices::lookup(const ChoiceKey &key) {
 }
 
 TileChoice KernelChoices::gemm(std::optional<int64_t> m, int64_t n, int64_t k,
-                               int64_t rowBytes, GemmTypes types) {
+                               int64_t rowBytes, GemmTypes types,
+                               const RowRuns &runs) {
   GemmKey key{types, m.value_or(-1), n, k, rowBytes};
   std::string printed = makeKey(key).print();
   StringRef choice = lookup(makeKey(key));
-  TileChoice result = chooseGemmTile(target, m, n, k, rowBytes, types);
+  TileChoice result = chooseConvTile(target, m, n, k, rowBytes, types, runs);
   auto shared =
       panels ? panels.getAs<DenseI64ArrayAttr>(printed) : DenseI64ArrayAttr();
   if (!choice.empty()) {

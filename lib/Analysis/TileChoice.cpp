@@ -1,7 +1,8 @@
 // The model behind chooseGemmTile. A tile's k step costs the larger of its FMAs
 // and loads, and at least the latency of an FMA (Microarchitecture.h); tiles at
 // the edges cost what their own rows cost. Loop orders follow "weights that fit
-// in L2 stay there, else the larger traffic is avoided".
+// in L2 stay there, else the larger traffic is avoided". A panel that L2 does
+// not hold beside the next one comes from L3 for each tile of rows.
 #include "effc/Analysis/TileChoice.h"
 #include "effc/Analysis/Microarchitecture.h"
 
@@ -41,6 +42,11 @@ constexpr int64_t largeSize = 1 << 16;
 // Per tile and column vector: addresses, epilogue, stores; in k steps'
 // currency.
 constexpr double tileOverhead = 12.0;
+// What L2 and L3 give where a panel is read again for each tile of rows (the
+// latter measured on znver5 with 512 channels of 3x3 in panels of 64 columns).
+constexpr double nearPanelBytes = 32.0, farPanelBytes = 18.0;
+// What a second body of code for the last panel costs.
+constexpr double narrowPanelCost = 1.12;
 
 } // namespace
 
@@ -71,41 +77,73 @@ namespace {
 /// The sizes that a tile is chosen for; the depth in steps.
 struct ProductSizes {
   ProductSizes(eff::TargetAttr target, int64_t rows, int64_t columns,
-               int64_t depth)
+               int64_t depth, int64_t stepBytes = 4, int64_t rowBytes = 0)
       : target(target), lanes(target.getVectorBits() / 32), rows(rows),
-        columns(columns), depth(depth) {}
+        columns(columns), depth(depth), stepBytes(stepBytes),
+        rowBytes(rowBytes ? rowBytes : depth * stepBytes) {}
   ProductSizes(eff::TargetAttr target, std::optional<int64_t> m, int64_t n,
-               int64_t k, const Step &step)
-      : ProductSizes(
-            target, std::max<int64_t>(1, m.value_or(largeSize)),
-            std::max<int64_t>(1, n),
-            llvm::divideCeil(std::max<int64_t>(1, k), step.interleave)) {}
+               int64_t k, const Step &step, int64_t rowBytes = 0)
+      : ProductSizes(target, std::max<int64_t>(1, m.value_or(largeSize)),
+                     std::max<int64_t>(1, n),
+                     llvm::divideCeil(std::max<int64_t>(1, k), step.interleave),
+                     step.elementBytes * step.interleave, rowBytes) {}
 
   double estimateCycles(Tile tile) const;
+  bool staysInL2(int64_t panelBytes) const;
+  double estimateColumn(int64_t tileRows, int64_t vectors,
+                        double panelCycles) const;
   Tile chooseTile() const;
 
   eff::TargetAttr target;
   int64_t lanes, rows, columns, depth;
+  int64_t stepBytes; ///< of a column of B
+  int64_t rowBytes;  ///< what a row adds to the memory of A
 };
 
-double ProductSizes::estimateCycles(Tile tile) const {
+/// Whether a panel stays for all tiles of rows, beside the rows where they stay
+/// as well and a part of them where they stream by.
+bool ProductSizes::staysInL2(int64_t panelBytes) const {
+  int64_t l2 = target.getL2Bytes(), bytes = rows * rowBytes;
+  return panelBytes + (bytes <= l2 / 2 ? bytes : l2 / 8) <= l2 / 4 * 3;
+}
+
+/// One panel; a step takes `panelCycles` at least.
+double ProductSizes::estimateColumn(int64_t tileRows, int64_t vectors,
+                                    double panelCycles) const {
   const Microarchitecture &core = getMicroarchitecture(target);
-  auto tileCycles = [&](int64_t tileRows) {
-    return depth * stepCycles(core, tileRows, tile.vectors) +
-           tileOverhead * tileRows * tile.vectors;
+  auto tileCycles = [&](int64_t count) {
+    return depth * std::max(panelCycles, stepCycles(core, count, vectors)) +
+           tileOverhead * count * vectors;
   };
-  int64_t tail = rows % tile.rows;
-  double column = static_cast<double>(rows / tile.rows) * tileCycles(tile.rows);
-  if (tail != 0)
-    column += tileCycles(tail);
-  return column * llvm::divideCeil(columns, tile.vectors * lanes);
+  int64_t tail = rows % tileRows;
+  double cycles = static_cast<double>(rows / tileRows) * tileCycles(tileRows);
+  return tail == 0 ? cycles : cycles + tileCycles(tail);
+}
+
+double ProductSizes::estimateCycles(Tile tile) const {
+  int64_t width = tile.vectors * lanes, panelRow = width * stepBytes;
+  int64_t panelBytes = depth * panelRow;
+  double panelCycles = 0;
+  if (rows > tile.rows && panelBytes > target.getL1Bytes() / 2)
+    panelCycles =
+        panelRow / (staysInL2(panelBytes) ? nearPanelBytes : farPanelBytes);
+  double cycles = static_cast<double>(columns / width) *
+                  estimateColumn(tile.rows, tile.vectors, panelCycles);
+  // The last panel leaves out vectors without a column.
+  int64_t left = llvm::divideCeil(columns % width, lanes);
+  return left == 0 ? cycles
+                   : cycles + narrowPanelCost *
+                                  estimateColumn(tile.rows, left, panelCycles);
 }
 
 Tile ProductSizes::chooseTile() const {
   llvm::ArrayRef<Tile> tiles = getTiles(target);
-  Tile best = tiles.front();
+  Tile best = tiles.back();
   double bestCycles = -1.0;
   for (Tile tile : tiles) {
+    // A narrower one has its first panel without idle vectors.
+    if (tile.vectors > 1 && columns <= (tile.vectors - 1) * lanes)
+      continue;
     double cycles = estimateCycles(tile);
     // Small gains are noise of the model; the order of the table decides.
     if (bestCycles < 0.0 || cycles < 0.98 * bestCycles) {
@@ -155,6 +193,38 @@ static TileChoice planLoops(eff::TargetAttr target, Tile tile,
           width};
 }
 
+TileChoice effc::chooseConvTile(eff::TargetAttr target,
+                                std::optional<int64_t> m, int64_t n, int64_t k,
+                                int64_t rowBytes, GemmTypes types,
+                                const RowRuns &runs) {
+  TileChoice plain = chooseGemmTile(target, m, n, k, rowBytes, types);
+  int64_t lanes = target.getVectorBits() / 32;
+  if (types == GemmTypes::U8S8 || target.getVectorRegisters() < 32 ||
+      plain.width == lanes || runs.length <= 0)
+    return plain;
+  constexpr int64_t leastRows = 6, mostRows = 14;
+  const Step &step = getStep(target, types);
+  ProductSizes product(target, m, n, k, step, rowBytes);
+  std::optional<Tile> best;
+  double least =
+      0.98 * product.estimateCycles({plain.rows, plain.width / lanes});
+  for (int64_t vectors : {4, 3, 2})
+    for (int64_t rows = mostRows; rows >= leastRows; --rows) {
+      // Sums, a row of B and a broadcast, as in Microkernels.def.
+      if (runs.length % rows != 0 ||
+          rows * vectors + vectors + 1 > target.getVectorRegisters() ||
+          n <= (vectors - 1) * lanes)
+        continue;
+      double cycles =
+          (1 - runs.outside) * product.estimateCycles({rows, vectors});
+      if (cycles < least) {
+        best = {rows, vectors};
+        least = 0.98 * cycles;
+      }
+    }
+  return best ? planLoops(target, *best, m, n, k, rowBytes, step) : plain;
+}
+
 TileChoice effc::alignToRuns(eff::TargetAttr target, TileChoice tile,
                              int64_t run) {
   // Enough to hide the latency of FMAs, and no more than may be in flight.
@@ -193,7 +263,7 @@ TileChoice effc::chooseGemmTile(eff::TargetAttr target,
                                 std::optional<int64_t> m, int64_t n, int64_t k,
                                 int64_t rowBytes, GemmTypes types) {
   const Step &step = getStep(target, types);
-  Tile tile = ProductSizes(target, m, n, k, step).chooseTile();
+  Tile tile = ProductSizes(target, m, n, k, step, rowBytes).chooseTile();
   return planLoops(target, tile, m, n, k, rowBytes, step);
 }
 
@@ -204,7 +274,7 @@ effc::chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
   // More than this a second copy of the weights is better.
   constexpr double mostLoss = 1.1;
   const Step &step = getStep(target, types);
-  ProductSizes product(target, m, n, k, step);
+  ProductSizes product(target, m, n, k, step, rowBytes);
   if (panels.interleave != step.interleave)
     return std::nullopt;
   // A part of each row of a panel uses a part of the sets of L1: a panel that
@@ -238,7 +308,7 @@ std::vector<TileChoice> effc::getGemmCandidates(eff::TargetAttr target,
   constexpr double near = 1.3;
   constexpr size_t mostTiles = 4;
   const Step &step = getStep(target, types);
-  ProductSizes product(target, m, n, k, step);
+  ProductSizes product(target, m, n, k, step, rowBytes);
   std::vector<Tile> tiles(getTiles(target).begin(), getTiles(target).end());
   llvm::stable_sort(tiles, [&](Tile a, Tile b) {
     return product.estimateCycles(a) < product.estimateCycles(b);

@@ -72,9 +72,11 @@ public:
                 mlir::DictionaryAttr panels = {})
       : target(target), locked(locked), panels(panels) {}
 
-  /// For a product whose weights are packed along with the library.
+  /// For a product whose weights are packed along with the library; `runs` of
+  /// a convolution.
   TileChoice gemm(std::optional<int64_t> m, int64_t n, int64_t k,
-                  int64_t rowBytes = 0, GemmTypes types = GemmTypes::F32);
+                  int64_t rowBytes = 0, GemmTypes types = GemmTypes::F32,
+                  const RowRuns &runs = {});
   /// `isFaster` is what to do; `reason` says who chose.
   WinogradChoice winograd(const WinogradSizes &sizes);
 

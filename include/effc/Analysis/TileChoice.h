@@ -47,6 +47,20 @@ double estimateReading(eff::TargetAttr target, int64_t bytes);
 double estimateProductCycles(eff::TargetAttr target, std::optional<int64_t> m,
                              int64_t n, int64_t k, GemmTypes types);
 
+/// Rows of a convolution's product lie in runs, the rows of its result.
+struct RowRuns {
+  int64_t length = 0; ///< 0: unknown
+  /// Of all pairs of a run and a row of the kernel, what part lies above or
+  /// below the map: a tile that ends with its run leaves these out.
+  double outside = 0;
+};
+
+/// The tile for a convolution, which may end with the runs where that is worth
+/// it.
+TileChoice chooseConvTile(eff::TargetAttr target, std::optional<int64_t> m,
+                          int64_t n, int64_t k, int64_t rowBytes,
+                          GemmTypes types, const RowRuns &runs);
+
 /// A tile of one vector for rows that lie in runs of `run`: with as many as
 /// divide a run, so that no tile wraps to the next one.
 TileChoice alignToRuns(eff::TargetAttr target, TileChoice tile, int64_t run);

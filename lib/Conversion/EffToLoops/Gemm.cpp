@@ -265,6 +265,28 @@ void joinPixels(KernelEmitter &e, ConvOp op, ConvShape &shape, GemmTypes types,
   epilogue.repeatColumns(pixels);
 }
 
+/// Of all pairs of a row of the result and one of the kernel, what part lies
+/// above or below the map.
+double shareOutside(ConvOp op, const ConvShape &shape) {
+  std::optional<int64_t> height = getConstant(shape.x[1]),
+                         rows = getConstant(shape.y[1]);
+  if (shape.spatial != 2 || !height || !rows || *rows <= 0 ||
+      op.getPadValue() != 0)
+    return 0;
+  // How many rows of the result begin above this line of the padded map.
+  auto rowsBefore = [&](int64_t line) {
+    return std::clamp<int64_t>(
+        llvm::divideCeil(std::max<int64_t>(line, 0), shape.strides[0]), 0,
+        *rows);
+  };
+  int64_t inside = 0;
+  for (int64_t kh = 0; kh < shape.kernel[0]; ++kh) {
+    int64_t first = op.getPads()[0] - kh * op.getDilations()[0];
+    inside += rowsBefore(first + *height) - rowsBefore(first);
+  }
+  return 1 - static_cast<double>(inside) / (*rows * shape.kernel[0]);
+}
+
 TileChoice chooseConvTile(KernelEmitter &e, ConvOp op, const ConvShape &shape,
                           GemmTypes types) {
   AffineExpr rows = product(e.b.getContext(), ArrayRef(shape.y).drop_back());
@@ -274,12 +296,16 @@ TileChoice chooseConvTile(KernelEmitter &e, ConvOp op, const ConvShape &shape,
       shape.channels;
   for (int64_t stride : shape.strides)
     rowBytes *= stride;
-  TileChoice tile = chooseTile(e, rows, shape.outputs,
-                               shape.taps() * shape.channels, types, rowBytes);
   // A pointwise one has a single run of pixels.
   std::optional<int64_t> run = getConstant(shape.y[shape.spatial]);
-  return run && shape.taps() > 1 ? alignToRuns(e.options.target, tile, *run)
-                                 : tile;
+  RowRuns runs;
+  if (run && shape.taps() > 1)
+    runs = {*run, shareOutside(op, shape)};
+  TileChoice tile = e.options.choices->gemm(getConstant(rows), shape.outputs,
+                                            shape.taps() * shape.channels,
+                                            rowBytes, types, runs);
+  return runs.length > 0 ? alignToRuns(e.options.target, tile, runs.length)
+                         : tile;
 }
 
 /// Elements between neighbours along spatial dim i of an NHWC tensor.

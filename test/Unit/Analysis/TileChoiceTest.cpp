@@ -50,6 +50,38 @@ TEST_F(TileChoiceTest, FewColumnsGetNarrowTiles) {
   EXPECT_EQ(choose(512, 196, 96, 64).width, 48);
 }
 
+TEST_F(TileChoiceTest, LastPanelLeavesOutVectors) {
+  EXPECT_EQ(choose(512, 196, 112, 672).width, 64);
+  EXPECT_EQ(choose(512, 3136, 24, 144).width, 32);
+}
+
+// 512 to 512 channels at 7x7 and the like: panels of 64 columns do not stay in
+// L2.
+TEST_F(TileChoiceTest, DeepPanelsFitL2) {
+  EXPECT_EQ(choose(512, 49, 512, 4608, 2048).width, 32);
+  EXPECT_EQ(choose(512, 49, 512, 2048).width, 32);
+  EXPECT_EQ(choose(512, 49, 512, 512 * 9, 8192).width, 32);
+}
+
+TEST_F(TileChoiceTest, TilesEndWithTheRowsOfAMap) {
+  auto target = eff::TargetAttr::get(&context, "test", "", "", 512, 32,
+                                     32 << 10, 1 << 20, "");
+  auto conv = [&](int64_t run, int64_t outputs, double outside) {
+    return chooseConvTile(target, run * run, outputs, 9 * 256, 1024,
+                          GemmTypes::F32, {run, outside});
+  };
+  EXPECT_EQ(conv(7, 512, 2.0 / 21).rows, 7);
+  EXPECT_EQ(conv(13, 256, 2.0 / 39).rows, 13);
+  // Nothing to leave out.
+  EXPECT_EQ(conv(28, 256, 0).rows, 6);
+  for (int64_t run = 1; run < 100; ++run)
+    for (int64_t outputs : {16, 24, 48, 64, 100, 512}) {
+      TileChoice tile = conv(run, outputs, 0.1);
+      int64_t vectors = tile.width / 16;
+      EXPECT_LE(tile.rows * vectors + vectors + 1, 32);
+    }
+}
+
 TEST_F(TileChoiceTest, SmallWeightsStayWhileRowsPass) {
   EXPECT_TRUE(choose(512, 3136, 64, 576, 256).rowsOuter);
   EXPECT_FALSE(choose(512, 49, 512, 4608, 2048).rowsOuter);

@@ -60,6 +60,7 @@ private:
 
   void emitIteration(Value iteration, Value numPanels, Value numBlocks);
   void emitFullOrMasked(Value begin, Value end);
+  void emitFullOrNarrow(Value panel, int64_t columns, Value begin, Value end);
   void beginPanel(Value panel);
   void emitRows(Value begin, Value end);
   void shareNextPanel(int64_t rows, Value m, Value begin, Value count);
@@ -193,9 +194,39 @@ void GemmLowering::emitIteration(Value iteration, Value numPanels,
   Value blockRows = constant(gemm.getRowsPerBlock());
   Value begin = mul(block, blockRows);
   Value end = arith::MinUIOp::create(b, add(begin, blockRows), numRows);
+  std::optional<int64_t> columns = getConstantIntValue(gemm.getN());
+  if (columns && !gemm.getBScales() &&
+      llvm::divideCeil(*columns % width, lanes) % vectors != 0)
+    return emitFullOrNarrow(panel, *columns, begin, end);
   if (gemm.getBStride() && masks[0] && target.getVectorBits() < 512)
     return emitFullOrMasked(begin, end);
   emitRows(begin, end);
+}
+
+/// The last panel has vectors without a column: a tile without them.
+void GemmLowering::emitFullOrNarrow(Value panel, int64_t columns, Value begin,
+                                    Value end) {
+  int64_t all = vectors, tail = columns % width;
+  auto emitNarrow = [&] {
+    vectors = llvm::divideCeil(tail, lanes);
+    masks.assign(vectors, Value());
+    if (tail % lanes != 0)
+      masks.back() = vector::CreateMaskOp::create(
+          b, VectorType::get(lanes, b.getI1Type()), constant(tail % lanes));
+    emitRows(begin, end);
+    vectors = all;
+  };
+  if (columns < width)
+    return emitNarrow();
+  Value full =
+      compare(arith::CmpIPredicate::ult, panel, constant(columns / width));
+  auto choice = scf::IfOp::create(b, full, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(choice.thenBlock()->getTerminator());
+  masks.assign(vectors, Value());
+  emitRows(begin, end);
+  b.setInsertionPoint(choice.elseBlock()->getTerminator());
+  emitNarrow();
 }
 
 /// Masked loads cost twice as much without AVX-512, so only the last panel has
@@ -534,7 +565,7 @@ void GemmLowering::emitEpilogue(int64_t rows, Value m, ValueRange sums) {
                 Value());
   forLoop(constant(0), constant(rows), 1, {}, [&](Value row, ValueRange) {
     SmallVector<Value> loaded;
-    Value start = pointer(sumType, stack, mul(row, constant(width)));
+    Value start = pointer(sumType, stack, mul(row, constant(vectors * lanes)));
     for (int64_t v = 0; v < vectors; ++v)
       loaded.push_back(loadVector(b, vectorType,
                                   pointer(sumType, start, constant(v * lanes)),
