@@ -4,6 +4,7 @@
 #include "Eff/LateSizes.h"
 #include "Effk/EffkOps.h"
 #include "effc/Analysis/Epilogue.h"
+#include "effc/Analysis/Planes.h"
 #include "effc/Fusion/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -163,6 +164,10 @@ private:
   bool canPull(const Group &group, Operation *op, Operation *user) const {
     if (!isElementwise(op) && !isMovement(op))
       return false;
+    // Planes are read where they lie, when the tiles of the convolution do.
+    if (auto conv = dyn_cast<ConvOp>(user);
+        conv && user == group.anchor && op == getTransposedPlanes(conv))
+      return conv.getWeight().getDefiningOp<ConstantOp>() != nullptr;
     if (isa<ConvOp, PoolOp, PoolIndicesOp, ResizeOp, MatmulOp, LinearOp,
             BlockLinearOp, AttentionOp, ScanOp, TopKOp, ScatterElementsOp,
             ScatterNDOp, ConvTransposeOp, GroupNormOp, ArgReduceOp, RoiAlignOp,

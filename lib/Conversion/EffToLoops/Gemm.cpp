@@ -2,6 +2,7 @@
 // time; the elementwise ops behind the product run on its registers.
 #include "Gemm.h"
 #include "effc/Analysis/Epilogue.h"
+#include "effc/Analysis/Planes.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
@@ -25,7 +26,12 @@ LogicalResult EpilogueEmitter::collect() {
   if (bias && e.getBuffer(bias))
     operands.emplace_back(bias, effk::EpilogueMap::Column);
   for (Operation &op : e.getKernel().getBody().front().without_terminator()) {
-    if (&op == anchor || isa<ConstantOp>(op))
+    // What the anchor reads through is no part of the epilogue.
+    bool isOperand = isa<TransposeOp>(op) &&
+                     llvm::all_of(op.getUsers(), [&](Operation *user) {
+                       return user == anchor;
+                     });
+    if (&op == anchor || isa<ConstantOp>(op) || isOperand)
       continue;
     if (!isa<ElementwiseOpInterface>(op) || !isVectorizable(&op))
       return failure();
@@ -356,6 +362,33 @@ void describeRows(KernelEmitter &e, ConvOp op, const ConvShape &shape,
   gemm.rowBase = e.size(simplify(base));
 }
 
+/// As describeRows where the map is planes: a run is a row of the kernel in one
+/// of them.
+void describePlanes(KernelEmitter &e, ConvOp op, const ConvShape &shape,
+                    effk::GemmDescription &gemm) {
+  MLIRContext *context = e.b.getContext();
+  // Elements between neighbours along spatial dim i of a plane.
+  auto strideOf = [&](size_t i) {
+    return product(context,
+                   ArrayRef(shape.x).slice(2 + i, shape.spatial - 1 - i));
+  };
+  gemm.rowSizes = {e.size(shape.y[0])};
+  gemm.rowStrides = {e.size(product(context, ArrayRef(shape.x).drop_front()))};
+  gemm.tapSizes = {e.index(shape.channels)};
+  gemm.tapStrides = {
+      e.size(product(context, ArrayRef(shape.x).slice(1, shape.spatial)))};
+  for (size_t i = 0; i < shape.spatial; ++i) {
+    AffineExpr stride = strideOf(i);
+    gemm.rowSizes.push_back(e.size(shape.y[1 + i]));
+    gemm.rowStrides.push_back(e.size(simplify(stride * shape.strides[i])));
+    if (i + 1 == shape.spatial)
+      break;
+    gemm.tapSizes.push_back(e.index(shape.kernel[i]));
+    gemm.tapStrides.push_back(e.size(simplify(stride * op.getDilations()[i])));
+  }
+  gemm.run = e.index(shape.kernel.back());
+}
+
 } // namespace
 
 LogicalResult effc::emitLinearKernel(KernelEmitter &e, Operation *anchor) {
@@ -393,8 +426,11 @@ LogicalResult effc::emitLinearKernel(KernelEmitter &e, Operation *anchor) {
 
 LogicalResult effc::emitConvKernel(KernelEmitter &e, Operation *anchor) {
   auto op = dyn_cast<ConvOp>(anchor);
-  if (!op || !op.getChannelsLast() || !e.getPackable(op.getWeight()) ||
-      !e.getBuffer(op.getX()))
+  if (!op || !op.getChannelsLast() || !e.getPackable(op.getWeight()))
+    return failure();
+  TransposeOp planes = getTransposedPlanes(op);
+  Value map = e.getBuffer(planes ? planes.getX() : op.getX());
+  if (!map)
     return failure();
   std::optional<GemmTypes> types =
       getGemmTypes(op.getX(), op.getWeight(), op.getBias(), op);
@@ -402,21 +438,28 @@ LogicalResult effc::emitConvKernel(KernelEmitter &e, Operation *anchor) {
   EpilogueEmitter epilogue(e, op, op.getBias());
   if (!types || !shape || shape->channels == 0 || failed(epilogue.collect()))
     return failure();
-  joinPixels(e, op, *shape, *types, epilogue);
+  if (!planes)
+    joinPixels(e, op, *shape, *types, epilogue);
   AffineExpr rows = product(e.b.getContext(), ArrayRef(shape->y).drop_back());
   int64_t depth = shape->taps() * shape->channels, outputs = shape->outputs;
   TileChoice tile = chooseConvTile(e, op, *shape, *types);
   effk::GemmDescription gemm;
   setTile(gemm, tile);
   gemm.padValue = static_cast<int64_t>(op.getPadValue());
-  describeRows(e, op, *shape, gemm);
+  if (planes)
+    describePlanes(e, op, *shape, gemm);
+  else
+    describeRows(e, op, *shape, gemm);
   auto panels = effk::PanelAttr::get(
-      e.b.getContext(), shape->pixels > 1 ? "pixels" : "oihw", shape->groups,
-      depth, outputs, tile.panelWidth, tile.interleave,
-      depth / *getConstantIntValue(gemm.run));
+      e.b.getContext(),
+      planes              ? "nk"
+      : shape->pixels > 1 ? "pixels"
+                          : "oihw",
+      shape->groups, depth, outputs, tile.panelWidth, tile.interleave,
+      planes ? 1 : depth / *getConstantIntValue(gemm.run));
   e.pack(op.getWeight(), panels);
   int64_t panelSize = panels.getNumElements() / shape->groups;
-  gemm.a = e.getBuffer(op.getX());
+  gemm.a = map;
   gemm.b = e.getBuffer(op.getWeight());
   gemm.c = e.getResultBuffer(0);
   gemm.n = e.index(outputs);

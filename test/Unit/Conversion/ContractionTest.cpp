@@ -376,6 +376,39 @@ TEST(Conv, JoinsPixelsOfFewOutputs) {
              {0, 1, 1, 0, 0, 1}});
 }
 
+// First layers read planes where they lie: no launch transposes them.
+TEST(Conv, ReadsPlanes) {
+  for (const Conv &conv :
+       {Conv{{2, 3, 9, 30}, 16, {3, 3}, {2, 2}, {1, 1}, {0, 0, 0, 0}},
+        Conv{{1, 4, 12, 11}, 40, {3, 2}, {1, 2}, {2, 1}, {0, 0, 0, 0}},
+        Conv{{1, 2, 7, 19}, 9, {1, 5}, {1, 1}, {1, 1}, {0, 0, 0, 0}}}) {
+    SCOPED_TRACE(conv.attributes());
+    Random random;
+    Tensor x = random.floats(conv.x), w = random.floats(conv.weight()),
+           bias = random.floats({conv.outputs});
+    Tensor y = tabulate("f32", conv.result(), [&](const Shape &at) {
+      return std::fmax(conv.evaluate(x, w, at) + bias.at({at[1]}), 0);
+    });
+    std::string last = "tensor<";
+    for (int64_t size : toChannelsLast(x).shape)
+      last += std::to_string(size) + "x";
+    last += "f32>";
+    check({"%0 = eff.transpose %a0 [0, 2, 3, 1] : ($0) -> " + last +
+               "\n  %1 = eff.conv %0, %a1 bias %a2 {" + conv.attributes() +
+               ", channels_last = true} : (" + last +
+               ", $1, $2) -> $r\n"
+               "  %r = eff.unary relu %1 : ($r) -> $r",
+           {x, w, bias},
+           {toChannelsLast(y)},
+           {1, 2},
+           {},
+           2e-5,
+           2e-5,
+           0,
+           1});
+  }
+}
+
 TEST(Conv, ThreeDims) {
   checkConv({{1, 3, 5, 6, 4},
              6,
@@ -404,6 +437,14 @@ TEST(Conv, Groups) {
             {{6, "s0"}, {5, "s1"}});
   checkConv({{1, 64, 5, 5}, 64, {3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}, 4});
   checkConv({{1, 4, 6, 6}, 8, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, 4});
+}
+
+TEST(Conv, GroupsOfLanes) {
+  checkConv({{1, 32, 9, 11}, 32, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, 8},
+            {{9, "s0"}, {11, "s1"}});
+  checkConv({{2, 36, 8, 5}, 36, {3, 2}, {2, 1}, {1, 2}, {1, 0, 1, 2}, 18});
+  checkConv({{1, 20, 7, 33}, 20, {3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}, 5});
+  checkConv({{1, 4, 1}, 4, {3}, {1}, {1}, {1, 1}, 2});
 }
 
 TEST(Conv, Depthwise) {
