@@ -1,14 +1,16 @@
-// Depthwise convolution, channels last. An item is a strip: a few neighbouring
-// columns of the result, all its rows, one vector of channels. What bounds
-// these kernels beyond L1 is how often a line comes from L2, and a strip that
-// walks down the map needs each of its lines once. Sums stay in registers:
-// those of all output rows that a row of the map is a tap of where they and the
-// kernel fit, else those of one row, which reads the lines again from L1. Taps
-// outside of the map do not exist: to the sides they are left out when the code
-// is made, rows above and below are skipped. Where the width is not known an
-// item is an output row. Bytes and bf16 are widened as they are loaded; a zero
-// point is taken from them and put back with the bias, so that taps that do not
-// exist count as zero.
+// Depthwise convolution, and that of groups of 2 and 4 channels, channels last.
+// A lane is an output; a group's channels are in neighbouring lanes, each is
+// given to all of them before it is multiplied. An item is a strip: a few
+// neighbouring columns of the result, all its rows, one vector of channels.
+// What bounds these kernels beyond L1 is how often a line comes from L2, and a
+// strip that walks down the map needs each of its lines once. Sums stay in
+// registers: those of all output rows that a row of the map is a tap of where
+// they and the kernel fit, else those of one row, which reads the lines again
+// from L1. Taps outside of the map do not exist: to the sides they are left out
+// when the code is made, rows above and below are skipped. Where the width is
+// not known an item is an output row. Bytes and bf16 are widened as they are
+// loaded; a zero point is taken from them and put back with the bias, so that
+// taps that do not exist count as zero.
 #include "KernelEmitter.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -21,6 +23,8 @@ namespace {
 
 using Indices = KernelEmitter::Indices;
 using Vectors = SmallVector<Value>;
+/// What a tap multiplies each channel of a group by, for a vector of outputs.
+using Tap = SmallVector<Value, 1>;
 
 /// Neighbouring output pixels computed together: at most, and of one row only.
 constexpr int64_t mostPixels = 14, fewPixels = 7;
@@ -40,7 +44,8 @@ struct Depthwise {
   ConvOp op;
   Dims x, y; ///< with two spatial dims
   int64_t kernelH = 1, kernelW, strideH = 1, strideW, dilationH = 1, dilationW,
-          padTop = 0, padBottom = 0, padLeft, padRight, channels, lanes;
+          padTop = 0, padBottom = 0, padLeft, padRight, channels, lanes,
+          inputs;    ///< channels of a group, and outputs
   VectorType vector; ///< of sums
   Value sums, zeroPoint;
   /// The current image and output row, the input row of its first tap, and the
@@ -53,6 +58,7 @@ struct Depthwise {
     Dims w = getDims(op.getWeight().getType());
     ArrayRef<int64_t> pads = op.getPads();
     channels = *getConstant(w[0]);
+    inputs = *getConstant(w[1]);
     kernelW = *getConstant(w.back());
     strideW = op.getStrides().back();
     dilationW = op.getDilations().back();
@@ -104,8 +110,28 @@ struct Depthwise {
     Value v = loadWide(op.getX(), position);
     return zeroPoint ? arith::SubIOp::create(e.b, e.loc, v, zeroPoint) : v;
   }
-  Value weight(Value tap, Value c) {
-    return loadWide(op.getWeight(), e.add(e.mul(tap, e.index(channels)), c));
+  Tap weight(Value tap, Value c) {
+    Tap result;
+    for (int64_t i = 0; i < inputs; ++i) {
+      Value row = e.add(e.mul(tap, e.index(inputs)), e.index(i));
+      result.push_back(
+          loadWide(op.getWeight(), e.add(e.mul(row, e.index(channels)), c)));
+    }
+    return result;
+  }
+  /// Channel i of each group, for all of the group's lanes.
+  Value spread(Value v, int64_t i) {
+    SmallVector<int64_t> from;
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      from.push_back(lane / inputs * inputs + i);
+    return vector::ShuffleOp::create(e.b, e.loc, v, v, from);
+  }
+  Value multiplyAdd(Value a, Value v, const Tap &tap) {
+    if (inputs == 1)
+      return multiplyAdd(a, v, tap[0]);
+    for (int64_t i = 0; i < inputs; ++i)
+      a = multiplyAdd(a, spread(v, i), tap[i]);
+    return a;
   }
   Value multiplyAdd(Value a, Value v, Value w) {
     if (!isa<FloatType>(vector.getElementType()))
@@ -208,7 +234,8 @@ struct Depthwise {
                  Outside outside) {
     return e.reduceLoop(
         kh0, kh1, Vectors(count, init), [&](Value kh, ValueRange carried) {
-          Vectors sum(carried), weights;
+          Vectors sum(carried);
+          SmallVector<Tap> weights;
           Value line = e.add(startH, e.mul(kh, e.index(dilationH)));
           for (int64_t kw = 0; kw < kernelW; ++kw)
             weights.push_back(
@@ -239,20 +266,22 @@ struct Depthwise {
   /// them: with it in memory this is slower than to read lines again.
   bool keepsRows() const {
     return dilationH == 1 && rowsInFlight() > 1 &&
-           3 * kernelH * kernelW <= e.options.target.getVectorRegisters();
+           3 * kernelH * kernelW * inputs <=
+               e.options.target.getVectorRegisters();
   }
 
   int64_t stripWidth() const {
     int64_t registers = e.options.target.getVectorRegisters();
     if (!keepsRows())
       return registers < 32 ? fewPixels : mostPixels;
-    return std::min((registers - 1 - kernelH * kernelW) / rowsInFlight(),
+    return std::min((registers - 1 - kernelH * kernelW * inputs) /
+                        rowsInFlight(),
                     mostPixels);
   }
 
   /// Adds row `line` of the map, the `phase`th of the rows that a step goes
   /// down by: row kh of the kernel for the sums of kh / stride rows ago.
-  Vectors addLine(const Strip &strip, ArrayRef<Value> weights, Value line,
+  Vectors addLine(const Strip &strip, ArrayRef<Tap> weights, Value line,
                   int64_t phase, ValueRange carried, Outside outside) {
     auto exists = scf::IfOp::create(
         e.b, e.loc, TypeRange(carried),
@@ -277,7 +306,7 @@ struct Depthwise {
   /// Rows [begin, end) of the strip, with the sums of all rows in flight.
   void walkDown(const Strip &strip, Value begin, Value end, Outside outside) {
     int64_t flight = rowsInFlight(), count = strip.count;
-    Vectors weights;
+    SmallVector<Tap> weights;
     for (int64_t tap = 0; tap < kernelH * kernelW; ++tap)
       weights.push_back(weight(e.index(tap), strip.c));
     Vectors init(flight * count, strip.init);
@@ -550,19 +579,21 @@ LogicalResult effc::emitDepthwiseKernel(KernelEmitter &e, Operation *anchor) {
   std::optional<int64_t> outputs = getConstant(w[0]),
                          kernelH = w.size() == 4 ? getConstant(w[2]) : 1,
                          kernelW = getConstant(w.back());
-  if (!hasTypes(op) || !outputs || !kernelH || !kernelW ||
+  std::optional<int64_t> inputs = getConstant(w[1]);
+  if (!hasTypes(op) || !outputs || !kernelH || !kernelW || !inputs ||
       // Of one channel there is no vector; pixels are joined instead.
-      *outputs == 1 || op.getGroups() != static_cast<uint64_t>(*outputs) ||
-      getConstant(w[1]) != 1 ||
+      *outputs == 1 || (*inputs != 1 && *inputs != 2 && *inputs != 4) ||
+      op.getGroups() == 1 ||
+      op.getGroups() * *inputs != static_cast<uint64_t>(*outputs) ||
       getConstant(getDims(op.getX().getType()).back()) != outputs ||
-      *kernelH * *kernelW > 49 || e.getKernel().getNumResults() != 1 ||
-      !e.getBuffer(op.getX()))
+      *kernelH * *kernelW * *inputs > 49 ||
+      e.getKernel().getNumResults() != 1 || !e.getBuffer(op.getX()))
     return failure();
-  // One panel of all channels: element (tap, channel) at tap * channels +
-  // channel.
-  e.pack(op.getWeight(),
-         effk::PanelAttr::get(e.b.getContext(), "oihw", 1, *kernelH * *kernelW,
-                              *outputs, *outputs));
+  // One panel of all outputs: element (tap, channel of the group, output) at
+  // (tap * inputs + channel) * outputs + output.
+  e.pack(op.getWeight(), effk::PanelAttr::get(e.b.getContext(), "oihw", 1,
+                                              *kernelH * *kernelW * *inputs,
+                                              *outputs, *outputs));
   Depthwise(e, op).emit();
   return success();
 }
