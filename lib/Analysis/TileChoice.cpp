@@ -124,7 +124,7 @@ double ProductSizes::estimateCycles(Tile tile) const {
   int64_t width = tile.vectors * lanes, panelRow = width * stepBytes;
   int64_t panelBytes = depth * panelRow;
   double panelCycles = 0;
-  if (rows > tile.rows && panelBytes > target.getL1Bytes() / 2)
+  if (rows > tile.rows && panelBytes > target.getL1Bytes())
     panelCycles =
         panelRow / (staysInL2(panelBytes) ? nearPanelBytes : farPanelBytes);
   double cycles = static_cast<double>(columns / width) *

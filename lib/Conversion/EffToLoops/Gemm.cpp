@@ -446,10 +446,7 @@ LogicalResult effc::emitConvKernel(KernelEmitter &e, Operation *anchor) {
   effk::GemmDescription gemm;
   setTile(gemm, tile);
   gemm.padValue = static_cast<int64_t>(op.getPadValue());
-  if (planes)
-    describePlanes(e, op, *shape, gemm);
-  else
-    describeRows(e, op, *shape, gemm);
+  (planes ? describePlanes : describeRows)(e, op, *shape, gemm);
   auto panels = effk::PanelAttr::get(
       e.b.getContext(),
       planes              ? "nk"
