@@ -35,7 +35,8 @@ def Effk_PanelAttr : AttrDef<Effk_Dialect, "Panel"> {
     that is as much wider, zero elsewhere), `repeat` (a vector, N / size times) or `bits2`, `bits3`, `bits4` ([N, K * 8 / bits] of codes of so
     many bits, with an interleave of 4). Of codes, a unit of a column fills one or three lanes of 4 bytes (`getCodeUnit`): 16 of 2 bits in
     one, the first lowest; 8 of 4 bits in one, byte b of which has element b in its low half and element 4 + b in its high half; 32 of 3
-    bits in three: the low two bits of the first 16, those of the others, and the high bits of all.
+    bits in three, ten from the lowest bit of each; the last two of the 32 have their two low bits at the end of the first and the last,
+    and their high bit at that of the middle one.
   }];
   let parameters = (ins StringRefParameter<"kn, nk, oihw, winograd, pixels, repeat or bitsB">:$source, "int64_t":$groups, "int64_t":$k,
                         "int64_t":$n, "int64_t":$width, DefaultValuedParameter<"int64_t", "1">:$interleave,

@@ -5,6 +5,7 @@
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/ADT/APFloat.h"
 #include "llvm/Support/raw_ostream.h"
+#include <array>
 #include <cstring>
 
 using namespace mlir;
@@ -295,17 +296,23 @@ private:
 
   /// A unit of a column's codes in the bytes of its lanes.
   static void packUnit(int64_t bits, const uint8_t *codes, uint8_t *bytes) {
-    for (int64_t byte = 0; bits == 4 && byte < 4; ++byte)
-      bytes[byte] = (codes[byte] & 15) | codes[4 + byte] << 4;
-    if (bits == 4)
-      return;
     effk::CodeUnit unit = effk::getCodeUnit(bits);
-    std::fill_n(bytes, 4 * unit.lanes, 0);
+    std::array<uint32_t, 3> dwords{};
     for (int64_t i = 0; i < unit.codes; ++i) {
-      bytes[i / 4] |= (codes[i] & 3) << i % 4 * 2;
-      if (bits == 3)
-        bytes[8 + i / 8] |= (codes[i] >> 2 & 1) << i % 8;
+      uint32_t code = codes[i] & ((1 << bits) - 1);
+      if (bits == 4)
+        dwords[0] |= code << (i % 4 * 8 + i / 4 * 4);
+      else if (bits == 2)
+        dwords[0] |= code << 2 * i;
+      else if (i < 30)
+        dwords[i / 10] |= code << i % 10 * 3;
+      else {
+        dwords[i == 30 ? 0 : 2] |= code << 30;
+        dwords[1] |= code >> 2 << i;
+      }
     }
+    for (int64_t byte = 0; byte < 4 * unit.lanes; ++byte)
+      bytes[byte] = static_cast<uint8_t>(dwords[byte / 4] >> byte % 4 * 8);
   }
 
   void fillCodes(int64_t column, int64_t columns, char *to) const {

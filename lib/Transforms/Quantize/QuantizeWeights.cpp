@@ -33,6 +33,39 @@ constexpr std::array<float, 16> normalFloats = {
     0.0795802996F,  0.1609302014F,  0.2461123019F,  0.3379152417F,
     0.4407098293F,  0.5626170039F,  0.7229568362F,  1.0F};
 
+/// The nearest one, by bins that are narrower than any two of them are apart:
+/// a bin has at most one border.
+class NormalFloatBins {
+public:
+  NormalFloatBins() {
+    for (size_t bin = 0; bin < first.size(); ++bin)
+      while (first[bin] < borders.size() &&
+             getBorder(first[bin]) < float(bin) / perUnit - 1)
+        ++first[bin];
+    for (size_t i = 0; i < borders.size(); ++i)
+      borders[i] = getBorder(i);
+  }
+
+  float round(float x) const {
+    float at = std::clamp((x + 1) * perUnit, 0.0F, float(first.size() - 1));
+    uint8_t code = first[static_cast<size_t>(at)];
+    return static_cast<float>(code + (x > borders[code]));
+  }
+
+private:
+  static constexpr float perUnit = 32;
+
+  static float getBorder(size_t code) {
+    return code + 1 < normalFloats.size()
+               ? (normalFloats[code] + normalFloats[code + 1]) / 2
+               : std::numeric_limits<float>::infinity();
+  }
+
+  /// The code below each bin's first border, and the border above each code.
+  std::array<uint8_t, 65> first{};
+  std::array<float, 16> borders{};
+};
+
 /// Shares of a group's range that its integers may span.
 constexpr std::array<float, 5> shares = {1.0F, 0.95F, 0.9F, 0.85F, 0.8F};
 /// Scales below this are zero: products with them would not be normal floats.
@@ -60,11 +93,8 @@ struct GroupQuantizer {
   }
 
   static float roundToNormalFloat(float x) {
-    // The first beyond it, or the one before.
-    const float *end = normalFloats.end() - 1;
-    const float *above = std::lower_bound(normalFloats.begin(), end, x);
-    bool isBelow = above != normalFloats.begin() && x - above[-1] <= *above - x;
-    return static_cast<float>(above - normalFloats.begin() - isBelow);
+    static const NormalFloatBins bins;
+    return bins.round(x);
   }
 
   /// What it stands for.

@@ -165,9 +165,15 @@ TEST_F(PackingTest, PacksCodes) {
         return bitAt(n, k / 16, k % 16 * 2) | bitAt(n, k / 16, k % 16 * 2 + 1)
                                                   << 1;
       case 3:
-        low = k / 32 * 3 + k % 32 / 16;
-        return bitAt(n, low, k % 16 * 2) | bitAt(n, low, k % 16 * 2 + 1) << 1 |
-               bitAt(n, k / 32 * 3 + 2, k % 32) << 2;
+        low = k / 32 * 3;
+        if (k % 32 >= 30)
+          return bitAt(n, low + (k % 32 - 30) * 2, 30) |
+                 bitAt(n, low + (k % 32 - 30) * 2, 31) << 1 |
+                 bitAt(n, low + 1, k % 32) << 2;
+        low += k % 32 / 10;
+        return bitAt(n, low, k % 32 % 10 * 3) |
+               bitAt(n, low, k % 32 % 10 * 3 + 1) << 1 |
+               bitAt(n, low, k % 32 % 10 * 3 + 2) << 2;
       default:
         for (int64_t i = 0; i < 4; ++i)
           low |= bitAt(n, k / 8, k % 4 * 8 + k % 8 / 4 * 4 + i) << i;

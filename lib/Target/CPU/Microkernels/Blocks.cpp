@@ -1,6 +1,6 @@
 // See Blocks.h. A block is summed by itself and scaled once, so that a weight
-// costs a shift, a look-up and an FMA (one more shift and a VPTERNLOG of 3
-// bits); or, with rows of bytes, an AND and a quarter of a VPDPBUSD. Decoding
+// costs a shift, a look-up and an FMA; or, with rows of bytes, an AND and a
+// quarter of a VPDPBUSD. Decoding
 // is bound by memory: weights are read once, in order, and prefetched by
 // software across blocks and panels.
 #include "CPU/Microkernels/Blocks.h"
@@ -120,13 +120,10 @@ Value BlockEmitter::loadRowParameter(Value memref, Value number, int64_t row) {
   return vector::BroadcastOp::create(b, tile.sum, scalar);
 }
 
-/// Negative counts shift left.
 Value BlockEmitter::shiftRight(Value dwords, int64_t count) {
-  if (count == 0)
-    return dwords;
-  Value by = splat(i32, std::abs(count));
-  return count > 0 ? Value(arith::ShRUIOp::create(b, dwords, by))
-                   : Value(arith::ShLIOp::create(b, dwords, by));
+  return count == 0
+             ? dwords
+             : Value(arith::ShRUIOp::create(b, dwords, splat(i32, count)));
 }
 
 /// Four codes of each lane as bytes.
@@ -140,10 +137,13 @@ Value BlockEmitter::decodeBytes(Value dwords, int64_t part) {
 
 /// The code of element i in the low bits of each lane, whatever above.
 Value BlockEmitter::getCode(ArrayRef<Value> dwords, int64_t i) {
+  if (bits == 3 && i < 30)
+    return shiftRight(dwords[i / 10], i % 10 * 3);
   if (bits == 3) {
-    Value low = shiftRight(dwords[i / 16], i % 16 * 2);
-    Value high = shiftRight(dwords[2], i - 2);
-    Value mask = splat(i32, 3), others = splat(i32, ~int64_t(3));
+    // The ends of the dwords: two bits of one and one of the middle one.
+    Value low = shiftRight(dwords[i == 30 ? 0 : 2], 30),
+          high = shiftRight(dwords[1], i - 2), mask = splat(i32, 3),
+          others = splat(i32, ~int64_t(3));
     return arith::OrIOp::create(b, arith::AndIOp::create(b, low, mask),
                                 arith::AndIOp::create(b, high, others));
   }
