@@ -30,6 +30,8 @@ public:
 
   /// Fills the result.
   void run();
+  /// Options, the model's file and --lock; reports what is wrong.
+  bool checkAll();
 
   /// Sees the module after each stage.
   std::function<void(Stage, mlir::ModuleOp)> onModule;
@@ -46,6 +48,7 @@ private:
   bool checkCalibration();
   /// Reads --calibrate and refuses what does not belong to this compilation.
   bool readStatisticsFile();
+  bool refuseStatistics(const llvm::Twine &why);
   bool checkBf16();
   bool resolveTargets();
   bool checkLockOptions();

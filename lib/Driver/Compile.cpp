@@ -209,6 +209,7 @@ void Compilation::recordQuantized(ModuleOp module) {
     entry.entryPoint = entryName.empty() ? function.getName().str() : entryName;
     for (auto layer : layers.getAsRange<DictionaryAttr>()) {
       LayerPrecision &precision = entry.layers.emplace_back();
+      precision.layer = layer.getAs<StringAttr>("layer").str();
       precision.node = layer.getAs<StringAttr>("node").str();
       precision.precision = layer.getAs<StringAttr>("precision").str();
       precision.reason = layer.getAs<StringAttr>("reason").str();
@@ -241,6 +242,7 @@ LogicalResult Compilation::runPipeline(ModuleOp module) {
   for (const LayerOption &layer : options.layers)
     pipeline.layerSchemes.emplace_back(layer.nodes, layer.value);
   pipeline.statistics = statistics;
+  pipeline.quiet = module->getAttr("eff.target") != targets.front();
   pipeline.targets.assign(targets.begin(), targets.end());
   if (startAt)
     pipeline.startAt = *startAt;
@@ -317,17 +319,19 @@ bool Compilation::checkCalibration() {
   return true;
 }
 
+bool Compilation::refuseStatistics(const Twine &why) {
+  InFlightDiagnostic message = error(DiagnosticCode::BadStatistics);
+  message << "--calibrate=" << options.calibrate << ": " << why;
+  message.attachNote() << "effc calibrate, with the same options for sizes "
+                          "and inputs, makes new ones";
+  return false;
+}
+
 /// Ranges of another model would be wrong without anything to show it.
 bool Compilation::readStatisticsFile() {
   if (options.calibrate.empty())
     return true;
-  auto refuse = [&](const Twine &why) {
-    InFlightDiagnostic message = error(DiagnosticCode::BadStatistics);
-    message << "--calibrate=" << options.calibrate << ": " << why;
-    message.attachNote() << "effc calibrate, with the same options for sizes "
-                            "and inputs, makes new ones";
-    return false;
-  };
+  auto refuse = [&](const Twine &why) { return refuseStatistics(why); };
   std::string why;
   std::optional<Statistics> read = readStatistics(options.calibrate, why);
   if (!read)
@@ -525,21 +529,23 @@ OwningOpRef<ModuleOp> Compilation::lowerAll(eff::TargetAttr target) {
   return all;
 }
 
-void Compilation::run() {
-  result.exitCode = 1;
-  if (!checkOptions() || !checkModelFile())
-    return;
-  if (!resolveTargets())
-    return;
+bool Compilation::checkAll() {
+  if (!checkOptions() || !checkModelFile() || !resolveTargets())
+    return false;
   bool usesBf16 = options.quantize == "bf16" ||
                   llvm::any_of(options.layers, [](const LayerOption &layer) {
                     return layer.value == "bf16";
                   });
   if (usesBf16 && !checkBf16())
-    return;
+    return false;
   if (!stopAfter || !options.lock.empty() || !options.calibrate.empty())
     startHashing();
-  if (!readLock() || !readStatisticsFile())
+  return readLock();
+}
+
+void Compilation::run() {
+  result.exitCode = 1;
+  if (!checkAll() || !readStatisticsFile())
     return;
   std::vector<OwningOpRef<ModuleOp>> modules;
   std::vector<LibraryVersion> versions;
@@ -622,6 +628,12 @@ CompileResult compile(const CompileOptions &options) {
   std::unique_ptr<MLIRContext> context = createContext();
   Compilation(options, result, context.get()).run();
   return result;
+}
+
+int checkCompileOptions(const CompileOptions &options) {
+  CompileResult result;
+  std::unique_ptr<MLIRContext> context = createContext();
+  return Compilation(options, result, context.get()).checkAll() ? 0 : 1;
 }
 
 } // namespace effc

@@ -2,6 +2,7 @@
 // the certificate says of it.
 #include "Compilation.h"
 #include "effc/Import/Import.h"
+#include "effc/Support/Statistics.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringExtras.h"
@@ -77,11 +78,24 @@ OwningOpRef<ModuleOp> Compilation::importModel(const EntryPoint &entry) {
   import.outputs = options.outputNames;
   import.states = options.states;
   import.externalDataDir = options.externalDataDir;
-  if (options.modelBytes)
-    return importOnnxBytes(*options.modelBytes, getModelFile(),
-                           llvm::sys::path::parent_path(options.model), context,
-                           import);
-  return importOnnxFile(options.model, context, import);
+  import.hashExternal = options.probes || statistics;
+  OwningOpRef<ModuleOp> module =
+      options.modelBytes
+          ? importOnnxBytes(*options.modelBytes, getModelFile(),
+                            llvm::sys::path::parent_path(options.model),
+                            context, import)
+          : importOnnxFile(options.model, context, import);
+  if (!module)
+    return module;
+  auto hash =
+      dyn_cast_if_present<StringAttr>((*module)->removeAttr(kExternalHashAttr));
+  result.externalSha256 = hash ? hash.str() : "";
+  if (statistics && statistics->externalSha256 != result.externalSha256) {
+    refuseStatistics("made for other external weights of '" +
+                     statistics->modelFile + "'");
+    return {};
+  }
+  return module;
 }
 
 uint64_t getModelSize(const CompileOptions &options) {
@@ -128,6 +142,11 @@ CertificateInfo Compilation::makeCertificateInfo() {
   info.passes = passes;
   info.quantized = quantized;
   info.quality = options.quality;
+  if (statistics) {
+    info.calibration.emplace();
+    info.calibration->sha256 = hashFile(options.calibrate);
+    info.calibration->numSamples = statistics->samples.size();
+  }
   for (const Diagnostic &diagnostic : diagnostics->getAll())
     if (diagnostic.severity == Severity::Warning)
       info.notes.push_back(diagnostic.message);

@@ -198,7 +198,8 @@ static Json describeQuantized(const std::vector<QuantizedLayers> &entries) {
   for (const QuantizedLayers &entry : entries) {
     Json layers = Json::array(), rounding = Json::object();
     for (const LayerPrecision &layer : entry.layers) {
-      layers.push_back({{"node", layer.node},
+      layers.push_back({{"layer", layer.layer},
+                        {"node", layer.node},
                         {"precision", layer.precision},
                         {"taken", layer.taken},
                         {"reason", layer.reason}});
@@ -214,6 +215,13 @@ static Json describeQuantized(const std::vector<QuantizedLayers> &entries) {
   return list;
 }
 
+static Json describeCalibration(const std::optional<Calibration> &calibration) {
+  if (!calibration)
+    return nullptr;
+  return {{"sha256", calibration->sha256},
+          {"samples", calibration->numSamples}};
+}
+
 /// Null where nothing was measured.
 static Json describeQuality(const std::optional<Quality> &quality) {
   if (!quality)
@@ -227,6 +235,8 @@ static Json describeQuality(const std::optional<Quality> &quality) {
                        {"cosine", output.cosine}});
   return {{"samples", quality->numSamples},
           {"samples_sha256", quality->samplesSha256},
+          {"version", quality->version},
+          {"tuned", quality->tuned},
           {"metric", quality->metric},
           {"before", quality->before},
           {"after", quality->after},
@@ -273,6 +283,7 @@ std::string makeCertificate(const ModelTable &table,
       {"options", info.options},
       {"passes", passes},
       {"quantized", describeQuantized(info.quantized)},
+      {"calibration", describeCalibration(info.calibration)},
       {"quality", describeQuality(info.quality)},
       {"notes", info.notes},
       {"entry_points", describePrograms(table.best())},

@@ -189,7 +189,7 @@ std::string printLayers(const Json &scheme) {
   Table table({"layer", "computed in", "#estimated error", "why"});
   for (const Json &layer : getList(scheme, "layers")) {
     auto error = layer.find("error");
-    table.add({code(getText(layer, "node")),
+    table.add({code(getText(layer, "layer")),
                std::string("<span class=\"kind") +
                    (isTaken(layer) ? " low" : "") + "\">" +
                    escape(getText(layer, "precision")) + "</span>",
@@ -238,7 +238,9 @@ std::string printQuality(const Json &certificate) {
          paragraph(getText(*quality, "metric") + " of the first output on " +
                    getText(*quality, "samples") +
                    " samples: " + number(*quality, "after") + ", and " +
-                   number(*quality, "before") + " without fewer bits.") +
+                   number(*quality, "before") +
+                   " without fewer bits, by the code for " +
+                   getText(*quality, "version") + ".") +
          table.print();
 }
 

@@ -524,7 +524,11 @@ static OwningOpRef<ModuleOp> importBytes(ArrayRef<char> bytes, StringRef name,
     emitError(loc, DiagnosticCode::NotAModel) << reason;
     return {};
   }
-  return Importer(file, context, options).run();
+  OwningOpRef<ModuleOp> module = Importer(file, context, options).run();
+  if (std::string hash;
+      module && options.hashExternal && !(hash = file->hashExternal()).empty())
+    (*module)->setAttr(kExternalHashAttr, StringAttr::get(context, hash));
+  return module;
 }
 
 static std::pair<StringRef, StringRef> splitPath(StringRef path) {

@@ -4,12 +4,14 @@
 #include "ModelFile.h"
 #include "onnx/onnx-ml.pb.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/SHA256.h"
 
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <linux/openat2.h>
+#include <map>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -172,6 +174,23 @@ bool ModelFile::parse(ArrayRef<char> bytes, std::string &reason) {
     return false;
   }
   return true;
+}
+
+std::string ModelFile::hashExternal() const {
+  if (external.empty())
+    return "";
+  // In the order of their names.
+  std::map<std::string, const MappedFile *> files;
+  for (const auto &entry : external)
+    files.emplace(entry.first().str(), entry.second.get());
+  llvm::SHA256 all;
+  for (const auto &[name, file] : files) {
+    ArrayRef<char> bytes = file ? file->bytes() : ArrayRef<char>();
+    llvm::SHA256 one;
+    one.update(StringRef(bytes.data(), bytes.size()));
+    all.update(llvm::toHex(one.final(), /*LowerCase=*/true) + name + "\n");
+  }
+  return llvm::toHex(all.final(), /*LowerCase=*/true);
 }
 
 std::optional<ArrayRef<char>>

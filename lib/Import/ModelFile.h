@@ -57,6 +57,9 @@ public:
   std::optional<llvm::ArrayRef<char>>
   externalBytes(const onnx::TensorProto &tensor, uint64_t size,
                 std::string &reason);
+  /// SHA-256 of names and contents of the files that were read so far; ""
+  /// without.
+  std::string hashExternal() const;
 
 private:
   std::string fileName, folder;

@@ -166,6 +166,11 @@ static void buildLayout(OpPassManager &pm, const PipelineOptions &options) {
   if (options.probes)
     pm.addNestedPass<func::FuncOp>(createInsertProbes());
   buildQuantize(pm, options);
+  ReportLayersOptions report;
+  report.quiet = options.quiet;
+  for (const auto &[nodes, scheme] : options.layerSchemes)
+    report.patterns.push_back(nodes);
+  pm.addNestedPass<func::FuncOp>(createReportLayers(report));
   // Constants beside permuted values got transposes, and weights conversions.
   pm.addNestedPass<func::FuncOp>(createFoldConstants());
   pm.addNestedPass<func::FuncOp>(createCSEPass());

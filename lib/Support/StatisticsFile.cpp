@@ -61,7 +61,8 @@ std::string printStatistics(const Statistics &statistics) {
   for (const SampleRecord &sample : statistics.samples)
     samples.push_back({{"name", sample.name}, {"sha256", sample.hash}});
   Json model = {{"file", statistics.modelFile},
-                {"sha256", statistics.modelSha256}};
+                {"sha256", statistics.modelSha256},
+                {"external_sha256", statistics.externalSha256}};
   Json compiler = {{"name", "effc"}, {"version", statistics.compilerVersion}};
   std::string text = "{\"format\": \"" + std::string(kFormat) +
                      "\",\n\"format_version\": " + std::to_string(kVersion) +
@@ -315,6 +316,8 @@ static bool readHeader(Reader &reader, const Tree &json,
                      statistics.compilerVersion) &&
          reader.read(model ? *model : none, "file", statistics.modelFile) &&
          reader.read(model ? *model : none, "sha256", statistics.modelSha256) &&
+         reader.read(model ? *model : none, "external_sha256",
+                     statistics.externalSha256) &&
          reader.readList(json, "options", statistics.options, kMaxText) &&
          reader.read(json, "complete", statistics.complete);
 }

@@ -194,7 +194,7 @@ def check(case, folder, effc):
     layer = statistics_of(case.samples, 1)
     (folder / "m.stats").write_text(json.dumps({
         "format": "effc-statistics", "format_version": 2, "compiler": {"name": "effc", "version": version_of(effc)},
-        "model": {"file": "m.onnx", "sha256": hashlib.sha256(model.read_bytes()).hexdigest()}, "options": [], "complete": True,
+        "model": {"file": "m.onnx", "sha256": hashlib.sha256(model.read_bytes()).hexdigest(), "external_sha256": ""}, "options": [], "complete": True,
         "samples": [], "layers": {"layer": layer}}))
     np.savez(folder / "in.npz", x=case.given)
     scheme = case.scheme + ([folder / "m.stats"] if case.scheme[-1] == "--calibrate" else [])

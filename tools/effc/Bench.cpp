@@ -118,21 +118,6 @@ private:
 
 } // namespace
 
-/// The instructions that the code needs, by the names of --cpu.
-static std::string describeIsa(uint64_t features) {
-  std::pair<uint64_t, const char *> names[] = {
-      {EFFRT_CPU_AMX_INT8, "amx"},
-      {EFFRT_CPU_AVX512_BF16, "v4-bf16"},
-      {EFFRT_CPU_AVX512_VNNI, "v4-vnni"},
-      {EFFRT_CPU_AVX512, "v4"},
-      {EFFRT_CPU_AVX2, "v3"},
-      {EFFRT_CPU_NEON, "neon"}};
-  for (auto [bit, name] : names)
-    if (features & bit)
-      return name;
-  return "baseline";
-}
-
 //===----------------------------------------------------------------------===//
 // Other engines
 //===----------------------------------------------------------------------===//

@@ -10,7 +10,10 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
 
@@ -35,6 +38,48 @@ void CalibrateOptions::addOptions(CLI::App &verb) {
       ->envname("EFFC_THREADS")
       ->check(CLI::NonNegativeNumber);
 }
+
+namespace {
+
+/// That nobody else writes the same file meanwhile: an advisory lock, which
+/// ends with the process however that ends. Whoever holds it removes the file,
+/// so one that is no longer there does not count.
+class FileLock {
+public:
+  explicit FileLock(std::string path) : path(std::move(path)) {}
+  FileLock(const FileLock &) = delete;
+  FileLock &operator=(const FileLock &) = delete;
+  ~FileLock() {
+    if (file < 0)
+      return;
+    (void)unlink(path.c_str());
+    (void)close(file);
+  }
+
+  /// 0, or errno.
+  int take() {
+    while (true) {
+      file = open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+      if (file < 0)
+        return errno;
+      int reason = flock(file, LOCK_EX | LOCK_NB) ? errno : 0;
+      struct stat own = {}, there = {};
+      if (!reason && fstat(file, &own) == 0 &&
+          stat(path.c_str(), &there) == 0 && own.st_ino == there.st_ino)
+        return 0;
+      (void)close(file);
+      file = -1;
+      if (reason)
+        return reason;
+    }
+  }
+
+private:
+  std::string path;
+  int file = -1;
+};
+
+} // namespace
 
 //===----------------------------------------------------------------------===//
 // What there is to do
@@ -105,6 +150,7 @@ bool Calibrator::compileProbed(const CompileOptions &compile, StageNote &note) {
   statistics.modelFile =
       std::filesystem::path(compile.model).filename().string();
   statistics.modelSha256 = result.modelSha256;
+  statistics.externalSha256 = result.externalSha256;
   statistics.options = describeLayerOptions(probed);
   return true;
 }
@@ -116,6 +162,8 @@ bool Calibrator::compileProbed(const CompileOptions &compile, StageNote &note) {
 std::string Calibrator::findDifference(const Statistics &partial) {
   if (partial.modelSha256 != statistics.modelSha256)
     return "it is of another model";
+  if (partial.externalSha256 != statistics.externalSha256)
+    return "it is of other external weights";
   if (partial.compilerVersion != statistics.compilerVersion)
     return "it is of another version of effc";
   if (partial.options != statistics.options)
@@ -244,7 +292,17 @@ bool Calibrator::addSample(const std::string &name) {
 std::shared_ptr<const Statistics> Calibrator::run(const CompileOptions &compile,
                                                   const std::string &file,
                                                   StageNote &note) {
-  if (!checkPlace(file) || !findSamples() || !compileProbed(compile, note))
+  if (!checkPlace(file))
+    return nullptr;
+  FileLock lock(file + ".lock");
+  if (int reason = lock.take()) {
+    console.fail("cannot write '" + file + "': " +
+                     (reason == EWOULDBLOCK ? "another calibration writes it"
+                                            : std::strerror(reason)),
+                 "", DiagnosticCode::CannotWriteResults);
+    return nullptr;
+  }
+  if (!findSamples() || !compileProbed(compile, note))
     return nullptr;
   std::string partial = file + ".partial";
   size_t first = resume(partial), saved = first;

@@ -99,8 +99,11 @@ static std::string describeQuality(const Json &certificate) {
   if (quality == certificate.end() || quality->is_null())
     return "";
   std::string lines = format(
-      "quality on %llu samples: %s %.6g, %.6g without --quantize\n",
+      "quality on %llu samples (code for %s%s): %s %.6g, %.6g without "
+      "--quantize\n",
       static_cast<unsigned long long>(quality->at("samples").get<uint64_t>()),
+      getText(*quality, "version").c_str(),
+      quality->value("tuned", false) ? ", tuned" : "",
       getText(*quality, "metric").c_str(), quality->at("after").get<double>(),
       quality->at("before").get<double>());
   for (const Json &output : quality->at("outputs"))

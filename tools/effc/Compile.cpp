@@ -185,6 +185,14 @@ int CompileVerb::calibrateFirst(StageNote &note) {
                         "library: there is no output folder",
                         "pass -o DIR, or a file of effc calibrate",
                         DiagnosticCode::BadOption);
+  // What is wrong with other options is better known before than after.
+  CompileOptions checked = options;
+  checked.onDiagnostic = [&](const Diagnostic &diagnostic) {
+    if (diagnostic.severity == Severity::Error)
+      console.report(diagnostic);
+  };
+  if (int refused = checkCompileOptions(checked))
+    return refused;
   bool isNew = std::filesystem::create_directories(options.outputDir, code);
   CalibrateOptions calibration;
   calibration.samples = options.calibrate;

@@ -1,5 +1,6 @@
 // What Linux says in /proc and /sys.
 #include "Machine.h"
+#include "effrt/effrt_abi.h"
 #include <algorithm>
 #include <fstream>
 #include <sched.h>
@@ -57,6 +58,20 @@ void pinTo(const std::vector<int> &cores) {
   for (int core : cores)
     CPU_SET(core, &set);
   (void)sched_setaffinity(0, sizeof(set), &set);
+}
+
+std::string describeIsa(uint64_t features) {
+  std::pair<uint64_t, const char *> names[] = {
+      {EFFRT_CPU_AMX_INT8, "amx"},
+      {EFFRT_CPU_AVX512_BF16, "v4-bf16"},
+      {EFFRT_CPU_AVX512_VNNI, "v4-vnni"},
+      {EFFRT_CPU_AVX512, "v4"},
+      {EFFRT_CPU_AVX2, "v3"},
+      {EFFRT_CPU_NEON, "neon"}};
+  for (auto [bit, name] : names)
+    if (features & bit)
+      return name;
+  return "baseline";
 }
 
 } // namespace effc::tool

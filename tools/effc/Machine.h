@@ -11,6 +11,9 @@ namespace effc::tool {
 
 std::string getCpuName();
 
+/// The instructions that code needs (EFFRT_CPU_*), by the names of --cpu.
+std::string describeIsa(uint64_t features);
+
 /// Processes that wanted to run in the last minute, on average.
 double getLoad();
 

@@ -2,6 +2,7 @@
 // elements, as anybody can repeat with the two libraries.
 #include "Validator.h"
 #include "Compile.h"
+#include "Machine.h"
 #include "Progress.h"
 #include "Samples.h"
 #include <cmath>
@@ -193,6 +194,13 @@ std::optional<Quality> Validator::measure(const CompileOptions &compile,
   before = after ? compileModel(withoutLoss(lossy), note) : nullptr;
   if (!before)
     return std::nullopt;
+  if (before->outputs.empty()) {
+    console.fail("the model has no output to compare", "",
+                 DiagnosticCode::CannotValidate);
+    return std::nullopt;
+  }
+  quality.version = describeIsa(after->info.cpu_features);
+  quality.tuned = !lossy.lock.empty();
   for (const effrt_tensor_info &output : before->outputs)
     quality.outputs.emplace_back().name = output.name;
   sums.resize(quality.outputs.size());

@@ -156,6 +156,8 @@ struct CompileResult {
   std::vector<Probe> probes;
   /// SHA-256 of the model's file, where code was made.
   std::string modelSha256;
+  /// With `probes`: of the files that the model keeps weights in; "" without.
+  std::string externalSha256;
   /// The module as text, weights left out: with `stopAfter` and without
   /// `saveStages`.
   std::string ir;
@@ -164,6 +166,10 @@ struct CompileResult {
 };
 
 CompileResult compile(const CompileOptions &options);
+
+/// What `compile` refuses before it reads model and statistics: 0, or its exit
+/// code after diagnostics.
+int checkCompileOptions(const CompileOptions &options);
 
 /// The stages that `stopAfter` and `startAt` take, in order.
 std::vector<std::string> getStageNames();

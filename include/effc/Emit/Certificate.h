@@ -11,9 +11,10 @@
 
 namespace effc {
 
-/// A layer that could compute with fewer bits, by the name of its node.
+/// A layer that could compute with fewer bits. Layers of one node have names
+/// with numbers.
 struct LayerPrecision {
-  std::string node, precision, reason;
+  std::string layer, node, precision, reason;
   /// It does.
   bool taken = false;
   /// Estimated, over the size of the result.
@@ -39,10 +40,20 @@ struct OutputQuality {
   double cosine = 0;
 };
 
+/// The statistics that ranges come from; their name does not count.
+struct Calibration {
+  std::string sha256;
+  uint64_t numSamples = 0;
+};
+
 /// What a lossy build costs, measured (docs/quantization.md, "Validation").
 struct Quality {
   uint64_t numSamples = 0;
   std::string samplesSha256;
+  /// Which version of the library was measured, by the names of --cpu, and
+  /// whether with kernels that were chosen by --tune.
+  std::string version;
+  bool tuned = false;
   std::vector<OutputQuality> outputs;
   /// "cosine", "mse" or "top1" of the first output.
   std::string metric;
@@ -60,6 +71,7 @@ struct CertificateInfo {
   /// Passes in order, with one line each on what they did.
   std::vector<std::pair<std::string, std::string>> passes;
   std::vector<QuantizedLayers> quantized;
+  std::optional<Calibration> calibration;
   std::optional<Quality> quality;
   /// Warnings of the compile.
   std::vector<std::string> notes;

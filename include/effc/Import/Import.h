@@ -42,9 +42,15 @@ struct ImportOptions {
   /// A trusted folder for external data; links below it are followed. Empty:
   /// the model's folder, and no link is followed.
   std::string externalDataDir;
+  /// The module gets `kExternalHashAttr`.
+  bool hashExternal = false;
   /// The largest value that a free size may take.
   int64_t maxFreeSize = (int64_t(1) << 31) - 1;
 };
+
+/// Module attribute: SHA-256 of the names and contents of the files that
+/// weights lie in, where there are any.
+inline constexpr llvm::StringLiteral kExternalHashAttr = "eff.external_sha256";
 
 /// Reads a model. On failure the module is null and diagnostics have been
 /// emitted. Constants of the module refer to the file's contents, which live as

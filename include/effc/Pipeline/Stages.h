@@ -47,6 +47,8 @@ struct PipelineOptions {
   /// nothing; and what those of these names do, the last that matches.
   std::string quantize;
   std::vector<std::pair<std::string, std::string>> layerSchemes;
+  /// What layers compute in has been said, of another machine's version.
+  bool quiet = false;
   /// The machines of the library: a layer is quantised for all or for none.
   std::vector<eff::TargetAttr> targets;
   /// What calibration found, for schemes that need it; null: nothing.

@@ -73,6 +73,8 @@ struct SampleRecord {
 struct Statistics {
   std::string compilerVersion;
   std::string modelFile, modelSha256;
+  /// Of the files that the model keeps weights in; "" without.
+  std::string externalSha256;
   /// Options of compile that change layers or what they read.
   std::vector<std::string> options;
   /// All samples are in; otherwise a calibration may go on from here.

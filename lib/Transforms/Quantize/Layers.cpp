@@ -20,6 +20,17 @@ public:
       taken.insert(getName(product));
   }
 
+  /// The name that it has, or one that is left.
+  std::string name(const Product &product) {
+    auto stated = product.op->getAttrOfType<StringAttr>(kLayerAttr);
+    if (!stated) {
+      stated = StringAttr::get(product.op->getContext(), give(product));
+      product.op->setAttr(kLayerAttr, stated);
+    }
+    return stated.str();
+  }
+
+private:
   std::string give(const Product &product) {
     std::string name = getName(product).str(), numbered = name;
     unsigned &count = counts[name];
@@ -31,7 +42,6 @@ public:
     return numbered;
   }
 
-private:
   static StringRef getName(const Product &product) {
     StringRef name = getNodeName(product.op->getLoc());
     return name.empty() ? product.op->getName().stripDialect() : name;
@@ -58,7 +68,7 @@ effc::getQuantizableLayers(func::FuncOp function) {
   Names names(products);
   std::vector<QuantizableLayer> layers;
   for (const Product &product : products)
-    layers.push_back({product, names.give(product)});
+    layers.push_back({product, names.name(product)});
   return layers;
 }
 
@@ -94,20 +104,18 @@ std::optional<LayerFilter> LayerFilter::get(MLIRContext *context,
   return filter;
 }
 
-bool LayerFilter::isLeftOut(ArrayRef<StringRef> names) const {
-  for (const Entry &entry : llvm::reverse(entries))
-    if (llvm::any_of(names,
-                     [&](StringRef name) { return entry.pattern.match(name); }))
-      return entry.leavesOut;
-  return false;
-}
-
-bool LayerFilter::isLeftOut(const QuantizableLayer &layer) const {
-  return isLeftOut({getNodeName(layer.op()->getLoc()), layer.name});
+/// The layer's, or where it has none the node's.
+static StringRef getLayerName(Operation *op) {
+  auto name = op->getAttrOfType<StringAttr>(kLayerAttr);
+  return name ? name.getValue() : getNodeName(op->getLoc());
 }
 
 bool LayerFilter::isLeftOut(Operation *op) const {
-  return isLeftOut({getNodeName(op->getLoc())});
+  StringRef node = getNodeName(op->getLoc()), layer = getLayerName(op);
+  for (const Entry &entry : llvm::reverse(entries))
+    if (entry.pattern.match(node) || entry.pattern.match(layer))
+      return entry.leavesOut;
+  return false;
 }
 
 static constexpr StringLiteral kLeftOut = "left out by request";
@@ -116,6 +124,8 @@ void LayerJournal::add(Operation *op, bool taken, const Twine &reason,
                        std::optional<double> error) {
   Builder b(op->getContext());
   NamedAttrList entry;
+  entry.append("at", static_cast<LocationAttr>(op->getLoc()));
+  entry.append("layer", b.getStringAttr(getLayerName(op)));
   entry.append("node", b.getStringAttr(getNodeName(op->getLoc())));
   entry.append("precision", b.getStringAttr(taken ? scheme : "f32"));
   entry.append("taken", b.getBoolAttr(taken));
@@ -128,21 +138,11 @@ void LayerJournal::add(Operation *op, bool taken, const Twine &reason,
 
 void LayerJournal::take(Operation *op, const Twine &detail,
                         std::optional<double> error) {
-  std::string text = detail.str();
-  std::string said = text;
-  if (error)
-    llvm::raw_string_ostream(said)
-        << llvm::format(", estimated error %.2g of the result", *error);
-  emitRemark(op->getLoc(), DiagnosticCode::LayerPrecision)
-      << "computed in " << scheme << (said.empty() ? "" : ": ") << said;
-  add(op, /*taken=*/true, text, error);
+  add(op, /*taken=*/true, detail, error);
 }
 
 void LayerJournal::decline(Operation *op, const Twine &reason) {
-  std::string text = reason.str();
-  emitRemark(op->getLoc(), DiagnosticCode::LayerPrecision)
-      << "computed in f32: " << text;
-  add(op, /*taken=*/false, text, std::nullopt);
+  add(op, /*taken=*/false, reason, std::nullopt);
 }
 
 void LayerJournal::leaveOut(Operation *op) { decline(op, kLeftOut); }
@@ -159,9 +159,9 @@ void LayerJournal::write(func::FuncOp function) const {
   size_t numOld = list.size();
   llvm::DenseMap<Attribute, size_t> places;
   for (size_t i = numOld; i-- > 0;)
-    places[cast<DictionaryAttr>(list[i]).get("node")] = i;
+    places[cast<DictionaryAttr>(list[i]).get("layer")] = i;
   for (DictionaryAttr entry : entries) {
-    auto old = places.find(entry.get("node"));
+    auto old = places.find(entry.get("layer"));
     if (old == places.end())
       list.push_back(entry);
     else if (weigh(entry) > weigh(cast<DictionaryAttr>(list[old->second])))
@@ -175,7 +175,7 @@ void effc::visitLayers(
     func::FuncOp function, const LayerFilter &filter, LayerJournal &journal,
     llvm::function_ref<std::string(const QuantizableLayer &)> take) {
   for (const QuantizableLayer &layer : getQuantizableLayers(function)) {
-    if (filter.isLeftOut(layer))
+    if (filter.isLeftOut(layer.op()))
       journal.leaveOut(layer.op());
     else if (std::string reason = take(layer); !reason.empty())
       journal.decline(layer.op(), reason);

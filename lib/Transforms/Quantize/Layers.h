@@ -30,7 +30,11 @@ struct QuantizableLayer {
   }
 };
 
-/// In the order of the function.
+/// Where a layer keeps its name while passes change others.
+inline constexpr llvm::StringLiteral kLayerAttr = "eff.layer";
+
+/// In the order of the function. Names them; eff-report-layers takes the
+/// attributes off again.
 std::vector<QuantizableLayer> getQuantizableLayers(mlir::func::FuncOp function);
 
 /// What a size counts in models of time: sizes of run time get a typical value.
@@ -46,12 +50,9 @@ public:
                                         llvm::StringRef pass,
                                         llvm::ArrayRef<std::string> patterns);
   /// By the name of the node or that of the layer.
-  bool isLeftOut(const QuantizableLayer &layer) const;
   bool isLeftOut(mlir::Operation *op) const;
 
 private:
-  bool isLeftOut(llvm::ArrayRef<llvm::StringRef> names) const;
-
   struct Entry {
     llvm::GlobPattern pattern;
     bool leavesOut;
@@ -59,8 +60,8 @@ private:
   std::vector<Entry> entries;
 };
 
-/// What the layers of a function compute in and why: each gets a remark, and a
-/// place in `eff.quantized` for certificate and report.
+/// What the layers of a function compute in and why: each gets a place in
+/// `eff.quantized`, for eff-report-layers, certificate and report.
 class LayerJournal {
 public:
   /// `scheme` is what taken layers compute in.

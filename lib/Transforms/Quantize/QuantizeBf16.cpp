@@ -142,6 +142,7 @@ struct QuantizeBf16 : effc::impl::QuantizeBf16Base<QuantizeBf16> {
             "eff.target");
     SmallVector<Operation *> taken;
     LayerJournal journal("bf16");
+    (void)getQuantizableLayers(function); // names them
     function.walk([&](Operation *op) {
       SmallVector<OpOperand *> factors = getFactors(op);
       if (factors.empty() || !llvm::all_of(factors, [](OpOperand *factor) {

@@ -1,11 +1,11 @@
-// RUN: effc-opt %s -eff-quantize-bf16="skip=left*" | FileCheck %s
-// RUN: effc-opt %s -eff-quantize-bf16="skip=left*" 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
+// RUN: effc-opt %s -eff-quantize-bf16="skip=left*" -eff-report-layers | FileCheck %s
+// RUN: effc-opt %s -eff-quantize-bf16="skip=left*" -eff-report-layers 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
 
 module attributes {eff.target = #eff.target<"v4-bf16", cpu = "x86-64-v4", features = "+avx512vnni,+avx512bf16", vector 32 x 512, l1 32768, l2 1048576>} {
 
 // The activation is converted where it is made, before the reshape; sums and bias stay f32.
 // CHECK-LABEL: func.func @linear
-// CHECK-SAME: eff.quantized = [{node = "fc1", precision = "bf16", reason = "", taken = true}, {node = "fc2", precision = "bf16", reason = "", taken = true}]
+// CHECK-SAME: eff.quantized = [{layer = "fc1", node = "fc1", precision = "bf16", reason = "", taken = true}, {layer = "fc2", node = "fc2", precision = "bf16", reason = "", taken = true}]
 // CHECK: %[[X:.+]] = eff.convert %arg0 : (tensor<128x384xf32>) -> tensor<128x384xbf16>
 // CHECK: %[[W:.+]] = eff.convert %{{.+}} : (tensor<384x1536xf32>) -> tensor<384x1536xbf16>
 // CHECK: %[[Y:.+]] = eff.linear %[[X]], %[[W]] bias %arg1 : (tensor<128x384xbf16>, tensor<384x1536xbf16>, tensor<1536xf32>) -> tensor<128x1536xf32>

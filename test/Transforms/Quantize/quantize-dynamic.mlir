@@ -1,12 +1,12 @@
-// RUN: effc-opt %s -eff-quantize-dynamic="skip=left*" | FileCheck %s
-// RUN: effc-opt %s -eff-quantize-dynamic="skip=left*" 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
+// RUN: effc-opt %s -eff-quantize-dynamic="skip=left*" -eff-report-layers | FileCheck %s
+// RUN: effc-opt %s -eff-quantize-dynamic="skip=left*" -eff-report-layers 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
 // RUN: effc-opt %s -eff-quantize-dynamic -eff-raise-integer-products | FileCheck %s --check-prefix=BYTES
 
 module attributes {eff.target = #eff.target<"v4-bf16", cpu = "x86-64-v4", features = "+avx512vnni,+avx512bf16", vector 32 x 512, l1 32768, l2 1048576>} {
 
 // One scale a row, found once for both readers; products of bytes.
 // CHECK-LABEL: func.func @shared
-// CHECK-SAME: eff.quantized = [{node = "q", precision = "int8-dynamic", reason = "each row in a range of its own", taken = true}, {node = "k", {{.*}}]
+// CHECK-SAME: eff.quantized = [{layer = "q", node = "q", precision = "int8-dynamic", reason = "each row in a range of its own", taken = true}, {layer = "k", node = "k", {{.*}}]
 // CHECK: %[[A:.+]] = eff.unary abs %arg0
 // CHECK: %[[M:.+]] = eff.reduce max %[[A]] [1] : (tensor<128x384xf32>) -> tensor<128x1xf32>
 // CHECK: %[[L:.+]] = eff.binary max %[[M]]
@@ -31,7 +31,7 @@ func.func @shared(%x: tensor<128x384xf32>, %b: tensor<384xf32>) -> (tensor<128x3
 
 // What stays in f32, and why.
 // CHECK-LABEL: func.func @declined
-// CHECK-SAME: eff.quantized = [{node = "left out", precision = "f32", reason = "left out by request", taken = false}
+// CHECK-SAME: eff.quantized = [{layer = "left out", node = "left out", precision = "f32", reason = "left out by request", taken = false}
 // REMARK: computed in f32: left out by request
 // REMARK: computed in f32: both of its factors are computed
 // REMARK: computed in f32: its sums may not fit into 32 bits

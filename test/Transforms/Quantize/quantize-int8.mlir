@@ -1,15 +1,15 @@
-// RUN: effc-opt %s -eff-quantize-int8="statistics=%S/Inputs/statistics.json range=min-max skip=left*" | FileCheck %s
-// RUN: effc-opt %s -eff-quantize-int8="statistics=%S/Inputs/statistics.json range=min-max skip=left*" 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
+// RUN: effc-opt %s -eff-quantize-int8="statistics=%S/Inputs/statistics.json range=min-max skip=left*" -eff-report-layers | FileCheck %s
+// RUN: effc-opt %s -eff-quantize-int8="statistics=%S/Inputs/statistics.json range=min-max skip=left*" -eff-report-layers 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
 // RUN: effc-opt %s -eff-quantize-int8="statistics=%S/Inputs/statistics.json range=min-max" -eff-raise-dequantized -eff-raise-integer-products | FileCheck %s --check-prefix=BYTES
-// RUN: effc-opt %s -eff-quantize-int8="statistics=%S/Inputs/statistics.json" | FileCheck %s --check-prefix=BALANCE
-// RUN: effc-opt %s -eff-quantize-int8="statistics=%S/Inputs/statistics.json" 2>&1 >/dev/null | FileCheck %s --check-prefix=BALANCEREMARK
+// RUN: effc-opt %s -eff-quantize-int8="statistics=%S/Inputs/statistics.json" -eff-report-layers | FileCheck %s --check-prefix=BALANCE
+// RUN: effc-opt %s -eff-quantize-int8="statistics=%S/Inputs/statistics.json" -eff-report-layers 2>&1 >/dev/null | FileCheck %s --check-prefix=BALANCEREMARK
 
 module attributes {eff.target = #eff.target<"v4-bf16", cpu = "x86-64-v4", features = "+avx512vnni,+avx512bf16", vector 32 x 512, l1 32768, l2 1048576>} {
 
 // Bytes are made where the activation is, before the reshape, and mean integers less a zero point times a scale; weights have a scale an
 // output. Bias and sums stay f32.
 // CHECK-LABEL: func.func @linear
-// CHECK-SAME: eff.quantized = [{error = {{[0-9.E+-]+}} : f64, node = "fc1", precision = "int8", reason = "input from {{.*}} by min-max", taken = true}, {error = {{.*}}, node = "fc2", precision = "int8", {{.*}}, taken = true}]
+// CHECK-SAME: eff.quantized = [{error = {{[0-9.E+-]+}} : f64, layer = "fc1", node = "fc1", precision = "int8", reason = "input from {{.*}} by min-max", taken = true}, {error = {{.*}}, layer = "fc2", node = "fc2", precision = "int8", {{.*}}, taken = true}]
 // CHECK: %[[INV1:.+]] = eff.constant dense<63.7499962> : tensor<f32>
 // CHECK: %[[S:.+]] = eff.binary mul %arg0, %[[INV1]]
 // CHECK: %[[R:.+]] = eff.unary round %[[S]]
@@ -62,7 +62,7 @@ func.func @conv(%x: tensor<1x28x28x64xf32>) -> tensor<1x14x14x64xf32> {
 
 // What stays in f32, and why.
 // CHECK-LABEL: func.func @declined
-// CHECK-SAME: {node = "{{.*}}", precision = "f32", reason = "both of its factors are computed", taken = false}
+// CHECK-SAME: {layer = "{{.*}}", node = "{{.*}}", precision = "f32", reason = "both of its factors are computed", taken = false}
 // CHECK-SAME: node = "zero", precision = "f32", {{.*}}, taken = false}
 // REMARK: computed in f32: both of its factors are computed
 // REMARK: computed in f32: left out by request

@@ -1,15 +1,15 @@
-// RUN: effc-opt %s -eff-quantize-weights="skip=left*" | FileCheck %s
-// RUN: effc-opt %s -eff-quantize-weights="skip=left*" 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
-// RUN: effc-opt %s -eff-quantize-weights="bits=8 group=64 asymmetric" | FileCheck %s --check-prefix=BYTES
-// RUN: effc-opt %s -eff-quantize-weights="nf4" | FileCheck %s --check-prefix=NF4
-// RUN: effc-opt %s -eff-quantize-weights="bits=3" | FileCheck %s --check-prefix=THREE
-// RUN: effc-opt %s -eff-quantize-weights="bits=2 group=0 lossless always" | FileCheck %s --check-prefix=TERNARY
+// RUN: effc-opt %s -eff-quantize-weights="skip=left*" -eff-report-layers | FileCheck %s
+// RUN: effc-opt %s -eff-quantize-weights="skip=left*" -eff-report-layers 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
+// RUN: effc-opt %s -eff-quantize-weights="bits=8 group=64 asymmetric" -eff-report-layers | FileCheck %s --check-prefix=BYTES
+// RUN: effc-opt %s -eff-quantize-weights="nf4" -eff-report-layers | FileCheck %s --check-prefix=NF4
+// RUN: effc-opt %s -eff-quantize-weights="bits=3" -eff-report-layers | FileCheck %s --check-prefix=THREE
+// RUN: effc-opt %s -eff-quantize-weights="bits=2 group=0 lossless always" -eff-report-layers | FileCheck %s --check-prefix=TERNARY
 
 module attributes {eff.target = #eff.target<"v4-bf16", cpu = "x86-64-v4", features = "+avx512vnni,+avx512bf16", vector 32 x 512, l1 32768, l2 1048576>} {
 
 // Integers times scales are found again, the farther end as the integer that the other has not; the bias is added behind.
 // CHECK-LABEL: func.func @exact
-// CHECK-SAME: eff.quantized = [{error = 0.{{0+e\+00}} : f64, node = "fc", precision = "w4g32", reason = "only the weights", taken = true}]
+// CHECK-SAME: eff.quantized = [{error = 0.{{0+e\+00}} : f64, layer = "fc", node = "fc", precision = "w4g32", reason = "only the weights", taken = true}]
 // CHECK-DAG: %[[Q:.+]] = eff.constant dense_resource<integers{{.*}}> : tensor<4096x32xui4>
 // CHECK-DAG: %[[S:.+]] = eff.constant {{.*}} : tensor<4096x1xf32>
 // CHECK: %[[Y:.+]] = eff.block_linear %arg0, %[[Q]] scales %[[S]] block 32 : (tensor<1x32xf32>, tensor<4096x32xui4>, tensor<4096x1xf32>) -> tensor<1x4096xf32>
@@ -43,7 +43,7 @@ func.func @free(%x: tensor<?x64xf32, #eff.dims<s0, 64>>) -> tensor<?x4096xf32, #
 
 // What stays in f32, and why.
 // CHECK-LABEL: func.func @declined
-// CHECK-SAME: eff.quantized = [{node = "left out", precision = "f32", reason = "left out by request", taken = false}
+// CHECK-SAME: eff.quantized = [{layer = "left out", node = "left out", precision = "f32", reason = "left out by request", taken = false}
 // REMARK: computed in f32: left out by request
 // REMARK: computed in f32: its rows are no whole number of groups
 // REMARK: computed in f32: it has too many rows to gain by fewer bytes of weights

@@ -28,9 +28,10 @@ std::unique_ptr<mlir::Pass>
 createQuantizeWeights(const QuantizeWeightsOptions &options,
                       llvm::ArrayRef<eff::TargetAttr> targets);
 
-/// Function attribute: an array of {node, precision, taken, reason, error} for
-/// layers that could compute with fewer bits; `taken` ones do, and `error`,
-/// where it is known, is an estimate over the size of the result.
+/// Function attribute: an array of {layer, node, precision, taken, reason,
+/// error} for layers that could compute with fewer bits; `taken` ones do, and
+/// `error`, where it is known, is an estimate over the size of the result.
+/// Until eff-report-layers has run, `at` is the layer's location.
 inline constexpr llvm::StringLiteral kQuantizedAttr = "eff.quantized";
 
 /// Function attribute of eff-insert-probes: an array of {output, layers}.

@@ -40,7 +40,7 @@ def QuantizeBf16 : Pass<"eff-quantize-bf16", "::mlir::func::FuncOp"> {
     transposes, so that fusion stores it in bf16 when nothing else reads it.
 
     A layer stays in f32 where the target has no such product, and where too little is multiplied to gain. Depthwise convolutions, which
-    memory bounds, are taken when their input is stored in bf16. Attention is taken with its own keys; over those of earlier runs it stays in f32. A remark for each layer says what it computes in and why; the function attribute `eff.quantized` lists them. Lossy: an
+    memory bounds, are taken when their input is stored in bf16. Attention is taken with its own keys; over those of earlier runs it stays in f32. The function attribute `eff.quantized` says what each layer computes in and why. Lossy: an
     operand is rounded to 8 bits of mantissa, once.
 
     ```mlir
@@ -77,7 +77,7 @@ def QuantizeInt8 : Pass<"eff-quantize-int8", "::mlir::func::FuncOp"> {
     least estimated error of the layers' results (Ranges.cpp).
 
     A layer stays in f32 where the model of time says that it gains nothing, where the statistics lack it or are not finite, and where sums may not
-    fit into 32 bits. A remark for each layer says what it computes in and why; `eff.quantized` lists them.
+    fit into 32 bits. `eff.quantized` says what each layer computes in and why.
 
     ```mlir
     %y = eff.linear %x, %w : (tensor<8x16xf32>, tensor<16x4xf32>) -> tensor<8x4xf32>
@@ -112,8 +112,8 @@ def QuantizeDynamic : Pass<"eff-quantize-dynamic", "::mlir::func::FuncOp"> {
     next) and their sums exact; the scales of row and output are multiplied behind them, bias and all else stay f32. No calibration is
     needed. A row with NaN or infinities has results that are no numbers.
 
-    A layer stays in f32 where the model of time says that it gains less than rounding its input costs. A remark for each layer says
-    what it computes in and why; `eff.quantized` lists the layers that were taken.
+    A layer stays in f32 where the model of time says that it gains less than rounding its input costs. `eff.quantized` says what each layer
+    computes in and why.
 
     ```mlir
     %y = eff.linear %x, %w : (tensor<8x16xf32>, tensor<16x4xf32>) -> tensor<8x4xf32>
@@ -146,7 +146,7 @@ def QuantizeWeights : Pass<"eff-quantize-weights", "::mlir::func::FuncOp"> {
     span 100 to 80 % of its range. With `nf4` integers stand for the 16 numbers of NormalFloat; with `lossless` only layers are taken whose weights
     are integers times scales, such as ternary ones. Arithmetic stays f32.
 
-    A layer gains where its time is that of reading weights: with few rows. The model of time decides; layers that stay have a remark.
+    A layer gains where its time is that of reading weights: with few rows. The model of time decides; `eff.quantized` says why the others stay.
 
     ```mlir
     %y = eff.linear %x, %w bias %b : (tensor<1x64xf32>, tensor<64x4xf32>, tensor<4xf32>) -> tensor<1x4xf32>
@@ -169,6 +169,20 @@ def QuantizeWeights : Pass<"eff-quantize-weights", "::mlir::func::FuncOp"> {
     Statistic<"numTaken", "num-taken", "Layers that were taken">,
     Statistic<"numDeclined", "num-declined", "Layers that stay in f32">
   ];
+}
+
+def ReportLayers : Pass<"eff-report-layers", "::mlir::func::FuncOp"> {
+  let summary = "Say what each layer computes in and why";
+  let description = [{
+    Runs behind all passes that quantise: each entry of the function attribute `eff.quantized` becomes a remark, once, whatever the number of
+    schemes that looked at the layer, and loses its location. `patterns` are those of `--set`; one that no entry's node or layer matches gets a
+    warning. The names that passes gave to layers are taken off.
+  }];
+  let options = [
+    ListOption<"patterns", "patterns", "std::string", "Names (* and ?) that must match a layer">,
+    Option<"quiet", "quiet", "bool", "false", "Only take names off">
+  ];
+  let statistics = [Statistic<"numLayers", "num-layers", "Layers that could be quantised">];
 }
 
 #endif // EFFC_TRANSFORMS_QUANTIZE_PASSES_TD
