@@ -1,6 +1,7 @@
 // Verifiers, shape functions, costs and folds of ShapeOps.td.
 #include "Eff/EffOps.h"
 #include "Eff/Verify.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace effc::eff;
@@ -219,7 +220,12 @@ LogicalResult SliceOp::verify() {
     if (!offset || !from || !count || *count == 0)
       continue;
     // slice_c3: the first and the last element exist.
-    int64_t last = *offset + (*count - 1) * getStrides()[i];
+    int64_t distance = 0, last = 0;
+    if (*count < 0 || *count > *from ||
+        llvm::MulOverflow(*count - 1, getStrides()[i], distance) ||
+        llvm::AddOverflow(*offset, distance, last))
+      return emitOpError("reads ")
+             << *count << " elements of dim " << i << " of extent " << *from;
     if (*offset < 0 || *offset >= *from || last < 0 || last >= *from)
       return emitOpError("reads elements ")
              << *offset << " to " << last << " of dim " << i << " of extent "

@@ -354,6 +354,9 @@ LogicalResult importSplit(NodeContext &ctx) {
     return ctx.error("split has fewer entries than there are outputs");
   AffineExpr offset = eff::constDim(ctx.context(), 0);
   for (auto [index, part] : llvm::enumerate(*sizes)) {
+    if (eff::getConstant(part).value_or(0) < 0)
+      return ctx.error("part " + Twine(index) + " of the split is " +
+                       Twine(*eff::getConstant(part)));
     if (ctx.outputUsed(index) &&
         failed(ctx.setOutput(index, sliceAxis(ctx, x, *axis, offset, part))))
       return failure();

@@ -182,6 +182,15 @@ func.func @slice_c2(%x: tensor<4xf32>) {
 // -----
 
 // slice_c3
+func.func @slice_c3_overflow(%x: tensor<4xf32>) {
+  // expected-error@below {{reads 3 elements of dim 0 of extent 4}}
+  %0 = eff.slice %x <0> by [9223372036854775807] : (tensor<4xf32>) -> tensor<3xf32>
+  return
+}
+
+// -----
+
+// slice_c3
 func.func @slice_c3(%x: tensor<4xf32>) {
   // expected-error@below {{reads elements 2 to 4 of dim 0 of extent 4}}
   %0 = eff.slice %x <2> by [2] : (tensor<4xf32>) -> tensor<2xf32>
