@@ -190,7 +190,7 @@ TileChoice KernelChoices::gemm(std::optional<int64_t> m, int64_t n, int64_t k,
         result = tile;
   } else if (shared && shared.size() == 2) {
     if (auto tile = chooseGemmTile(target, m, n, k, rowBytes, types,
-                                   PanelShape{shared[0], shared[1]}))
+                                   PanelShape{shared[0], shared[1]}, runs))
       result = *tile;
   }
   made.set(printed,

@@ -16,6 +16,8 @@ namespace {
 
 struct Tile {
   int64_t rows, vectors;
+  /// Registers of AMX (lib/Target/CPU/Microkernels/MatrixTiles.h).
+  bool isMatrix = false;
 };
 
 // The first of equals wins. At most 8 rows where there is a choice: each is a
@@ -23,6 +25,21 @@ struct Tile {
 constexpr Tile wideTiles[] = {{6, 4}, {8, 3},  {8, 2}, {7, 2},
                               {6, 3}, {12, 1}, {8, 1}};
 constexpr Tile narrowTiles[] = {{4, 3}, {6, 2}, {12, 1}, {8, 1}};
+constexpr Tile matrixTiles[] = {{32, 2, true}, {16, 4, true}, {32, 1, true}};
+
+/// Cycles of AMX: Intel's Optimization Reference Manual, "Intel AMX", for
+/// Sapphire Rapids; none has been measured here.
+struct MatrixCosts {
+  static constexpr int64_t rows = 16, groups = 16;
+  /// A product of two registers, one after the other and each by itself.
+  static constexpr double product = 16, latency = 52;
+  static constexpr double load = 8, store = 16;
+  /// Setting the shapes and giving the registers back.
+  static constexpr double configuration = 220;
+  /// A row that is copied, and a row of sums that goes through memory, beyond
+  /// what a vector tile's costs.
+  static constexpr double copy = 1.5, sum = 2;
+};
 
 /// The step of a tile where the target has the feature (any: empty). The first
 /// that fits is what Microkernels.def has.
@@ -30,12 +47,14 @@ struct Step {
   GemmTypes types;
   StringRef feature;
   int64_t interleave, elementBytes;
+  /// What AMX needs for the same panels.
+  StringRef matrixFeature = "";
 };
 
 constexpr Step steps[] = {{GemmTypes::F32, "", 1, 4},
-                          {GemmTypes::BF16, "+avx512bf16", 2, 2},
+                          {GemmTypes::BF16, "+avx512bf16", 2, 2, "+amx-bf16"},
                           {GemmTypes::BF16, "", 1, 2},
-                          {GemmTypes::U8S8, "+avx512vnni", 4, 1},
+                          {GemmTypes::U8S8, "+avx512vnni", 4, 1, "+amx-int8"},
                           {GemmTypes::U8S8, "", 2, 1}};
 
 constexpr int64_t largeSize = 1 << 16;
@@ -66,12 +85,6 @@ static double stepCycles(const Microarchitecture &core, int64_t rows,
                    (rows + vectors) / core.loadsPerCycle, core.fmaLatency});
 }
 
-static llvm::ArrayRef<Tile> getTiles(eff::TargetAttr target) {
-  if (target.getVectorRegisters() < 32)
-    return narrowTiles;
-  return wideTiles;
-}
-
 namespace {
 
 /// The sizes that a tile is chosen for; the depth in steps.
@@ -86,18 +99,35 @@ struct ProductSizes {
       : ProductSizes(target, std::max<int64_t>(1, m.value_or(largeSize)),
                      std::max<int64_t>(1, n),
                      llvm::divideCeil(std::max<int64_t>(1, k), step.interleave),
-                     step.elementBytes * step.interleave, rowBytes) {}
+                     step.elementBytes * step.interleave, rowBytes) {
+    hasMatrix = !step.matrixFeature.empty() &&
+                target.getFeatures().contains(step.matrixFeature);
+    run = depth;
+  }
 
+  /// Runs of `length` neighbours of k, whose rows are not evenly spaced.
+  void setRuns(int64_t length, int64_t interleave) {
+    if (length <= 0)
+      return;
+    run = llvm::divideCeil(length, interleave);
+    gathers = true;
+  }
+  llvm::SmallVector<Tile> getTiles() const;
   double estimateCycles(Tile tile) const;
   bool staysInL2(int64_t panelBytes) const;
   double estimateColumn(int64_t tileRows, int64_t vectors,
                         double panelCycles) const;
+  double estimateMatrixColumn(int64_t tileRows, int64_t vectors,
+                              double panelCycles) const;
   Tile chooseTile() const;
 
   eff::TargetAttr target;
   int64_t lanes, rows, columns, depth;
   int64_t stepBytes; ///< of a column of B
   int64_t rowBytes;  ///< what a row adds to the memory of A
+  bool hasMatrix = false;
+  int64_t run = 0; ///< steps that lie side by side
+  bool gathers = false;
 };
 
 /// Whether a panel stays for all tiles of rows, beside the rows where they stay
@@ -120,6 +150,30 @@ double ProductSizes::estimateColumn(int64_t tileRows, int64_t vectors,
   return tail == 0 ? cycles : cycles + tileCycles(tail);
 }
 
+/// As estimateColumn; rows that are left are registers of their own.
+double ProductSizes::estimateMatrixColumn(int64_t tileRows, int64_t vectors,
+                                          double panelCycles) const {
+  using Costs = MatrixCosts;
+  double parts = llvm::divideCeil(depth, run) *
+                 static_cast<double>(llvm::divideCeil(run, Costs::groups));
+  double panelPart = panelCycles * depth / parts;
+  auto tileCycles = [&](int64_t count) {
+    int64_t registers = llvm::divideCeil(count, Costs::rows),
+            sums = registers * vectors;
+    double part = std::max({Costs::product * sums, Costs::latency, panelPart,
+                            Costs::load * (registers + vectors)});
+    if (gathers || count % Costs::rows != 0)
+      part += Costs::copy * count;
+    return parts * part + Costs::store * sums +
+           (tileOverhead + Costs::sum) * count * vectors;
+  };
+  int64_t left = rows % tileRows, last = left % Costs::rows;
+  double cycles =
+      static_cast<double>(rows / tileRows) * tileCycles(tileRows) +
+      static_cast<double>(left / Costs::rows) * tileCycles(Costs::rows);
+  return last == 0 ? cycles : cycles + tileCycles(last);
+}
+
 double ProductSizes::estimateCycles(Tile tile) const {
   int64_t width = tile.vectors * lanes, panelRow = width * stepBytes;
   int64_t panelBytes = depth * panelRow;
@@ -127,17 +181,30 @@ double ProductSizes::estimateCycles(Tile tile) const {
   if (rows > tile.rows && panelBytes > target.getL1Bytes())
     panelCycles =
         panelRow / (staysInL2(panelBytes) ? nearPanelBytes : farPanelBytes);
-  double cycles = static_cast<double>(columns / width) *
-                  estimateColumn(tile.rows, tile.vectors, panelCycles);
+  auto estimate = [&](int64_t vectors) {
+    return tile.isMatrix ? estimateMatrixColumn(tile.rows, vectors, panelCycles)
+                         : estimateColumn(tile.rows, vectors, panelCycles);
+  };
+  double cycles = static_cast<double>(columns / width) * estimate(tile.vectors);
+  if (tile.isMatrix)
+    cycles += MatrixCosts::configuration;
   // The last panel leaves out vectors without a column.
   int64_t left = llvm::divideCeil(columns % width, lanes);
-  return left == 0 ? cycles
-                   : cycles + narrowPanelCost *
-                                  estimateColumn(tile.rows, left, panelCycles);
+  return left == 0 ? cycles : cycles + narrowPanelCost * estimate(left);
+}
+
+llvm::SmallVector<Tile> ProductSizes::getTiles() const {
+  llvm::ArrayRef<Tile> vectors = wideTiles;
+  if (target.getVectorRegisters() < 32)
+    vectors = narrowTiles;
+  llvm::SmallVector<Tile> tiles(vectors);
+  if (hasMatrix)
+    llvm::append_range(tiles, matrixTiles);
+  return tiles;
 }
 
 Tile ProductSizes::chooseTile() const {
-  llvm::ArrayRef<Tile> tiles = getTiles(target);
+  llvm::SmallVector<Tile> tiles = getTiles();
   Tile best = tiles.back();
   double bestCycles = -1.0;
   for (Tile tile : tiles) {
@@ -163,7 +230,7 @@ static TileChoice planLoops(eff::TargetAttr target, Tile tile,
   int64_t rows = std::max<int64_t>(1, m.value_or(largeSize));
   int64_t columns = std::max<int64_t>(1, n), depth = std::max<int64_t>(1, k);
   int64_t width = tile.vectors * (target.getVectorBits() / 32);
-  int64_t tileRows = std::min(tile.rows, rows);
+  int64_t tileRows = tile.isMatrix ? tile.rows : std::min(tile.rows, rows);
 
   rowBytes = rowBytes ? rowBytes : step.elementBytes * depth;
   int64_t l2 = target.getL2Bytes();
@@ -190,21 +257,25 @@ static TileChoice planLoops(eff::TargetAttr target, Tile tile,
           static_cast<int64_t>(llvm::alignTo(blockRows, tileRows)),
           rowsOuter,
           step.interleave,
-          width};
+          width,
+          tile.isMatrix};
 }
 
 TileChoice effc::chooseConvTile(eff::TargetAttr target,
                                 std::optional<int64_t> m, int64_t n, int64_t k,
                                 int64_t rowBytes, GemmTypes types,
                                 const RowRuns &runs) {
-  TileChoice plain = chooseGemmTile(target, m, n, k, rowBytes, types);
-  int64_t lanes = target.getVectorBits() / 32;
-  if (types == GemmTypes::U8S8 || target.getVectorRegisters() < 32 ||
-      plain.width == lanes || runs.length <= 0)
-    return plain;
-  constexpr int64_t leastRows = 6, mostRows = 14;
   const Step &step = getStep(target, types);
   ProductSizes product(target, m, n, k, step, rowBytes);
+  product.setRuns(runs.depth, step.interleave);
+  TileChoice plain =
+      planLoops(target, product.chooseTile(), m, n, k, rowBytes, step);
+  int64_t lanes = target.getVectorBits() / 32;
+  if (plain.isMatrix || types == GemmTypes::U8S8 ||
+      target.getVectorRegisters() < 32 || plain.width == lanes ||
+      runs.length <= 0)
+    return plain;
+  constexpr int64_t leastRows = 6, mostRows = 14;
   std::optional<Tile> best;
   double least =
       0.98 * product.estimateCycles({plain.rows, plain.width / lanes});
@@ -230,7 +301,7 @@ TileChoice effc::alignToRuns(eff::TargetAttr target, TileChoice tile,
   // Enough to hide the latency of FMAs, and no more than may be in flight.
   constexpr int64_t leastRows = 8, mostRows = 16;
   int64_t lanes = target.getVectorBits() / 32;
-  if (tile.width != lanes || tile.rows < leastRows ||
+  if (tile.isMatrix || tile.width != lanes || tile.rows < leastRows ||
       target.getVectorRegisters() < 32 || run % tile.rows == 0)
     return tile;
   for (int64_t rows = mostRows; rows >= leastRows; --rows)
@@ -270,11 +341,12 @@ TileChoice effc::chooseGemmTile(eff::TargetAttr target,
 std::optional<TileChoice>
 effc::chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
                      int64_t n, int64_t k, int64_t rowBytes, GemmTypes types,
-                     const PanelShape &panels) {
+                     const PanelShape &panels, const RowRuns &runs) {
   // More than this a second copy of the weights is better.
   constexpr double mostLoss = 1.1;
   const Step &step = getStep(target, types);
   ProductSizes product(target, m, n, k, step, rowBytes);
+  product.setRuns(runs.depth, step.interleave);
   if (panels.interleave != step.interleave)
     return std::nullopt;
   // A part of each row of a panel uses a part of the sets of L1: a panel that
@@ -284,7 +356,7 @@ effc::chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
   bool fits = panelBytes <= target.getL1Bytes() / 2;
   std::optional<Tile> best;
   double least = std::numeric_limits<double>::infinity();
-  for (Tile tile : getTiles(target)) {
+  for (Tile tile : product.getTiles()) {
     least = std::min(least, product.estimateCycles(tile));
     int64_t width = tile.vectors * product.lanes;
     if ((panels.width == width || (fits && panels.width % width == 0)) &&
@@ -309,7 +381,7 @@ std::vector<TileChoice> effc::getGemmCandidates(eff::TargetAttr target,
   constexpr size_t mostTiles = 4;
   const Step &step = getStep(target, types);
   ProductSizes product(target, m, n, k, step, rowBytes);
-  std::vector<Tile> tiles(getTiles(target).begin(), getTiles(target).end());
+  llvm::SmallVector<Tile> tiles = product.getTiles();
   llvm::stable_sort(tiles, [&](Tile a, Tile b) {
     return product.estimateCycles(a) < product.estimateCycles(b);
   });
@@ -358,11 +430,12 @@ double effc::estimateReading(eff::TargetAttr target, int64_t bytes) {
 
 double effc::estimateProductCycles(eff::TargetAttr target,
                                    std::optional<int64_t> m, int64_t n,
-                                   int64_t k, GemmTypes types) {
+                                   int64_t k, GemmTypes types, int64_t run) {
   // Without a dot product bytes are widened to words first.
   constexpr double widenedCost = 1.7;
   const Step &step = getStep(target, types);
   ProductSizes product(target, m, n, k, step);
+  product.setRuns(run, step.interleave);
   double cycles = product.estimateCycles(product.chooseTile());
   if (types == GemmTypes::U8S8 && step.interleave == 2)
     cycles *= widenedCost;

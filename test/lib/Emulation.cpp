@@ -1,6 +1,8 @@
 // What the intrinsics compute is in the Intel SDM (VPDPBUSD, VPMADDWD,
 // VDPBF16PS). Subnormal numbers, which VDPBF16PS takes for zeros, are kept.
+// Instructions of AMX become calls of functions of this process.
 #include "Emulation.h"
+#include "MatrixEmulation.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Module.h"
@@ -79,18 +81,42 @@ Value *dotBF16(IRBuilder<> &b, ArrayRef<Value *> x) {
   return sum;
 }
 
+/// A call of a function that takes 64-bit numbers and pointers.
+template <auto function> Value *callHost(IRBuilder<> &b, ArrayRef<Value *> x) {
+  SmallVector<Value *> arguments;
+  SmallVector<Type *> types;
+  for (Value *value : x) {
+    bool isNumber = value->getType()->isIntegerTy();
+    arguments.push_back(isNumber ? b.CreateZExt(value, b.getInt64Ty()) : value);
+    types.push_back(arguments.back()->getType());
+  }
+  auto *type = FunctionType::get(b.getVoidTy(), types, /*isVarArg=*/false);
+  auto address = reinterpret_cast<uintptr_t>(function);
+  Value *callee = b.CreateIntToPtr(b.getInt64(address), b.getPtrTy());
+  return b.CreateCall(type, callee, arguments);
+}
+
 struct Row {
   StringLiteral prefix;
   Value *(*emulate)(IRBuilder<> &, ArrayRef<Value *>);
 };
 
-constexpr Row rows[] = {{"llvm.x86.avx512.vpdpbusd.", dotBytes},
-                        {"llvm.x86.avx512.pmaddw.d.", multiplyAddWords},
-                        {"llvm.x86.avx512bf16.dpbf16ps.", dotBF16}};
+constexpr Row rows[] = {
+    {"llvm.x86.avx512.vpdpbusd.", dotBytes},
+    {"llvm.x86.avx512.pmaddw.d.", multiplyAddWords},
+    {"llvm.x86.avx512bf16.dpbf16ps.", dotBF16},
+    {"llvm.x86.ldtilecfg", callHost<effc::amx::loadConfiguration>},
+    {"llvm.x86.tilerelease", callHost<effc::amx::release>},
+    {"llvm.x86.tilezero", callHost<effc::amx::zero>},
+    {"llvm.x86.tileloadd64", callHost<effc::amx::load>},
+    {"llvm.x86.tilestored64", callHost<effc::amx::store>},
+    {"llvm.x86.tdpbusd", callHost<effc::amx::multiplyBytes>},
+    {"llvm.x86.tdpbf16ps", callHost<effc::amx::multiplyBF16>}};
 
 /// Families that a machine of AVX2 lacks.
 constexpr StringLiteral families[] = {"llvm.x86.avx512", "llvm.x86.avxvnni",
-                                      "llvm.x86.tdp", "llvm.x86.tile"};
+                                      "llvm.x86.tdp", "llvm.x86.tile",
+                                      "llvm.x86.ldtile"};
 
 std::mutex mutex;
 std::map<std::string, unsigned> emulated;

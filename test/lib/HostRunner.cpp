@@ -1,6 +1,7 @@
 // The interpreter of host functions for tests (see HostRunner.h).
 #include "HostRunner.h"
 
+#include "Emulation.h"
 #include "effc/Conversion/Packing.h"
 #include "effc/Pipeline/Stages.h"
 
@@ -27,7 +28,12 @@ HostRunner::create(OwningOpRef<ModuleOp> module, eff::TargetAttr target,
   for (auto function : whole.getOps<func::FuncOp>())
     if (!function->hasAttr("effk.kernel") && !function.isDeclaration())
       runner->host = function;
-  EmitOptions options;
+  // Instructions that this machine lacks are emulated.
+  auto own = resolveCPU("native", whole.getLoc());
+  if (failed(own))
+    return failure();
+  EmitOptions options =
+      canRun(target) ? EmitOptions() : makeEmulationOptions(*own);
   options.plain = plain;
   options.compileThreads = 1;
   auto compiled = JITKernels::create(*kernels, target, options);

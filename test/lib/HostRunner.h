@@ -24,7 +24,7 @@ public:
   };
 
   /// Takes a module of eff ops through Fusion and Conversion and compiles its
-  /// kernels.
+  /// kernels; what this machine cannot execute of the target is emulated.
   static mlir::FailureOr<std::unique_ptr<HostRunner>>
   create(mlir::OwningOpRef<mlir::ModuleOp> module, eff::TargetAttr target,
          bool plain, WinogradUse winograd = WinogradUse::WhereFaster);

@@ -27,6 +27,7 @@ struct TileChoice {
   bool rowsOuter = false;   ///< row blocks outside, panels inside
   int64_t interleave = 1;   ///< neighbours of k that a step multiplies
   int64_t panelWidth = 0;   ///< of packed weights: width, or a multiple of it
+  bool isMatrix = false;    ///< of registers of AMX, which have all their rows
 };
 
 /// How many neighbours of k the target's tiles multiply in a step.
@@ -43,9 +44,11 @@ TileChoice chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
 /// them.
 double estimateReading(eff::TargetAttr target, int64_t bytes);
 
-/// Cycles of one core that such a product takes, with reading its weights.
+/// Cycles of one core that such a product takes, with reading its weights; of
+/// a convolution `run` neighbours of k lie side by side.
 double estimateProductCycles(eff::TargetAttr target, std::optional<int64_t> m,
-                             int64_t n, int64_t k, GemmTypes types);
+                             int64_t n, int64_t k, GemmTypes types,
+                             int64_t run = 0);
 
 /// Rows of a convolution's product lie in runs, the rows of its result.
 struct RowRuns {
@@ -53,6 +56,8 @@ struct RowRuns {
   /// Of all pairs of a run and a row of the kernel, what part lies above or
   /// below the map: a tile that ends with its run leaves these out.
   double outside = 0;
+  /// The neighbours of k that lie side by side; 0: all of them.
+  int64_t depth = 0;
 };
 
 /// The tile for a convolution, which may end with the runs where that is worth
@@ -78,11 +83,10 @@ struct PanelShape {
 
 /// The tile that reads such panels, or nothing where one with panels of its own
 /// is clearly faster.
-std::optional<TileChoice> chooseGemmTile(eff::TargetAttr target,
-                                         std::optional<int64_t> m, int64_t n,
-                                         int64_t k, int64_t rowBytes,
-                                         GemmTypes types,
-                                         const PanelShape &panels);
+std::optional<TileChoice>
+chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m, int64_t n,
+               int64_t k, int64_t rowBytes, GemmTypes types,
+               const PanelShape &panels, const RowRuns &runs = {});
 
 /// What to time for such a product: the choice above, then other tiles, blocks
 /// and loop orders that the model puts near it.

@@ -293,6 +293,12 @@ double shareOutside(ConvOp op, const ConvShape &shape) {
   return 1 - static_cast<double>(inside) / (*rows * shape.kernel[0]);
 }
 
+/// Whether the taps of spatial dim i and the channels are contiguous.
+bool mergesTaps(ConvOp op, const ConvShape &shape, size_t i) {
+  return i + 1 == shape.spatial && !shape.padded && op.getDilations()[i] == 1 &&
+         shape.groups == 1;
+}
+
 TileChoice chooseConvTile(KernelEmitter &e, ConvOp op, const ConvShape &shape,
                           GemmTypes types) {
   AffineExpr rows = product(e.b.getContext(), ArrayRef(shape.y).drop_back());
@@ -305,8 +311,14 @@ TileChoice chooseConvTile(KernelEmitter &e, ConvOp op, const ConvShape &shape,
   // A pointwise one has a single run of pixels.
   std::optional<int64_t> run = getConstant(shape.y[shape.spatial]);
   RowRuns runs;
-  if (run && shape.taps() > 1)
-    runs = {*run, shareOutside(op, shape)};
+  if (shape.taps() > 1)
+    runs.depth =
+        shape.channels *
+        (mergesTaps(op, shape, shape.spatial - 1) ? shape.kernel.back() : 1);
+  if (run && shape.taps() > 1) {
+    runs.length = *run;
+    runs.outside = shareOutside(op, shape);
+  }
   TileChoice tile = e.options.choices->gemm(getConstant(rows), shape.outputs,
                                             shape.taps() * shape.channels,
                                             rowBytes, types, runs);
@@ -343,9 +355,7 @@ void describeRows(KernelEmitter &e, ConvOp op, const ConvShape &shape,
     gemm.rowSizes.push_back(e.size(shape.y[1 + i]));
     gemm.rowStrides.push_back(e.size(simplify(stride * shape.strides[i])));
     base = base - stride * op.getPads()[i];
-    bool merged = i + 1 == shape.spatial && !shape.padded &&
-                  op.getDilations()[i] == 1 && shape.groups == 1;
-    if (merged) {
+    if (mergesTaps(op, shape, i)) {
       // The last kernel dim and the channels are contiguous: one run.
       gemm.run = e.index(shape.channels * shape.kernel[i]);
       continue;

@@ -34,8 +34,9 @@ static bool isVectorLoop(scf::ForOp loop) {
     auto inner = dyn_cast<scf::ForOp>(op);
     if (inner && getTrips(inner).value_or(minVectorTrips) >= minVectorTrips)
       return WalkResult::interrupt();
-    // Tiles are vectors already.
+    // Tiles are vectors already, or registers of AMX.
     bool vectors =
+        isa<LLVM::CallIntrinsicOp>(op) ||
         llvm::any_of(op->getResultTypes(), llvm::IsaPred<VectorType>);
     return vectors ? WalkResult::interrupt() : WalkResult::advance();
   });

@@ -8,6 +8,7 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
+#include <sys/syscall.h>
 #include <unistd.h>
 
 using namespace mlir;
@@ -71,6 +72,19 @@ eff::TargetAttr makeTarget(MLIRContext *context, StringRef name,
                               level.l1Bytes, level.l2Bytes, tune);
 }
 
+/// Whether the system lets this process use the registers of AMX, for which
+/// Linux wants to be asked (Documentation/arch/x86/xstate.rst).
+bool mayUseTiles() {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+  constexpr int requestPermission = 0x1023, tileData = 18;
+  static const bool granted =
+      syscall(SYS_arch_prctl, requestPermission, tileData) == 0;
+  return granted;
+#else
+  return false;
+#endif
+}
+
 /// The last level of which this machine has everything, or null.
 const CPULevel *findNativeLevel() {
   llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
@@ -81,6 +95,8 @@ const CPULevel *findNativeLevel() {
     SmallVector<StringRef> needed;
     level.detect.split(needed, ',');
     if (!llvm::all_of(needed, [&](StringRef f) { return host.lookup(f); }))
+      break;
+    if ((level.required & EFFRT_CPU_AMX_INT8) && !mayUseTiles())
       break;
     best = &level;
   }

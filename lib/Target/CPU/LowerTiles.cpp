@@ -1,6 +1,7 @@
 // Tile ops to vector code, by the table of microkernels.
 #include "effc/Target/CPU/Passes.h"
 
+#include "CPU/Microkernels/MatrixTiles.h"
 #include "CPU/Microkernels/Microkernels.h"
 #include "effc/Target/CPU/CPUTarget.h"
 #include "effrt/effrt_abi.h"
@@ -46,6 +47,7 @@ struct LowerTiles : effc::impl::LowerTilesBase<LowerTiles> {
     for (effk::GemmOp gemm : gemms)
       if (failed(lowerGemm(gemm, target)))
         return signalPassFailure();
+    getOperation().walk(configureOnce);
     numTiles += gemms.size();
   }
 };
@@ -67,7 +69,9 @@ const Dot *effc::findTile(StringRef family, effk::GemmOp gemm,
   uint64_t features = getRequiredFeatures(target);
   for (const Microkernel &kernel : microkernels) {
     const Dot &dot = getDot(kernel.dot);
-    if (kernel.family == family && gemm.getTile()[0] <= kernel.rows &&
+    bool rowsFit = dot.tiles.empty() ? gemm.getTile()[0] <= kernel.rows
+                                     : gemm.getTile()[0] == kernel.rows;
+    if (kernel.family == family && rowsFit &&
         kernel.bits == target.getVectorBits() &&
         columnBits == kernel.vectors * kernel.bits &&
         isNamed(sum, kernel.sum) && dot.takes(a, b) &&

@@ -51,6 +51,7 @@ static LayerCost estimateOn(const QuantizableLayer &layer, TargetAttr target) {
           terms = layer.product.countTerms(), groups = 1, bytes = terms;
   double rows = estimateSize(product(w[0].getContext(), y)) / double(outputs);
   double winograd = 1;
+  int64_t run = 0;
   if (auto conv = dyn_cast<ConvOp>(layer.op())) {
     groups = static_cast<int64_t>(conv.getGroups());
     int64_t channels = *getConstant(w[1]);
@@ -64,11 +65,12 @@ static LayerCost estimateOn(const QuantizableLayer &layer, TargetAttr target) {
     // The channels of a tap are filled up to a step.
     int64_t step = getInterleave(target, GemmTypes::U8S8);
     bytes = terms / channels * llvm::divideCeil(channels, step) * step;
+    run = terms == channels ? 0 : channels;
   }
   auto estimate = [&](int64_t depth, GemmTypes types) {
     return static_cast<double>(groups) *
            estimateProductCycles(target, static_cast<int64_t>(rows),
-                                 outputs / groups, depth, types);
+                                 outputs / groups, depth, types, run);
   };
   cost.wide = estimate(terms, GemmTypes::F32) / winograd;
   cost.narrow = estimate(bytes, GemmTypes::U8S8) +

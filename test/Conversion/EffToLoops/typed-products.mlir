@@ -110,3 +110,41 @@ func.func @bf16(%x: tensor<8x31xbf16>) -> tensor<8x64xf32> {
   return %0 : tensor<8x64xf32>
 }
 }
+
+// -----
+
+// Tiles of AMX for many rows, also for a number that only a run knows; of vectors for one row.
+module attributes {eff.target = #eff.target<"amx", cpu = "x86-64-v4",
+    features = "+avx512vnni,+avx512bf16,+amx-tile,+amx-int8,+amx-bf16", vector 32 x 512, l1 49152, l2 2097152>} {
+
+// CHECK-LABEL: func.func @many_rows
+// CHECK: effk.packed <"kn", 1 x 256 x 96 by 32 interleave 4>
+func.func @many_rows(%x: tensor<?x256xui8, #eff.dims<s0, 256>>) -> tensor<?x96xi32, #eff.dims<s0, 96>> attributes {eff.symbols = ["n"]} {
+  %w = eff.constant dense_resource<w> : tensor<256x96xi8>
+  %0 = effk.kernel "linear"(%x, %w) : (tensor<?x256xui8, #eff.dims<s0, 256>>, tensor<256x96xi8>) -> tensor<?x96xi32, #eff.dims<s0, 96>> {
+  ^bb0(%a: tensor<?x256xui8, #eff.dims<s0, 256>>, %b: tensor<256x96xi8>):
+    %1 = eff.linear %a, %b : (tensor<?x256xui8, #eff.dims<s0, 256>>, tensor<256x96xi8>) -> tensor<?x96xi32, #eff.dims<s0, 96>>
+    effk.yield %1 : tensor<?x96xi32, #eff.dims<s0, 96>>
+  }
+  return %0 : tensor<?x96xi32, #eff.dims<s0, 96>>
+}
+
+// CHECK-LABEL: func.func @one_row
+// CHECK: effk.packed <"kn", 1 x 256 x 96 by 48 interleave 2>
+func.func @one_row(%x: tensor<1x256xbf16>) -> tensor<1x96xf32> {
+  %w = eff.constant dense_resource<v> : tensor<256x96xbf16>
+  %0 = effk.kernel "linear"(%x, %w) : (tensor<1x256xbf16>, tensor<256x96xbf16>) -> tensor<1x96xf32> {
+  ^bb0(%a: tensor<1x256xbf16>, %b: tensor<256x96xbf16>):
+    %1 = eff.linear %a, %b : (tensor<1x256xbf16>, tensor<256x96xbf16>) -> tensor<1x96xf32>
+    effk.yield %1 : tensor<1x96xf32>
+  }
+  return %0 : tensor<1x96xf32>
+}
+
+// CHECK: func.func @k{{[0-9]+}}_linear
+// CHECK: effk.gemm
+// CHECK-SAME: tile = array<i64: 32, 32>
+// CHECK: func.func @k{{[0-9]+}}_linear
+// CHECK: effk.gemm
+// CHECK-SAME: tile = array<i64: 1, 48>
+}

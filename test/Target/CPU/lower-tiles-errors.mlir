@@ -143,3 +143,21 @@ func.func @panel_of_parts(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32
   return
 }
 }
+
+// -----
+
+// Tiles of AMX have all their rows.
+module attributes {eff.target = #eff.target<"amx", cpu = "x86-64-v4",
+    features = "+avx512vnni,+avx512bf16,+amx-tile,+amx-int8,+amx-bf16", vector 32 x 512, l1 49152, l2 2097152>} {
+func.func @rows_of_amx(%a: memref<?xi8>, %b: memref<?xi8>, %c: memref<?xi32>, %i: index) {
+  // expected-error @below {{has no microkernel of 20x32, 'i8' x 'i8' to 'i32' by 4, on amx}}
+  "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
+      maps = array<i64>, tile = array<i64: 20, 32>, rows_per_block = 32 : i64, interleave = 4 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+  ^bb0(%sum: i32, %row: index, %column: index):
+    effk.yield %sum : i32
+  }) : (memref<?xi8>, index, index, index, index, memref<?xi8>, index, memref<?xi32>, index, index, index, index,
+        index) -> ()
+  return
+}
+}

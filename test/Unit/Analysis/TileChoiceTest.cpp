@@ -28,6 +28,42 @@ protected:
   mlir::MLIRContext context;
 };
 
+TEST_F(TileChoiceTest, TilesOfAMXWhereTheyWin) {
+  auto target = eff::TargetAttr::get(
+      &context, "test", "", "+avx512vnni,+avx512bf16,+amx-int8,+amx-bf16", 512,
+      32, 48 << 10, 2 << 20, "");
+  for (GemmTypes types : {GemmTypes::U8S8, GemmTypes::BF16}) {
+    auto choose = [&](std::optional<int64_t> m, int64_t n, int64_t k) {
+      return chooseGemmTile(target, m, n, k, 0, types);
+    };
+    TileChoice large = choose(128, 768, 768);
+    EXPECT_TRUE(large.isMatrix);
+    EXPECT_EQ(large.rows, 32);
+    EXPECT_EQ(large.width, 32);
+    EXPECT_EQ(large.rowsPerBlock % 32, 0);
+    // Sizes that only a run knows are many.
+    EXPECT_TRUE(choose({}, 768, 768).isMatrix);
+    // Few rows: one register of them, more columns.
+    TileChoice few = choose(16, 768, 768);
+    EXPECT_TRUE(few.isMatrix);
+    EXPECT_EQ(few.rows, 16);
+    EXPECT_EQ(few.width, 64);
+    EXPECT_EQ(choose(128, 16, 768).width, 16);
+    // One row is bound by its weights, whoever multiplies.
+    EXPECT_FALSE(choose(1, 768, 768).isMatrix);
+    EXPECT_FALSE(choose(1, 4096, 4096).isMatrix);
+    // Runs of three bytes fill a sixteenth of a register, and rows that wrap
+    // are copied.
+    auto conv = [&](int64_t channels) {
+      return chooseConvTile(target, 56 * 56, 64, 9 * channels, channels, types,
+                            {56, 0.0, channels});
+    };
+    EXPECT_FALSE(conv(3).isMatrix);
+    EXPECT_TRUE(conv(64).isMatrix);
+  }
+  EXPECT_FALSE(chooseGemmTile(target, 128, 768, 768).isMatrix);
+}
+
 TEST_F(TileChoiceTest, LargeMatricesGetFullTiles) {
   TileChoice wide = choose(512, 1024, 1024, 1024);
   EXPECT_EQ(wide.rows, 6);

@@ -39,6 +39,9 @@ void run(const Types &t, LoopCase c) {
   SCOPED_TRACE(t.a + " x " + t.b + ": " + c.text);
   c.relative = c.absolute = isFloat(t) ? 1e-5 : 0;
   c.cpus = {"native", "v3"};
+  // What tiles of AMX multiply; other signs are brought to the first.
+  if (&t == types || isFloat(t))
+    c.cpus.push_back("amx");
   check(c);
 }
 
@@ -212,8 +215,93 @@ TEST(MixedContraction, Conv) {
                     18,
                     pad});
     }
+    // Rows of more than one register, wide lines.
+    checkConv(t,
+              {{1, 68, 4, 37}, {40, 68, 3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}});
     checkConv(t, {{2, 33, 5, 4}, {40, 33, 1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}});
   }
+}
+
+/// Sums of bytes to bytes, as "requantise" below.
+Tensor requantised(const Tensor &sums, float scale) {
+  return tabulate("ui8", sums.shape, [&](const Shape &at) {
+    float scaled = std::rint(float(sums.at(at)) * scale) + 128;
+    return Real(std::fmin(255.0F, std::fmax(0, scaled)));
+  });
+}
+
+/// 3x3 over NHWC with a padding of 1 by the zero point.
+Tensor convolved(const Tensor &x, const Tensor &w, int64_t stride) {
+  int64_t rows = (x.shape[1] - 1) / stride + 1,
+          columns = (x.shape[2] - 1) / stride + 1;
+  return tabulate("i32", {1, rows, columns, w.shape[0]}, [&](const Shape &at) {
+    Real sum = 0;
+    forEach({w.shape[1], 3, 3}, [&](const Shape &tap) {
+      int64_t h = at[1] * stride + tap[1] - 1, v = at[2] * stride + tap[2] - 1;
+      bool inside = h >= 0 && h < x.shape[1] && v >= 0 && v < x.shape[2];
+      sum += (inside ? x.at({0, h, v, tap[0]}) : Real(128)) *
+             w.at({at[3], tap[0], tap[1], tap[2]});
+    });
+    return sum;
+  });
+}
+
+/// A network of int8: two convolutions and a linear layer, each to bytes.
+TEST(MixedContraction, Layers) {
+  Random random;
+  constexpr float scale = 0.001F;
+  Tensor x = random.integers({1, 18, 20, 8}, 0, 255, "ui8"),
+         w0 = random.integers({24, 8, 3, 3}, -128, 127, "i8"),
+         w1 = random.integers({40, 24, 3, 3}, -128, 127, "i8"),
+         w2 = random.integers({40, 16}, -128, 127, "i8");
+  Tensor h0 = requantised(convolved(x, w0, 1), scale),
+         h1 = requantised(convolved(h0, w1, 2), scale);
+  Tensor y = tabulate("i32", {1, 9, 10, 16}, [&](const Shape &at) {
+    Real sum = 0;
+    for (int64_t k = 0; k < 40; ++k)
+      sum += h1.at({0, at[1], at[2], k}) * w2.at({k, at[3]});
+    return sum;
+  });
+  auto requantise = [](const std::string &shape, const std::string &from) {
+    std::string f32 = "tensor<" + shape + "xf32>";
+    auto binary = [&](const char *op, const std::string &to, int number) {
+      return "  " + from + std::to_string(number + 1) + " = eff.binary " + op +
+             " " + from + std::to_string(number) + ", " + to + " : (" + f32 +
+             ", tensor<f32>) -> " + f32 + "\n";
+    };
+    return "  " + from + "1 = eff.convert " + from + "0 : (tensor<" + shape +
+           "xi32>) -> " + f32 + "\n" + binary("mul", "%scale", 1) + "  " +
+           from + "3 = eff.unary round " + from + "2 : (" + f32 + ") -> " +
+           f32 + "\n" + binary("add", "%zero", 3) + "  " + from +
+           "5 = eff.unary clip " + from +
+           "4 {alpha = 0.0 : f64, beta = 255.0 : f64} : (" + f32 + ") -> " +
+           f32 + "\n  " + from + "6 = eff.convert " + from + "5 : (" + f32 +
+           ") -> tensor<" + shape + "xui8>\n";
+  };
+  auto conv = [](const std::string &operands, const char *stride,
+                 const std::string &types) {
+    return "eff.conv " + operands + " {strides = array<i64: " + stride +
+           ">, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, "
+           "groups = 1 : i64, pad_value = 128 : i64, channels_last = true} : " +
+           types + "\n";
+  };
+  LoopCase c{
+      "%scale = eff.constant dense<0.001> : tensor<f32>\n"
+      "  %zero = eff.constant dense<128.0> : tensor<f32>\n"
+      "  %p0 = " +
+          conv("%a0, %a1", "1, 1", "($0, $1) -> tensor<1x18x20x24xi32>") +
+          requantise("1x18x20x24", "%p") + "  %q0 = " +
+          conv("%p6, %a2", "2, 2",
+               "(tensor<1x18x20x24xui8>, $2) -> tensor<1x9x10x40xi32>") +
+          requantise("1x9x10x40", "%q") +
+          "  %r = eff.linear %q6, %a3 : (tensor<1x9x10x40xui8>, $3) -> "
+          "$r",
+      {x, w0, w1, w2},
+      {y},
+      {1, 2, 3}};
+  c.launches = 3;
+  c.cpus = {"native", "v3", "amx"};
+  check(c);
 }
 
 /// What else a product with weights in blocks has.

@@ -53,6 +53,10 @@ int main(int argc, char **argv) {
   target = resolveCPU(cpu, UnknownLoc::get(&context));
   if (failed(target))
     return 1;
+  if (!canRun(*target)) {
+    llvm::errs() << "this machine cannot run code for '" << cpu << "'\n";
+    return 1;
+  }
   std::vector<Shape> shapes = {
       {"M128 N1536 K384", matrix(128, 1536, 384)},
       {"M128 N384 K1536", matrix(128, 384, 1536)},
@@ -80,8 +84,10 @@ int main(int argc, char **argv) {
       GemmCase gemm = shape.gemm;
       int64_t rowBytes =
           gemm.height ? bytes * gemm.stride * gemm.stride * gemm.channels : 0;
-      TileChoice tile =
-          chooseGemmTile(*target, gemm.m, gemm.n, gemm.k, rowBytes, types);
+      RowRuns runs;
+      runs.depth = gemm.height ? gemm.channels : 0;
+      TileChoice tile = chooseConvTile(*target, gemm.m, gemm.n, gemm.k,
+                                       rowBytes, types, runs);
       gemm.tileRows = tile.rows;
       gemm.tileWidth = tile.width;
       gemm.rowsPerBlock = tile.rowsPerBlock;

@@ -170,6 +170,8 @@ static constexpr Dot dots[] = {
     {"maddwd", 2, takesBytes, loadRowPairs, loadColumnsPairs, multiplyAddPairs},
     {"dpbf16", 2, takesBF16, loadRowNeighbours<2>, loadColumnsBF16,
      multiplyAddBF16},
+    {"tdpbusd", 4, takesBytes, {}, {}, {}, "llvm.x86.tdpbusd"},
+    {"tdpbf16ps", 2, takesBF16, {}, {}, {}, "llvm.x86.tdpbf16ps"},
     {"dwords", 4, takesFloatsByBytes, loadRowFloat, loadColumnsQuads,
      multiplyAddFloat}};
 

@@ -29,6 +29,9 @@ struct Dot {
   mlir::Value (*multiplyAdd)(mlir::ImplicitLocOpBuilder &builder,
                              mlir::Value sum, mlir::Value row,
                              mlir::Value columns);
+  /// The intrinsic that multiplies registers of AMX (MatrixTiles.h), instead of
+  /// the functions above; empty: there is none.
+  llvm::StringLiteral tiles = "";
 };
 
 /// By name; all that Microkernels.def names exist.

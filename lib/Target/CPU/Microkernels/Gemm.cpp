@@ -7,6 +7,8 @@
 // ("The Indirect Convolution Algorithm", M. Dukhan).
 #include "CPU/Microkernels/Blocks.h"
 #include "CPU/Microkernels/Epilogue.h"
+#include "CPU/Microkernels/LoopBuilder.h"
+#include "CPU/Microkernels/MatrixTiles.h"
 #include "CPU/Microkernels/Microkernels.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -33,29 +35,13 @@ struct TileRows {
   SmallVector<SmallVector<Value>> coordinates;
 };
 
-class GemmLowering {
+class GemmLowering : LoopBuilder {
 public:
   GemmLowering(effk::GemmOp gemm, eff::TargetAttr target);
   LogicalResult lower();
 
 private:
-  using Body = function_ref<SmallVector<Value>(Value, ValueRange)>;
-
   LogicalResult verify();
-  Value constant(int64_t value) {
-    return arith::ConstantIndexOp::create(b, value);
-  }
-  Value add(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
-  Value mul(Value x, Value y) { return arith::MulIOp::create(b, x, y); }
-  Value compare(arith::CmpIPredicate predicate, Value x, Value y) {
-    return arith::CmpIOp::create(b, predicate, x, y);
-  }
-  Value pointer(Type element, Value base, Value offset) {
-    return offsetPointer(b, element, base, offset);
-  }
-  SmallVector<Value> forLoop(Value lo, Value hi, int64_t step, ValueRange init,
-                             Body body);
-  void ifThen(Value condition, function_ref<void()> body);
   Value opaque(Value index);
 
   void emitIteration(Value iteration, Value numPanels, Value numBlocks);
@@ -65,6 +51,8 @@ private:
   void emitRows(Value begin, Value end);
   void shareNextPanel(int64_t rows, Value m, Value begin, Value count);
   void emitTile(int64_t rows, Value m);
+  void emitRegisters(Value begin, Value end);
+  void emitRegisters(int64_t registers, Value m, Value count);
   bool staysInRun(int64_t rows);
   void followRows(int64_t rows, TileRows &located);
   TileRows locateRows(int64_t rows, Value m);
@@ -78,18 +66,19 @@ private:
                               ValueRange sums);
   Value alignedRun();
   void emitEpilogue(int64_t rows, Value m, ValueRange sums);
+  void emitStoredSums(Value stack, Value rows, Value m);
   SmallVector<int64_t> tailRows(std::optional<int64_t> &exact);
   Value paddingRow();
   Value stackSums(int64_t rows);
 
   effk::GemmOp gemm;
-  ImplicitLocOpBuilder b;
   eff::TargetAttr target;
   Type aType, bType, sumType;
   int64_t tileRowCount, width, lanes, vectors, interleave;
   const Dot *dot = nullptr;
   VectorType vectorType;
   Epilogue epilogue;
+  MatrixMemory memory;
   Value numRows, aPointer, bPointer, padding;
   // Of the current panel.
   Value column, panelPointer;
@@ -107,10 +96,10 @@ static Type elementOf(Value memref) {
 }
 
 GemmLowering::GemmLowering(effk::GemmOp gemm, eff::TargetAttr target)
-    : gemm(gemm), b(gemm.getLoc(), gemm), target(target),
-      aType(elementOf(gemm.getA())), bType(elementOf(gemm.getB())),
-      sumType(gemm.getSumType()), tileRowCount(gemm.getTile()[0]),
-      width(gemm.getTile()[1]),
+    : LoopBuilder(ImplicitLocOpBuilder(gemm.getLoc(), gemm)), gemm(gemm),
+      target(target), aType(elementOf(gemm.getA())),
+      bType(elementOf(gemm.getB())), sumType(gemm.getSumType()),
+      tileRowCount(gemm.getTile()[0]), width(gemm.getTile()[1]),
       lanes(target.getVectorBits() / sumType.getIntOrFloatBitWidth()),
       vectors(width / lanes), interleave(gemm.getInterleave()),
       vectorType(VectorType::get(lanes, sumType)), epilogue(gemm, lanes) {}
@@ -128,26 +117,6 @@ LogicalResult GemmLowering::verify() {
   if (gemm.getBScales() && (!run || *run % gemm.getBlock() != 0))
     return gemm.emitOpError("needs a constant run of whole blocks");
   return epilogue.verify();
-}
-
-SmallVector<Value> GemmLowering::forLoop(Value lo, Value hi, int64_t step,
-                                         ValueRange init, Body body) {
-  auto loop = scf::ForOp::create(b, lo, hi, constant(step), init);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  SmallVector<Value> yielded =
-      body(loop.getInductionVar(), loop.getRegionIterArgs());
-  b.setInsertionPointToEnd(loop.getBody());
-  if (!init.empty())
-    scf::YieldOp::create(b, yielded);
-  return SmallVector<Value>(loop.getResults());
-}
-
-void GemmLowering::ifThen(Value condition, function_ref<void()> body) {
-  auto conditional = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(conditional.thenBlock()->getTerminator());
-  body();
 }
 
 /// The index as LLVM cannot look behind it. Its strength reduction would
@@ -175,10 +144,17 @@ LogicalResult GemmLowering::lower() {
   Value numPanels = arith::CeilDivUIOp::create(b, gemm.getN(), constant(width));
   Value numBlocks =
       arith::CeilDivUIOp::create(b, numRows, constant(gemm.getRowsPerBlock()));
+  bool hasRegisters = !dot->tiles.empty();
+  if (hasRegisters) {
+    memory = allocateTiles(b, gemm);
+    configureTiles(b, gemm);
+  }
   forLoop(gemm.getLo(), gemm.getHi(), 1, {}, [&](Value iteration, ValueRange) {
     emitIteration(iteration, numPanels, numBlocks);
     return SmallVector<Value>();
   });
+  if (hasRegisters)
+    releaseTiles(b);
   gemm.erase();
   return success();
 }
@@ -323,6 +299,8 @@ SmallVector<int64_t> GemmLowering::tailRows(std::optional<int64_t> &exact) {
 }
 
 void GemmLowering::emitRows(Value begin, Value end) {
+  if (!dot->tiles.empty())
+    return emitRegisters(begin, end);
   Value count = arith::SubIOp::create(b, end, begin);
   Value tile = constant(tileRowCount);
   Value left = arith::RemUIOp::create(b, count, tile);
@@ -345,6 +323,40 @@ void GemmLowering::emitRows(Value begin, Value end) {
     m = add(m, done);
     left = arith::SubIOp::create(b, left, done);
   }
+}
+
+/// Tiles of two registers of rows, if they have as many, then of one; the last
+/// is a tile of fewer rows.
+void GemmLowering::emitRegisters(Value begin, Value end) {
+  std::optional<int64_t> exact;
+  if (tileRowCount > kMatrixRows) {
+    Value count = arith::SubIOp::create(b, end, begin);
+    Value left = arith::RemUIOp::create(b, count, constant(tileRowCount));
+    Value fullEnd = arith::SubIOp::create(b, end, left);
+    forLoop(begin, fullEnd, tileRowCount, {}, [&](Value m, ValueRange) {
+      emitRegisters(tileRowCount / kMatrixRows, m, constant(tileRowCount));
+      return SmallVector<Value>();
+    });
+    if (tailRows(exact).empty())
+      return;
+    begin = fullEnd;
+  }
+  bool isFull = exact && *exact % kMatrixRows == 0;
+  forLoop(begin, end, kMatrixRows, {}, [&](Value m, ValueRange) {
+    Value rows = constant(kMatrixRows);
+    if (!isFull)
+      rows = arith::MinUIOp::create(b, rows, arith::SubIOp::create(b, end, m));
+    emitRegisters(1, m, rows);
+    return SmallVector<Value>();
+  });
+}
+
+void GemmLowering::emitRegisters(int64_t registers, Value m, Value count) {
+  emitMatrixTile(b, {gemm, *dot, memory, vectors, registers, aPointer,
+                     panelPointer, padding, m, count,
+                     staysInRun(registers * kMatrixRows)});
+  epilogue.beginTile(b, column, masks);
+  emitStoredSums(memory.sums, count, m);
 }
 
 /// Tiles never wrap to the next index of an outer dim: full ones begin at
@@ -563,7 +575,12 @@ void GemmLowering::emitEpilogue(int64_t rows, Value m, ValueRange sums) {
   for (auto [index, sum] : llvm::enumerate(sums))
     storeVector(b, sum, pointer(sumType, stack, constant(index * lanes)),
                 Value());
-  forLoop(constant(0), constant(rows), 1, {}, [&](Value row, ValueRange) {
+  emitStoredSums(stack, constant(rows), m);
+}
+
+/// The epilogue of rows from `m` on whose sums lie behind each other.
+void GemmLowering::emitStoredSums(Value stack, Value rows, Value m) {
+  forLoop(constant(0), rows, 1, {}, [&](Value row, ValueRange) {
     SmallVector<Value> loaded;
     Value start = pointer(sumType, stack, mul(row, constant(vectors * lanes)));
     for (int64_t v = 0; v < vectors; ++v)
