@@ -216,8 +216,9 @@ TEST(MixedContraction, Conv) {
                     pad});
     }
     // Rows of more than one register, wide lines.
-    checkConv(t,
-              {{1, 68, 4, 37}, {40, 68, 3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}});
+    if (&t == types || isFloat(t))
+      checkConv(t,
+                {{1, 68, 3, 37}, {24, 68, 3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}});
     checkConv(t, {{2, 33, 5, 4}, {40, 33, 1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}});
   }
 }
