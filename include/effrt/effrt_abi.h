@@ -69,7 +69,8 @@ typedef enum effrt_cpu_feature {
   EFFRT_CPU_AMX_INT8 = 1 << 4,
   EFFRT_CPU_AMX_BF16 = 1 << 5,
   EFFRT_CPU_NEON = 1 << 6,
-  EFFRT_CPU_NEON_DOTPROD = 1 << 7
+  EFFRT_CPU_NEON_DOTPROD = 1 << 7,
+  EFFRT_CPU_NEON_I8MM = 1 << 8
 } effrt_cpu_feature;
 
 /* ---- Kernels

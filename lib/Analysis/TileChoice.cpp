@@ -24,6 +24,9 @@ struct Tile {
 // stream through L1.
 constexpr Tile wideTiles[] = {{6, 4}, {8, 3},  {8, 2}, {7, 2},
                               {6, 3}, {12, 1}, {8, 1}};
+// With registers left for rows that several steps use.
+constexpr Tile laneTiles[] = {{5, 4}, {7, 3},  {8, 2}, {7, 2},
+                              {6, 3}, {12, 1}, {8, 1}};
 constexpr Tile narrowTiles[] = {{4, 3}, {6, 2}, {12, 1}, {8, 1}};
 constexpr Tile matrixTiles[] = {{32, 2, true}, {16, 4, true}, {32, 1, true}};
 
@@ -49,13 +52,20 @@ struct Step {
   int64_t interleave, elementBytes;
   /// What AMX needs for the same panels.
   StringRef matrixFeature = "";
+  /// In FMAs.
+  double cost = 1;
+  /// Whether rows are factors by lanes of registers, which they fill.
+  bool byLanes = false;
 };
 
 constexpr Step steps[] = {{GemmTypes::F32, "", 1, 4},
                           {GemmTypes::BF16, "+avx512bf16", 2, 2, "+amx-bf16"},
                           {GemmTypes::BF16, "", 1, 2},
                           {GemmTypes::U8S8, "+avx512vnni", 4, 1, "+amx-int8"},
-                          {GemmTypes::U8S8, "", 2, 1}};
+                          {GemmTypes::U8S8, "+dotprod", 4, 1, "", 1, true},
+                          // Widened to words first; with NEON two of these.
+                          {GemmTypes::U8S8, "+neon", 2, 1, "", 2.1, true},
+                          {GemmTypes::U8S8, "", 2, 1, "", 1.7}};
 
 constexpr int64_t largeSize = 1 << 16;
 // Per tile and column vector: addresses, epilogue, stores; in k steps'
@@ -102,6 +112,7 @@ struct ProductSizes {
                      step.elementBytes * step.interleave, rowBytes) {
     hasMatrix = !step.matrixFeature.empty() &&
                 target.getFeatures().contains(step.matrixFeature);
+    byLanes = step.byLanes;
     run = depth;
   }
 
@@ -125,7 +136,7 @@ struct ProductSizes {
   int64_t lanes, rows, columns, depth;
   int64_t stepBytes; ///< of a column of B
   int64_t rowBytes;  ///< what a row adds to the memory of A
-  bool hasMatrix = false;
+  bool hasMatrix = false, byLanes = false;
   int64_t run = 0; ///< steps that lie side by side
   bool gathers = false;
 };
@@ -194,7 +205,7 @@ double ProductSizes::estimateCycles(Tile tile) const {
 }
 
 llvm::SmallVector<Tile> ProductSizes::getTiles() const {
-  llvm::ArrayRef<Tile> vectors = wideTiles;
+  llvm::ArrayRef<Tile> vectors = byLanes ? laneTiles : wideTiles;
   if (target.getVectorRegisters() < 32)
     vectors = narrowTiles;
   llvm::SmallVector<Tile> tiles(vectors);
@@ -431,14 +442,10 @@ double effc::estimateReading(eff::TargetAttr target, int64_t bytes) {
 double effc::estimateProductCycles(eff::TargetAttr target,
                                    std::optional<int64_t> m, int64_t n,
                                    int64_t k, GemmTypes types, int64_t run) {
-  // Without a dot product bytes are widened to words first.
-  constexpr double widenedCost = 1.7;
   const Step &step = getStep(target, types);
   ProductSizes product(target, m, n, k, step);
   product.setRuns(run, step.interleave);
-  double cycles = product.estimateCycles(product.chooseTile());
-  if (types == GemmTypes::U8S8 && step.interleave == 2)
-    cycles *= widenedCost;
+  double cycles = step.cost * product.estimateCycles(product.chooseTile());
   return cycles + estimateReading(target, step.elementBytes *
                                               std::max<int64_t>(1, n) * k);
 }

@@ -78,10 +78,13 @@ bool effrt_cpu_enable(uint64_t features) {
 #include <sys/auxv.h>
 
 uint64_t effrt_cpu_features(void) {
-  const unsigned long hwcap_asimddp = 1ul << 20;
+  /* Linux, arch/arm64/include/uapi/asm/hwcap.h */
+  const unsigned long hwcap_asimddp = 1ul << 20, hwcap2_i8mm = 1ul << 13;
   uint64_t features = EFFRT_CPU_NEON;
   if (getauxval(AT_HWCAP) & hwcap_asimddp)
     features |= EFFRT_CPU_NEON_DOTPROD;
+  if (getauxval(AT_HWCAP2) & hwcap2_i8mm)
+    features |= EFFRT_CPU_NEON_I8MM;
   return features;
 }
 
@@ -116,6 +119,8 @@ const char *effrt_cpu_feature_name(uint64_t features) {
     return "NEON (aarch64)";
   case EFFRT_CPU_NEON_DOTPROD:
     return "NEON dot product";
+  case EFFRT_CPU_NEON_I8MM:
+    return "NEON products of bytes (FEAT_I8MM)";
   default:
     return "a CPU feature unknown to this runtime";
   }

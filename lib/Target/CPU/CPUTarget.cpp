@@ -39,6 +39,7 @@ constexpr uint64_t amxBits = bf16Bits | EFFRT_CPU_AMX_INT8 | EFFRT_CPU_AMX_BF16;
 
 constexpr uint64_t neonBits = EFFRT_CPU_NEON;
 constexpr uint64_t dotBits = neonBits | EFFRT_CPU_NEON_DOTPROD;
+constexpr uint64_t i8mmBits = dotBits | EFFRT_CPU_NEON_I8MM;
 
 constexpr StringRef x86 = "x86_64-unknown-linux-gnu",
                     arm = "aarch64-unknown-linux-gnu";
@@ -60,10 +61,13 @@ constexpr CPULevel levels[] = {
      512 << 10},
     {arm, "neon-dotprod", "generic", "+neon,+dotprod", "dotprod", dotBits, 128,
      32, 64 << 10, 512 << 10},
+    {arm, "neon-i8mm", "generic", "+neon,+dotprod,+i8mm", "dotprod,i8mm",
+     i8mmBits, 128, 32, 64 << 10, 1 << 20},
 };
 
-constexpr StringRef cpuNames[] = {"native",  "v3",  "v4",   "v4-vnni",
-                                  "v4-bf16", "amx", "neon", "neon-dotprod"};
+constexpr StringRef cpuNames[] = {"native",  "v3",           "v4",
+                                  "v4-vnni", "v4-bf16",      "amx",
+                                  "neon",    "neon-dotprod", "neon-i8mm"};
 
 eff::TargetAttr makeTarget(MLIRContext *context, StringRef name,
                            const CPULevel &level, StringRef tune = "") {

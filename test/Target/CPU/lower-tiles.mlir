@@ -133,3 +133,65 @@ func.func @wide_panels(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, 
   return
 }
 }
+
+// -----
+
+// Bytes with dot products of signed ones: a panel's columns are summed first, by -128, for the 128 that rows lose. Of 22 in a row 16
+// are loaded at once and used by lanes, then a step of four, then two. Outside the image is a constant row like any other: no tap is left out.
+module attributes {eff.target = #eff.target<"neon-dotprod", cpu = "generic", features = "+neon,+dotprod", vector 32 x 128,
+                                            l1 65536, l2 524288>} {
+// CHECK-LABEL: func.func @signed_bytes
+// CHECK-DAG: %[[MOST:.*]] = arith.constant dense<-128> : vector<16xi8>
+// CHECK: %[[SUMS:.*]]:2 = scf.for {{.*}} -> (vector<4xi32>, vector<4xi32>)
+// CHECK-COUNT-2: llvm.call_intrinsic "llvm.aarch64.neon.sdot.v4i32.v16i8"
+// CHECK: %[[START:.*]] = arith.subi %{{.*}}, %[[SUMS]]#0 : vector<4xi32>
+// CHECK-NOT: scf.if
+// CHECK: llvm.load {{.*}} {alignment = 1 : i64} : !llvm.ptr -> vector<16xi8>
+// CHECK: arith.xori %{{.*}} : vector<16xi8>
+// CHECK: vector.shuffle %{{.*}}, %{{.*}} [0, 0, 0, 0] : vector<4xi32>, vector<4xi32>
+// CHECK: vector.shuffle %{{.*}}, %{{.*}} [3, 3, 3, 3] : vector<4xi32>, vector<4xi32>
+// CHECK: llvm.load {{.*}} {alignment = 1 : i64} : !llvm.ptr -> i32
+// CHECK: scf.if
+// CHECK: llvm.intr.masked.load {{.*}} : (!llvm.ptr, vector<4xi1>, vector<4xi8>) -> vector<4xi8>
+func.func @signed_bytes(%a: memref<?xi8>, %b: memref<?xi8>, %c: memref<?xi32>, %lo: index, %hi: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %base = arith.constant -22 : index
+  %channels = arith.constant 22 : index
+  %width = arith.constant 8 : index
+  "effk.gemm"(%a, %base, %width, %channels, %c3, %channels, %channels, %width, %c1, %c1, %c1, %b, %c0, %c, %c0, %width,
+              %width, %lo, %hi) <{
+      maps = array<i64>, tile = array<i64: 1, 8>, rows_per_block = 6 : i64, interleave = 4 : i64, pad_value = 0 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+  ^bb0(%sum: i32, %row: index, %column: index):
+    effk.yield %sum : i32
+  }) : (memref<?xi8>, index, index, index, index, index, index, index, index, index, index, memref<?xi8>, index,
+        memref<?xi32>, index, index, index, index, index) -> ()
+  return
+}
+}
+
+// -----
+
+// Unsigned by signed ones: nothing is moved.
+module attributes {eff.target = #eff.target<"neon-i8mm", cpu = "generic", features = "+neon,+dotprod,+i8mm", vector 32 x 128,
+                                            l1 65536, l2 1048576>} {
+// CHECK-LABEL: func.func @mixed_bytes
+// CHECK-NOT: arith.xori
+// CHECK-COUNT-16: llvm.call_intrinsic "llvm.aarch64.neon.usdot.v4i32.v16i8"
+// CHECK-NOT: llvm.call_intrinsic
+func.func @mixed_bytes(%a: memref<?xi8>, %b: memref<?xi8>, %c: memref<?xi32>, %lo: index, %hi: index) {
+  %c0 = arith.constant 0 : index
+  %m = arith.constant 8 : index
+  %n = arith.constant 8 : index
+  %k = arith.constant 64 : index
+  "effk.gemm"(%a, %c0, %m, %k, %k, %b, %c0, %c, %c0, %n, %n, %lo, %hi) <{
+      maps = array<i64>, tile = array<i64: 2, 8>, rows_per_block = 8 : i64, interleave = 4 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+  ^bb0(%sum: i32, %row: index, %column: index):
+    effk.yield %sum : i32
+  }) : (memref<?xi8>, index, index, index, index, memref<?xi8>, index, memref<?xi32>, index, index, index, index, index) -> ()
+  return
+}
+}

@@ -124,9 +124,10 @@ TEST_F(KernelTest, RefusesUnknownCPUs) {
   ScopedDiagnosticHandler handler(
       &context, [&](Diagnostic &diagnostic) { message = diagnostic.str(); });
   EXPECT_TRUE(failed(resolveCPU("x86-64", UnknownLoc::get(&context))));
-  EXPECT_EQ(message, "unknown CPU 'x86-64', expected one of native, v3, v4, "
-                     "v4-vnni, v4-bf16, amx, neon, neon-dotprod; x86-64 "
-                     "machines without AVX2 are not supported");
+  EXPECT_EQ(message,
+            "unknown CPU 'x86-64', expected one of native, v3, v4, "
+            "v4-vnni, v4-bf16, amx, neon, neon-dotprod, neon-i8mm; x86-64 "
+            "machines without AVX2 are not supported");
   EXPECT_EQ(getRequiredFeatures(target("v3")), EFFRT_CPU_AVX2);
   EXPECT_EQ(getRequiredFeatures(target("v4-vnni")),
             EFFRT_CPU_AVX2 | EFFRT_CPU_AVX512 | EFFRT_CPU_AVX512_VNNI);

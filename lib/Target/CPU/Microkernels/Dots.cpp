@@ -1,5 +1,6 @@
-// See Dots.h. Names of intrinsics are those of LLVM's IntrinsicsX86.td; what
-// they compute is in the Intel SDM (VPDPBUSD, VPMADDWD, VDPBF16PS).
+// See Dots.h. Names of intrinsics are those of LLVM's IntrinsicsX86.td and
+// IntrinsicsAArch64.td; what they compute is in the Intel SDM (VPDPBUSD,
+// VPMADDWD, VDPBF16PS) and the Arm ARM (SDOT, USDOT by element).
 #include "CPU/Microkernels/Dots.h"
 #include "CPU/Microkernels/Epilogue.h"
 
@@ -98,8 +99,30 @@ static Value multiplyAddQuads(LocBuilder &b, Value sum, Value row,
                        {sum, row, columns});
 }
 
+static Value multiplyAddSigned(LocBuilder &b, Value sum, Value row,
+                               Value columns) {
+  return callIntrinsic(b, "llvm.aarch64.neon.sdot.v4i32.v16i8", sum.getType(),
+                       {sum, columns, row});
+}
+
+/// FEAT_I8MM.
+static Value multiplyAddMixed(LocBuilder &b, Value sum, Value row,
+                              Value columns) {
+  return callIntrinsic(b, "llvm.aarch64.neon.usdot.v4i32.v16i8", sum.getType(),
+                       {sum, row, columns});
+}
+
 /// Two at a time as words, because products of bytes in pairs (VPMADDUBSW)
-/// saturate.
+/// saturate. NEON has lanes as factors instead of sums of pairs, so there the
+/// first of all pairs come before the second ones.
+static constexpr int64_t neonLanes = 4;
+
+static Value separatePairs(LocBuilder &b, Value words) {
+  auto split = vector::DeinterleaveOp::create(b, words);
+  SmallVector<int64_t> all = llvm::to_vector(llvm::seq<int64_t>(2 * neonLanes));
+  return vector::ShuffleOp::create(b, split.getRes1(), split.getRes2(), all);
+}
+
 static Value loadRowPairs(LocBuilder &b, VectorType sum, Type a, Value pointer,
                           Value mask) {
   Value bytes = loadRowNeighbours<2>(b, sum, a, pointer, mask);
@@ -109,26 +132,33 @@ static Value loadRowPairs(LocBuilder &b, VectorType sum, Type a, Value pointer,
 static Value loadColumnsPairs(LocBuilder &b, VectorType sum, Type type,
                               Value pointer, Value mask) {
   Value bytes = loadVector(b, lanesOf(sum, type, 2), pointer, mask);
-  return arith::ExtSIOp::create(b, lanesOf(sum, b.getI16Type(), 2), bytes);
+  Value words =
+      arith::ExtSIOp::create(b, lanesOf(sum, b.getI16Type(), 2), bytes);
+  return sum.getNumElements() == neonLanes ? separatePairs(b, words) : words;
 }
 
-/// The same from the operations of any machine, for NEON.
+/// SMLAL and SMLAL2 by element.
 static Value multiplyAddWords(LocBuilder &b, Value sum, Value row,
                               Value columns) {
-  auto type = cast<VectorType>(sum.getType());
-  VectorType words = lanesOf(type, b.getI32Type(), 2);
-  Value products =
-      arith::MulIOp::create(b, arith::ExtSIOp::create(b, words, row),
-                            arith::ExtSIOp::create(b, words, columns));
-  auto split = vector::DeinterleaveOp::create(b, products);
-  return arith::AddIOp::create(
-      b, arith::AddIOp::create(b, sum, split.getRes1()), split.getRes2());
+  for (int64_t i : {0, 1}) {
+    Value factor = vector::ShuffleOp::create(
+        b, row, row, SmallVector<int64_t>(neonLanes, i));
+    Value column = vector::ExtractStridedSliceOp::create(
+        b, columns, ArrayRef<int64_t>{i * neonLanes},
+        ArrayRef<int64_t>{neonLanes}, ArrayRef<int64_t>{1});
+    auto widen = [&](Value words) {
+      return arith::ExtSIOp::create(b, sum.getType(), words);
+    };
+    sum = arith::AddIOp::create(
+        b, sum, arith::MulIOp::create(b, widen(factor), widen(column)));
+  }
+  return sum;
 }
 
 static Value multiplyAddPairs(LocBuilder &b, Value sum, Value row,
                               Value columns) {
   int64_t lanes = cast<VectorType>(sum.getType()).getNumElements();
-  if (lanes < 8)
+  if (lanes == neonLanes)
     return multiplyAddWords(b, sum, row, columns);
   bool wide = lanes == 16;
   Value products = callIntrinsic(
@@ -167,6 +197,10 @@ static constexpr Dot dots[] = {
     {"fma", 1, takesFloats, loadRowFloat, loadColumnsFloat, multiplyAddFloat},
     {"dpbusd", 4, takesBytes, loadRowNeighbours<4>, loadColumnsQuads,
      multiplyAddQuads},
+    {"sdot", 4, takesBytes, loadRowNeighbours<4>, loadColumnsQuads,
+     multiplyAddSigned, /*tiles=*/"", /*stepsTogether=*/4, /*movesLeft=*/true},
+    {"usdot", 4, takesBytes, loadRowNeighbours<4>, loadColumnsQuads,
+     multiplyAddMixed, /*tiles=*/"", /*stepsTogether=*/4},
     {"maddwd", 2, takesBytes, loadRowPairs, loadColumnsPairs, multiplyAddPairs},
     {"dpbf16", 2, takesBF16, loadRowNeighbours<2>, loadColumnsBF16,
      multiplyAddBF16},
@@ -174,6 +208,23 @@ static constexpr Dot dots[] = {
     {"tdpbf16ps", 2, takesBF16, {}, {}, {}, "llvm.x86.tdpbf16ps"},
     {"dwords", 4, takesFloatsByBytes, loadRowFloat, loadColumnsQuads,
      multiplyAddFloat}};
+
+Value effc::moveLeft(LocBuilder &b, Value bytes) {
+  auto type = cast<VectorType>(bytes.getType());
+  Value highest = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(type,
+                                b.getIntegerAttr(type.getElementType(), -128)));
+  return arith::XOrIOp::create(b, bytes, highest);
+}
+
+Value effc::takeStep(LocBuilder &b, VectorType sum, Value together,
+                     int64_t step) {
+  auto type = cast<VectorType>(together.getType());
+  Value lanes = LLVM::BitcastOp::create(b, sum, together);
+  Value taken = vector::ShuffleOp::create(
+      b, lanes, lanes, SmallVector<int64_t>(sum.getNumElements(), step));
+  return LLVM::BitcastOp::create(b, type, taken);
+}
 
 const Dot &effc::getDot(StringRef name) {
   return *llvm::find_if(dots, [&](const Dot &dot) { return dot.name == name; });

@@ -32,10 +32,24 @@ struct Dot {
   /// The intrinsic that multiplies registers of AMX (MatrixTiles.h), instead of
   /// the functions above; empty: there is none.
   llvm::StringLiteral tiles = "";
+
+  /// The steps whose neighbours of a row one load brings, where an instruction
+  /// multiplies by a lane of a register; otherwise 1.
+  int64_t stepsTogether = 1;
+  /// Both factors are signed: 128 is taken from the bytes of the left one
+  /// before (moveLeft), and sums have to be put right.
+  bool movesLeft = false;
 };
 
 /// By name; all that Microkernels.def names exist.
 const Dot &getDot(llvm::StringRef name);
+
+/// Unsigned bytes less 128 as signed ones.
+mlir::Value moveLeft(mlir::ImplicitLocOpBuilder &builder, mlir::Value bytes);
+
+/// The neighbours of step `step` of those loaded together, in every lane.
+mlir::Value takeStep(mlir::ImplicitLocOpBuilder &builder, mlir::VectorType sum,
+                     mlir::Value together, int64_t step);
 
 } // namespace effc
 

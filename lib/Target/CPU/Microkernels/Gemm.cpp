@@ -35,6 +35,14 @@ struct TileRows {
   SmallVector<SmallVector<Value>> coordinates;
 };
 
+/// Where a tap of a tile lies.
+struct Depth {
+  SmallVector<Value> rows;
+  Value b;
+  /// The number of its first row of B.
+  Value first;
+};
+
 class GemmLowering : LoopBuilder {
 public:
   GemmLowering(effk::GemmOp gemm, eff::TargetAttr target);
@@ -61,10 +69,14 @@ private:
                               ValueRange sums);
   SmallVector<Value> emitDepth(const TileRows &rows, Value tapOffset, Value tap,
                                ArrayRef<Value> valid, ValueRange sums);
-  SmallVector<Value> emitStep(ArrayRef<Value> rowPointers, Value bStart,
-                              Value bStride, Value k, Value mask,
-                              ValueRange sums);
+  SmallVector<Value> emitSteps(const Depth &depth, int64_t steps, Value k,
+                               Value mask, ValueRange sums);
+  SmallVector<Value> loadColumns(Value bStart, Value k);
+  Value getBStride();
+  bool loadsTogether(int64_t rows, std::optional<int64_t> run);
+  void emitStarts();
   Value alignedRun();
+  Value panelDepth();
   void emitEpilogue(int64_t rows, Value m, ValueRange sums);
   void emitStoredSums(Value stack, Value rows, Value m);
   SmallVector<int64_t> tailRows(std::optional<int64_t> &exact);
@@ -83,6 +95,8 @@ private:
   // Of the current panel.
   Value column, panelPointer;
   SmallVector<Value> masks;
+  // What sums of a vector of columns begin with.
+  SmallVector<Value> starts;
   // Its size in bytes; null where panels are not streamed.
   Value panelBytes;
   // What the current tile fetches of the next panel: start and step for each k.
@@ -238,9 +252,7 @@ void GemmLowering::beginPanel(Value panel) {
   Value depth = gemm.getBScales()
                     ? constant(*getConstantIntValue(gemm.getRun()) *
                                static_cast<int64_t>(gemm.getBits()) / 8)
-                    : alignedRun();
-  for (Value size : gemm.getTapSizes())
-    depth = mul(depth, size);
+                    : panelDepth();
   int64_t panelWidth = gemm.getPanelWidth();
   if (panelWidth != 0) {
     Value within = arith::RemUIOp::create(b, column, constant(panelWidth));
@@ -301,6 +313,7 @@ SmallVector<int64_t> GemmLowering::tailRows(std::optional<int64_t> &exact) {
 void GemmLowering::emitRows(Value begin, Value end) {
   if (!dot->tiles.empty())
     return emitRegisters(begin, end);
+  emitStarts();
   Value count = arith::SubIOp::create(b, end, begin);
   Value tile = constant(tileRowCount);
   Value left = arith::RemUIOp::create(b, count, tile);
@@ -439,8 +452,9 @@ void GemmLowering::emitTile(int64_t rows, Value m) {
       tile.rows.push_back(pointer(aType, aPointer, offset));
     return emitEpilogue(rows, m, emitBlocks(b, tile));
   }
-  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
-  SmallVector<Value> sums(rows * vectors, zero);
+  SmallVector<Value> sums;
+  for (int64_t row = 0; row < rows; ++row)
+    llvm::append_range(sums, starts);
   Value none = constant(0);
   sums = emitTaps(0, located, none, none, {}, sums);
   emitEpilogue(rows, m, sums);
@@ -470,7 +484,7 @@ SmallVector<Value> GemmLowering::emitTaps(unsigned level, const TileRows &rows,
           inside.push_back(ok);
           any = any ? Value(arith::OrIOp::create(b, any, ok)) : ok;
         }
-        if (gemm.getPadValue() != 0)
+        if (gemm.getPadValue() != 0 || dot->movesLeft)
           return emitTaps(level + 1, rows, offset, position, inside, carried);
         // Taps that no row of the tile has cost nothing: above and below the
         // image that is a whole row of them.
@@ -490,32 +504,32 @@ SmallVector<Value> GemmLowering::emitDepth(const TileRows &rows,
                                            Value tapOffset, Value tap,
                                            ArrayRef<Value> valid,
                                            ValueRange sums) {
-  SmallVector<Value> rowPointers;
+  Depth depth;
   for (auto [row, offset] : llvm::enumerate(rows.offsets)) {
     Value start = pointer(aType, aPointer, add(offset, tapOffset));
     if (!valid.empty())
       start = arith::SelectOp::create(b, valid[row], start, padding);
-    rowPointers.push_back(start);
+    depth.rows.push_back(start);
   }
-  Value bStride = gemm.getBStride()      ? Value(gemm.getBStride())
-                  : gemm.getPanelWidth() ? constant(gemm.getPanelWidth())
-                                         : constant(width);
-  Value firstDepth = mul(tap, alignedRun());
-  Value bStart = pointer(bType, panelPointer, mul(firstDepth, bStride));
-  Value left = arith::RemUIOp::create(b, gemm.getRun(), constant(interleave));
-  Value whole = arith::SubIOp::create(b, gemm.getRun(), left);
-  SmallVector<Value> result = forLoop(
-      constant(0), whole, interleave, sums, [&](Value k, ValueRange carried) {
-        if (fetchStart) {
-          Value step = mul(add(firstDepth, k), fetchStep);
-          LLVM::Prefetch::create(b, pointer(b.getI8Type(), fetchStart, step),
-                                 /*rw=*/0, /*hint=*/3, /*cache=*/1);
-        }
-        return emitStep(rowPointers, bStart, bStride, k, Value(), carried);
-      });
+  depth.first = mul(tap, alignedRun());
+  depth.b = pointer(bType, panelPointer, mul(depth.first, getBStride()));
   std::optional<int64_t> run = getConstantIntValue(gemm.getRun());
-  if (interleave == 1 || (run && *run % interleave == 0))
-    return result;
+  SmallVector<Value> result(sums);
+  Value done = constant(0), left;
+  SmallVector<int64_t, 2> stepCounts = {1};
+  if (loadsTogether(depth.rows.size(), run))
+    stepCounts.insert(stepCounts.begin(), dot->stepsTogether);
+  for (int64_t steps : stepCounts) {
+    int64_t size = steps * interleave;
+    left = arith::RemUIOp::create(b, gemm.getRun(), constant(size));
+    Value end = arith::SubIOp::create(b, gemm.getRun(), left);
+    result = forLoop(done, end, size, result, [&](Value k, ValueRange carried) {
+      return emitSteps(depth, steps, k, Value(), carried);
+    });
+    if (size == 1 || (run && *run % size == 0))
+      return result;
+    done = end;
+  }
   // The last neighbours: what B has beyond them is zero, what A has must not be
   // read.
   Value isLeft = compare(arith::CmpIPredicate::ne, left, constant(0));
@@ -525,33 +539,96 @@ SmallVector<Value> GemmLowering::emitDepth(const TileRows &rows,
   b.setInsertionPointToStart(conditional.thenBlock());
   Value mask = vector::CreateMaskOp::create(
       b, VectorType::get(interleave, b.getI1Type()), left);
-  scf::YieldOp::create(
-      b, emitStep(rowPointers, bStart, bStride, whole, mask, result));
+  scf::YieldOp::create(b, emitSteps(depth, 1, done, mask, result));
   b.setInsertionPointToStart(conditional.elseBlock());
   scf::YieldOp::create(b, result);
   return SmallVector<Value>(conditional.getResults());
 }
 
-/// The neighbours from `k` on; `mask` says which of them a row has.
-SmallVector<Value> GemmLowering::emitStep(ArrayRef<Value> rowPointers,
-                                          Value bStart, Value bStride, Value k,
-                                          Value mask, ValueRange sums) {
-  SmallVector<Value> columns, next;
-  Value bRow = pointer(bType, bStart, mul(k, bStride));
+/// Whether rows are loaded for several steps: the registers take these, the
+/// sums, and columns.
+bool GemmLowering::loadsTogether(int64_t rows, std::optional<int64_t> run) {
+  return dot->stepsTogether > 1 &&
+         (!run || *run >= dot->stepsTogether * interleave) &&
+         rows * vectors + rows + vectors < target.getVectorRegisters();
+}
+
+/// The neighbours from `k` on; `mask` says which of them a row has (one step;
+/// null: all).
+SmallVector<Value> GemmLowering::emitSteps(const Depth &depth, int64_t steps,
+                                           Value k, Value mask,
+                                           ValueRange sums) {
+  auto move = [&](Value row) {
+    return dot->movesLeft ? moveLeft(b, row) : row;
+  };
+  SmallVector<Value> together, next(sums);
+  if (steps > 1)
+    for (Value start : depth.rows)
+      together.push_back(
+          move(loadVector(b, VectorType::get(steps * interleave, aType),
+                          pointer(aType, start, k), Value())));
+  for (int64_t step = 0; step < steps; ++step) {
+    Value at = step == 0 ? k : add(k, constant(step * interleave));
+    if (fetchStart && !mask) {
+      Value fetched = mul(add(depth.first, at), fetchStep);
+      LLVM::Prefetch::create(b, pointer(b.getI8Type(), fetchStart, fetched),
+                             /*rw=*/0, /*hint=*/3, /*cache=*/1);
+    }
+    SmallVector<Value> columns = loadColumns(depth.b, at);
+    for (auto [row, start] : llvm::enumerate(depth.rows)) {
+      Value element = steps > 1
+                          ? takeStep(b, vectorType, together[row], step)
+                          : move(dot->loadRow(b, vectorType, aType,
+                                              pointer(aType, start, at), mask));
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value &sum = next[row * vectors + v];
+        sum = dot->multiplyAdd(b, sum, element, columns[v]);
+      }
+    }
+  }
+  return next;
+}
+
+Value GemmLowering::getBStride() {
+  if (gemm.getBStride())
+    return gemm.getBStride();
+  auto panelWidth = static_cast<int64_t>(gemm.getPanelWidth());
+  return constant(panelWidth ? panelWidth : width);
+}
+
+SmallVector<Value> GemmLowering::loadColumns(Value bStart, Value k) {
+  SmallVector<Value> columns;
+  Value row = pointer(bType, bStart, mul(k, getBStride()));
   for (int64_t v = 0; v < vectors; ++v) {
-    Value address = pointer(bType, bRow, constant(v * lanes * interleave));
+    Value address = pointer(bType, row, constant(v * lanes * interleave));
     // Panels are padded.
     Value valid = gemm.getBStride() ? masks[v] : Value();
     columns.push_back(dot->loadColumns(b, vectorType, bType, address, valid));
   }
-  for (auto [row, start] : llvm::enumerate(rowPointers)) {
-    Value element =
-        dot->loadRow(b, vectorType, aType, pointer(aType, start, k), mask);
-    for (int64_t v = 0; v < vectors; ++v)
-      next.push_back(
-          dot->multiplyAdd(b, sums[row * vectors + v], element, columns[v]));
-  }
-  return next;
+  return columns;
+}
+
+/// Zero, or 128 times the sum of each column, which is what rows moved by 128
+/// add too little: sum a b = sum (a - 128) b + 128 sum b. As -128 is a byte and
+/// 128 is not, the sums are those of its negative.
+void GemmLowering::emitStarts() {
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
+  starts.assign(vectors, zero);
+  if (!dot->movesLeft || gemm.getBScales())
+    return;
+  Value row = moveLeft(
+      b, arith::ConstantOp::create(
+             b, b.getZeroAttr(VectorType::get(lanes * interleave, aType))));
+  starts = forLoop(constant(0), panelDepth(), interleave, starts,
+                   [&](Value k, ValueRange carried) {
+                     SmallVector<Value> next;
+                     for (auto [sum, columns] : llvm::zip_equal(
+                              carried, loadColumns(panelPointer, k)))
+                       next.push_back(dot->multiplyAdd(b, sum, row, columns));
+                     return next;
+                   });
+  for (Value &start : starts)
+    start = arith::SubIOp::create(b, zero, start);
 }
 
 /// Rows of B for one tap.
@@ -561,6 +638,14 @@ Value GemmLowering::alignedRun() {
   Value groups =
       arith::CeilDivUIOp::create(b, gemm.getRun(), constant(interleave));
   return mul(groups, constant(interleave));
+}
+
+/// Rows of B for all of them.
+Value GemmLowering::panelDepth() {
+  Value depth = alignedRun();
+  for (Value size : gemm.getTapSizes())
+    depth = mul(depth, size);
+  return depth;
 }
 
 void GemmLowering::emitEpilogue(int64_t rows, Value m, ValueRange sums) {
