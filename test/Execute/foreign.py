@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Libraries for machines that this one is not, run under QEMU's user-mode emulation.
 
-  foreign.py --machine aarch64|haswell|nehalem --cpu NAMES [--nodes GLOB] [--models NAME,...]
+  foreign.py --machine aarch64|haswell|nehalem --cpu NAMES [--nodes GLOB] [--models NAME,...] [--products]
 
 Compiles node tests and models with --cpu, runs each in a small program of the runtime (Inputs/runner.c) under the
 emulator, and compares with the reference outputs of the node tests or with what this machine computes natively. What is
@@ -10,6 +10,7 @@ what was emulated.
 """
 import argparse
 import fnmatch
+import json
 import os
 import pathlib
 import shutil
@@ -21,6 +22,7 @@ import tempfile
 import numpy as np
 
 import harness
+import products
 
 sys.path.insert(0, str(harness.ROOT / "test" / "Backend"))
 import suite  # noqa: E402
@@ -147,30 +149,37 @@ def run_node(machine, tolerances, name, model, inputs, outputs):
     return "PASS", ""
 
 
-def run_model(machine, tolerances, effc, name, folder):
-    """A model on the emulated machine against the same model on this one."""
-    with np.load(folder / f"{name}.npz") as file:
-        feed = {key: file[key] for key in file.files}
-    options = [f"--input-shape={key}={'x'.join(map(str, array.shape))}" for key, array in feed.items() if array.ndim]
-    native, why = effc.compile(folder / f"{name}.onnx", machine.folder / "native", "model", options)
+def run_both(machine, tolerance, effc, model, feed, options):
+    """A model on the emulated machine against the same model on this one; without a tolerance the bits must be equal."""
+    native, why = effc.compile(model, machine.folder / "native", "model", options)
     if why:
         return "FAIL", why
     want, why = effc.run(native, feed, machine.folder, 1)
     if why:
         return "FAIL", why
-    library, why = machine.compile(folder / f"{name}.onnx", *options)
+    library, why = machine.compile(model, *options)
     if why:
         return "FAIL", why
-    import json
     entry = json.loads(library.with_name("model.json").read_text())["entry_points"][-1]
     got, _, why = machine.run(library, [feed[tensor["name"]] for tensor in entry["inputs"]])
     if why:
         return "FAIL", why
     for tensor, have in zip(entry["outputs"], got):
-        wrong = harness.difference(have, want[tensor["name"]], *tolerances.of("models", name))[2]
+        expected = want[tensor["name"]]
+        if tolerance is None:
+            wrong = "" if np.array_equal(have, expected) else f"{np.count_nonzero(have != expected)} of {have.size} elements differ"
+        else:
+            wrong = harness.difference(have, expected, *tolerance)[2]
         if wrong:
             return "FAIL", wrong
     return "PASS", ""
+
+
+def run_model(machine, tolerances, effc, name, folder, options):
+    with np.load(folder / f"{name}.npz") as file:
+        feed = {key: file[key] for key in file.files}
+    shapes = [f"--input-shape={key}={'x'.join(map(str, array.shape))}" for key, array in feed.items() if array.ndim]
+    return run_both(machine, tolerances.of("models", name), effc, folder / f"{name}.onnx", feed, [*shapes, *options])
 
 
 def main():
@@ -181,6 +190,8 @@ def main():
     parser.add_argument("--nodes", action="append", default=[], help="globs of node tests instead of the sample")
     parser.add_argument("--models", default="", help="names of models in --bench-models")
     parser.add_argument("--bench-models", type=pathlib.Path, help="folder of NAME.onnx and NAME.npz")
+    parser.add_argument("--option", action="append", default=[], help="of effc compile, for models: --option=--quantize=int8")
+    parser.add_argument("--products", action="store_true", help="quantised products of odd sizes (products.py)")
     parser.add_argument("--limit", type=int, default=0, help="so many node tests, spread over the sample")
     args = parser.parse_args()
     if why := missing(args.machine):
@@ -189,14 +200,18 @@ def main():
     tally, tolerances, effc = harness.Tally(), harness.Tolerances(), harness.Effc(args.effc, 600)
     with tempfile.TemporaryDirectory() as scratch:
         machine = Machine(args.machine, args.cpu, effc, pathlib.Path(scratch))
-        cases = list(node_cases(args.nodes or SAMPLE)) if not args.models or args.nodes or args.limit else []
+        cases = list(node_cases(args.nodes or SAMPLE)) if args.nodes or args.limit or not (args.models or args.products) else []
         if args.limit:
             cases = cases[::max(1, len(cases) // args.limit)]
         for case in cases:
             status, why = run_node(machine, tolerances, *case)
             tally.case(status, case[0], why=why)
         for name in filter(None, args.models.split(",")):
-            status, why = run_model(machine, tolerances, effc, name, args.bench_models)
+            status, why = run_model(machine, tolerances, effc, name, args.bench_models, args.option)
+            tally.case(status, name, why=why)
+        rounds = args.cpu in ("neon-dotprod", "neon-i8mm")
+        for name, model, feed, options, exact in products.cases(machine.folder, rounds) if args.products else ():
+            status, why = run_both(machine, None if exact else tolerances.of("models", name), effc, model, feed, options)
             tally.case(status, name, why=why)
     print(f"emulated: {' '.join(MACHINES[args.machine][0])} for --cpu={args.cpu}")
     return tally.close()

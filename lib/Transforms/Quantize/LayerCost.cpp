@@ -16,8 +16,6 @@ static constexpr double epilogueCycles = 2;
 /// Weights of blocks become f32 in each tile of a few rows; measured with 128
 /// rows.
 static constexpr double unpackCost = 1.3;
-/// Vectors whose permutations make look-ups in codebooks cheap.
-static constexpr int64_t leastLookUpBits = 256;
 
 double effc::estimateConversion(Value value) {
   return 5 * estimateSize(getNumElements(value.getType())) /
@@ -104,7 +102,6 @@ LayerCost effc::estimateCost(const QuantizableLayer &layer,
 
 LayerCost effc::estimateWeightOnlyCost(const QuantizableLayer &layer,
                                        int64_t bits, int64_t group,
-                                       bool hasCodebook,
                                        ArrayRef<TargetAttr> targets) {
   int64_t terms = layer.product.countTerms();
   Dims y = getDims(layer.op()->getResult(0).getType());
@@ -114,10 +111,6 @@ LayerCost effc::estimateWeightOnlyCost(const QuantizableLayer &layer,
   int64_t rows = getConstant(product(layer.op()->getContext(), y)).value_or(1);
   return getWorst(targets, [&](TargetAttr target) {
     LayerCost cost;
-    if (hasCodebook && target.getVectorBits() < leastLookUpBits) {
-      cost.obstacle = "the target looks up too few numbers at once";
-      return cost;
-    }
     cost.wide =
         estimateProductCycles(target, rows, outputs, terms, GemmTypes::F32);
     int64_t weights = terms * outputs;

@@ -21,7 +21,7 @@ LayerCost estimateCost(const QuantizableLayer &layer,
 /// The same where only the weights of a linear op are of `bits`, with a scale
 /// of f32 for each `group` of them.
 LayerCost estimateWeightOnlyCost(const QuantizableLayer &layer, int64_t bits,
-                                 int64_t group, bool hasCodebook,
+                                 int64_t group,
                                  llvm::ArrayRef<eff::TargetAttr> targets);
 
 /// Channels of a group below which a tile is mostly empty.

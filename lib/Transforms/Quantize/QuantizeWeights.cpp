@@ -185,7 +185,7 @@ struct QuantizeWeights : effc::impl::QuantizeWeightsBase<QuantizeWeights> {
       return "its rows are no whole number of groups";
     if (always)
       return "";
-    return estimateWeightOnlyCost(layer, bits, getGroup(layer), nf4, targets)
+    return estimateWeightOnlyCost(layer, bits, getGroup(layer), targets)
         .obstacle;
   }
 

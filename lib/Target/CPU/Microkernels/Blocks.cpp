@@ -52,8 +52,10 @@ private:
   Value decodeBytes(Value dwords, int64_t part);
   Value getCode(ArrayRef<Value> unit, int64_t i);
   Value mask(Value code);
+  /// Nibbles are signed bytes as they are.
+  bool movesBytes() const { return tile.dot.movesLeft && bits == 8; }
   Value lookUp(ArrayRef<float> numbers, Value code);
-  Value select(ArrayRef<float> numbers, Value code);
+  Value lookUpBytes(ArrayRef<float> numbers, Value code);
   Value decode(ArrayRef<Value> unit, int64_t i, Value zero);
 
   ImplicitLocOpBuilder &b;
@@ -131,8 +133,9 @@ Value BlockEmitter::decodeBytes(Value dwords, int64_t part) {
   if (bits == 4)
     dwords = arith::AndIOp::create(b, shiftRight(dwords, part * bits),
                                    splat(i32, 0x0f0f0f0f));
-  return LLVM::BitcastOp::create(b, VectorType::get(lanes * 4, b.getI8Type()),
-                                 dwords);
+  Value bytes = LLVM::BitcastOp::create(
+      b, VectorType::get(lanes * 4, b.getI8Type()), dwords);
+  return movesBytes() ? moveLeft(b, bytes) : bytes;
 }
 
 /// The code of element i in the low bits of each lane, whatever above.
@@ -156,11 +159,11 @@ Value BlockEmitter::mask(Value code) {
   return arith::AndIOp::create(b, code, splat(i32, (int64_t(1) << bits) - 1));
 }
 
-/// Numbers by the low bits of a code: a permutation of a register, or two.
-/// Null where the target has none.
+/// Numbers by the low bits of a code: a permutation of a register, or two; of
+/// bytes with NEON.
 Value BlockEmitter::lookUp(ArrayRef<float> numbers, Value code) {
-  if (lanes != 16 && lanes != 8)
-    return {};
+  if (lanes == 4)
+    return lookUpBytes(numbers, code);
   auto permute = [&](ArrayRef<float> part) -> Value {
     // What lies above the code does not matter.
     SmallVector<float> table;
@@ -183,36 +186,37 @@ Value BlockEmitter::lookUp(ArrayRef<float> numbers, Value code) {
                                  permute(numbers.take_front(lanes)));
 }
 
-/// The same by halves of the numbers, from the lowest bit on.
-Value BlockEmitter::select(ArrayRef<float> numbers, Value code) {
-  SmallVector<Value> chosen;
-  for (float number : numbers)
-    chosen.push_back(
-        arith::ConstantOp::create(b, DenseElementsAttr::get(tile.sum, number)));
-  for (int64_t bit = 0; chosen.size() > 1; ++bit) {
-    Value set = arith::CmpIOp::create(
-        b, arith::CmpIPredicate::ne,
-        arith::AndIOp::create(b, code, splat(i32, int64_t(1) << bit)),
-        splat(i32, 0));
-    for (size_t i = 0; i < chosen.size() / 2; ++i)
-      chosen[i] =
-          arith::SelectOp::create(b, set, chosen[2 * i + 1], chosen[2 * i]);
-    chosen.resize(chosen.size() / 2);
+/// TBL of the 4 bytes of each number, in as many registers as they take.
+Value BlockEmitter::lookUpBytes(ArrayRef<float> numbers, Value code) {
+  size_t perRegister = static_cast<size_t>(lanes);
+  auto bytes = VectorType::get(4 * lanes, b.getI8Type());
+  SmallVector<Value> operands;
+  for (size_t i = 0; i < numbers.size(); i += perRegister) {
+    Value part = arith::ConstantOp::create(
+        b, DenseElementsAttr::get(tile.sum, numbers.slice(i, perRegister)));
+    operands.push_back(LLVM::BitcastOp::create(b, bytes, part));
   }
-  return chosen[0];
+  std::string name =
+      "llvm.aarch64.neon.tbl" + std::to_string(operands.size()) + ".v16i8";
+  // Byte 4 * code + i of the table becomes byte i.
+  Value index =
+      add(mul(mask(code), splat(i32, 0x04040404)), splat(i32, 0x03020100));
+  operands.push_back(LLVM::BitcastOp::create(b, bytes, index));
+  Value found =
+      LLVM::CallIntrinsicOp::create(b, bytes, b.getStringAttr(name), operands)
+          .getResult(0);
+  return LLVM::BitcastOp::create(b, tile.sum, found);
 }
 
 /// Element i of each column as f32, without its middle or zero.
 Value BlockEmitter::decode(ArrayRef<Value> dwords, int64_t i, Value zero) {
   Value code = getCode(dwords, i);
-  if (std::optional<ArrayRef<float>> codebook = gemm.getCodebook()) {
-    Value found = lookUp(*codebook, code);
-    return found ? found : select(*codebook, code);
-  }
+  if (std::optional<ArrayRef<float>> codebook = gemm.getCodebook())
+    return lookUp(*codebook, code);
   int64_t middle = zero ? 0 : int64_t(1) << (bits - 1);
   Value weights;
-  // Two permutations take longer than the arithmetic.
-  if (bits < 8 && int64_t(1) << bits <= lanes) {
+  // Two permutations, or one of bytes, take longer than the arithmetic.
+  if (bits < 8 && int64_t(1) << bits <= lanes && lanes > 4) {
     SmallVector<float> numbers;
     for (int64_t number = 0; number < int64_t(1) << bits; ++number)
       numbers.push_back(static_cast<float>(number - middle));
@@ -241,6 +245,9 @@ SmallVector<Value> BlockEmitter::emitUnit(Value number, Value index,
       Value at =
           offsetPointer(b, i32, start, constant(lane * width + v * lanes));
       dwords[v].push_back(loadVector(b, VectorType::get(lanes, i32), at, {}));
+      // Once a cache line.
+      if (4 * (lane * width + v * lanes) % 64 != 0)
+        continue;
       Value ahead =
           offsetPointer(b, b.getI8Type(), at, constant(prefetchBytes));
       LLVM::Prefetch::create(b, ahead, /*rw=*/0, /*hint=*/3, /*cache=*/1);
@@ -301,6 +308,8 @@ SmallVector<Value> BlockEmitter::emitBlock(Value number, ValueRange sums) {
         Value zero =
             zeros.empty() ? splat(f32, int64_t(1) << (bits - 1)) : zeros[v];
         sum = arith::SIToFPOp::create(b, tile.sum, sum);
+        if (movesBytes())
+          sum = vector::FMAOp::create(b, splat(f32, 128), rowSum, sum);
         sum = vector::FMAOp::create(b, arith::NegFOp::create(b, zero), rowSum,
                                     sum);
         scale = arith::MulFOp::create(b, scale, rowScale);
