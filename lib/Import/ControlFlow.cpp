@@ -92,6 +92,7 @@ Importer::Trial::Trial(Importer &importer)
       numImportedNodes(importer.numImportedNodes),
       unsupported(importer.unsupported),
       unsupportedIndex(importer.unsupportedIndex),
+      refusedTensors(importer.refusedTensors),
       handler(importer.context, [this](Diagnostic &diagnostic) {
         held.push_back(std::move(diagnostic));
         return success();
@@ -103,6 +104,7 @@ void Importer::Trial::drop() {
   importer.numTriedNodes += importer.numImportedNodes - numImportedNodes;
   importer.unsupported = unsupported;
   importer.unsupportedIndex = unsupportedIndex;
+  importer.refusedTensors = refusedTensors;
 }
 
 std::vector<Diagnostic> Importer::Trial::take() { return std::move(held); }

@@ -524,7 +524,15 @@ static OwningOpRef<ModuleOp> importBytes(ArrayRef<char> bytes, StringRef name,
     emitError(loc, DiagnosticCode::NotAModel) << reason;
     return {};
   }
+  bool reported = false;
+  ScopedDiagnosticHandler watch(context, [&](Diagnostic &diagnostic) {
+    reported |= diagnostic.getSeverity() == DiagnosticSeverity::Error;
+    return failure();
+  });
   OwningOpRef<ModuleOp> module = Importer(file, context, options).run();
+  // Nobody must be left without a reason.
+  if (!module && !reported)
+    emitError(loc) << "internal error: refused for no reason that is known";
   if (std::string hash;
       module && options.hashExternal && !(hash = file->hashExternal()).empty())
     (*module)->setAttr(kExternalHashAttr, StringAttr::get(context, hash));

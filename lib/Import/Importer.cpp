@@ -77,6 +77,9 @@ Value Importer::lookup(ImportScope &scope, StringRef name) {
         current->sparseInitializers.lookup(name);
     if (!dense && !sparse)
       continue;
+    const void *tensor = dense ? static_cast<const void *>(dense) : sparse;
+    if (refusedTensors.contains(tensor))
+      return {};
     std::string reason;
     ElementsAttr attr =
         dense ? reader.read(*dense, reason) : reader.read(*sparse, reason);
@@ -84,7 +87,7 @@ Value Importer::lookup(ImportScope &scope, StringRef name) {
       error(currentNode.value_or(locationOfValue(name)),
             DiagnosticCode::BadTensorData)
           << "initializer '" << name << "': " << reason;
-      current->poisoned.insert(name);
+      refusedTensors.insert(tensor);
       return {};
     }
     Value value = makeConstant(locationOfValue(name), attr);

@@ -210,6 +210,8 @@ private:
   llvm::DenseSet<mlir::AffineExpr> carriedSymbols;
   llvm::StringMap<size_t> unsupportedIndex;
   std::vector<Unsupported> unsupported;
+  /// Initializers that were reported, once for all that read them.
+  llvm::DenseSet<const void *> refusedTensors;
   std::map<std::pair<std::string, int64_t>, int64_t> shapeOverrides;
   int64_t numInlinedNodes = 0;
   /// Bodies and functions included, again for each trial; and those of trials
@@ -235,6 +237,7 @@ private:
   int64_t numErrors, numImportedNodes;
   std::vector<Unsupported> unsupported;
   llvm::StringMap<size_t> unsupportedIndex;
+  llvm::DenseSet<const void *> refusedTensors;
   std::vector<mlir::Diagnostic> held;
   mlir::ScopedDiagnosticHandler handler;
 };
