@@ -8,7 +8,7 @@ endif()
 string(REGEX MATCHALL "[^ \n]+\n" found "${output}")
 list(TRANSFORM found STRIP)
 # Of the linker and of instrumented builds.
-list(FILTER found EXCLUDE REGEX "^(_init|_fini|_edata|_end|__bss_start|__(a|ub|t)san.*|__sanitizer.*)$")
+list(FILTER found EXCLUDE REGEX "^(_init|_fini|_edata|_end|__bss_start|__(a|ub|t)san.*|__odr_asan.*|__sanitizer.*)$")
 list(SORT found)
 file(STRINGS ${EXPECTED} expected)
 foreach(symbol IN LISTS found)

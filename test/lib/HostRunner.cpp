@@ -271,7 +271,8 @@ FailureOr<HostRunner::Outcome> HostRunner::run(ArrayRef<Bytes> inputs,
       return host.emitError("input ")
              << argument.getArgNumber() << " has " << bytes.size()
              << " bytes instead of " << buffer->size();
-    std::memcpy(buffer->data(), bytes.data(), bytes.size());
+    if (!bytes.empty())
+      std::memcpy(buffer->data(), bytes.data(), bytes.size());
     buffers[argument] = buffer;
   }
   if (failed(runBlock(body)))

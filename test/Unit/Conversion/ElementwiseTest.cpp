@@ -247,7 +247,9 @@ __int128 power(const std::string &element, __int128 x, __int128 y) {
     return x == 1 ? 1 : x == -1 ? (y % 2 ? -1 : 1) : 0;
   __int128 result = 1;
   for (__int128 i = 0; i < y && i < 200; ++i)
-    result = static_cast<__int128>(wrap(element, result * x));
+    result = static_cast<__int128>(
+        wrap(element, static_cast<__int128>(static_cast<uint64_t>(result) *
+                                            static_cast<uint64_t>(x))));
   return result;
 }
 
