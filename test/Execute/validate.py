@@ -14,6 +14,15 @@ from onnx import helper, numpy_helper
 import harness
 
 RANDOM = np.random.default_rng(0)
+PROGRAM = """
+import pathlib, sys
+import numpy as np
+if sys.argv[1] == "fail":
+    sys.exit(3)
+files = sorted(pathlib.Path(sys.argv[2]).iterdir())
+print("a line before", len(files))
+print(repr(sum(float(np.load(file)["scores"].astype(np.float64).sum()) for file in files)))
+"""
 
 
 def floats(*shape):
@@ -49,8 +58,59 @@ def figures(before, after, labels):
         got = np.concatenate([run[name].ravel() for run in after]).astype(np.float64)
         outputs[name] = {"elements": want.size, "mse": np.mean((got - want) ** 2), "mean_square": np.mean(want ** 2),
                          "cosine": np.mean([cosine(a[name], b[name]) for a, b in zip(before, after)])}
-    hits = [np.mean(np.concatenate([run["scores"].argmax(-1) for run in runs]) == labels) for runs in (before, after)]
-    return outputs, {"cosine": (1, outputs["scores"]["cosine"]), "mse": (0, outputs["scores"]["mse"]), "top1": hits}
+    scores = [np.concatenate([run["scores"].astype(np.float64) for run in runs]) for runs in (before, after)]
+    logs = [log_softmax(rows) for rows in scores]
+    return outputs, {"cosine": (1, outputs["scores"]["cosine"]), "mse": (0, outputs["scores"]["mse"]),
+                     "top1": [np.mean(rows.argmax(-1) == labels) for rows in scores],
+                     "nats": [-np.mean(rows[np.arange(len(labels)), labels]) for rows in logs],
+                     "kl": (0, np.mean(np.sum(np.exp(logs[0]) * (logs[0] - logs[1]), -1))),
+                     "command": [rows.sum() for rows in scores]}
+
+
+def log_softmax(rows):
+    rows = rows - rows.max(-1, keepdims=True)
+    return rows - np.log(np.exp(rows).sum(-1, keepdims=True))
+
+
+def make_text_model():
+    """Scores of the next of 20 tokens, from this one and the one before; behind a Softmax they are probabilities."""
+    weights = {"table": floats(20, 64), "w": floats(64, 256) / 8, "v": floats(256, 20) / 8}
+    nodes = [helper.make_node("Gather", ["table", "tokens"], ["e"]),
+             helper.make_node("MatMul", ["e", "w"], ["h"], name="up"),
+             helper.make_node("Relu", ["h"], ["a"]),
+             helper.make_node("MatMul", ["a", "v"], ["s"], name="down"),
+             helper.make_node("Softmax", ["s"], ["p"], axis=-1)]
+    inputs = [helper.make_tensor_value_info("tokens", onnx.TensorProto.INT64, ["n", "t"])]
+    outputs = [helper.make_tensor_value_info("p", onnx.TensorProto.FLOAT, ["n", "t", 20])]
+    tensors = [numpy_helper.from_array(value, name) for name, value in weights.items()]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, tensors)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+
+def check_text(effc, folder):
+    """`nats` of a language model: why it is wrong, or nothing."""
+    model, samples = folder / "text.onnx", folder / "texts"
+    onnx.save(make_text_model(), model)
+    samples.mkdir()
+    feeds = [{"tokens": RANDOM.integers(0, 20, (1 + i % 2, 9))} for i in range(6)]
+    for i, feed in enumerate(feeds):
+        np.savez(samples / f"{i}.npz", **feed)
+    want = []
+    for name, *options in (("text0",), ("text1", "--quantize=bf16", f"--validate={samples}", "--metric=nats")):
+        library, why = effc.compile(model, folder / name, "m", options)
+        losses = []
+        for feed in feeds if not why else []:
+            outputs, why = effc.run(library, feed, folder, 1)
+            if why:
+                return why
+            p = outputs["p"].astype(np.float64)[:, :-1]
+            losses.append(-np.log(np.take_along_axis(p, feed["tokens"][:, 1:, None], -1)).ravel())
+        if why:
+            return why
+        want.append(np.mean(np.concatenate(losses)))
+    quality = json.loads((folder / "text1" / "m.json").read_text())["quality"]
+    got = [quality["before"], quality["after"]]
+    return "" if np.allclose(got, want, rtol=1e-6, atol=0) and got[0] != got[1] else f"{got}, not {want}"
 
 
 def compare(got, want):
@@ -88,10 +148,14 @@ def main():
             outputs, why = effc.run(library, feed, folder, 1)
             before.append(outputs)
         labels = np.concatenate([run["scores"].argmax(-1) for run in before])
-        labels[::5] += 1  # some are missed
+        labels[::5] = (labels[::5] + 1) % 10  # some are missed
         np.save(folder / "labels.npy", labels)
+        (folder / "metric.py").write_text(PROGRAM)
+        command = f"{sys.executable} {folder}/metric.py"
         for metric, *scheme in (("cosine", "--quantize=bf16"), ("mse", "--quantize=int8", f"--calibrate={samples}"),
-                                (f"top1:{folder}/labels.npy", "--quantize=int8", f"--calibrate={folder}/mse/effc.stats")):
+                                (f"top1:{folder}/labels.npy", "--quantize=int8", f"--calibrate={folder}/mse/effc.stats"),
+                                ("kl", "--quantize=bf16"), (f"nats:{folder}/labels.npy", "--quantize=bf16"),
+                                (f"command:{command} sum", "--quantize=bf16")):
             out = folder / metric.split(":")[0]
             library, why = effc.compile(model, out, "m", (*scheme, f"--validate={samples}", f"--metric={metric}"))
             after = []
@@ -102,12 +166,19 @@ def main():
                 quality = json.loads((out / "m.json").read_text())["quality"]
                 why = "; ".join(compare(quality, figures(before, after, labels)))
             tally.case("FAIL" if why else "PASS", metric.split(":")[0], why=why)
+        why = check_text(effc, folder)
+        tally.case("FAIL" if why else "PASS", "nats of a text", why=why)
+        np.save(folder / "high.npy", np.full_like(labels, 10))
         np.save(folder / "few.npy", labels[:-1])
         np.save(folder / "many.npy", np.append(labels, 0))
         for label, options, message in (
                 ("few labels", (f"--validate={samples}", f"--metric=top1:{folder}/few.npy"), "there are only 29 labels"),
                 ("many labels", (f"--validate={samples}", f"--metric=top1:{folder}/many.npy"), "there are 31 labels for 30 rows"),
                 ("no labels", (f"--validate={samples}", f"--metric=top1:{folder}/none.npy"), "cannot open"),
+                ("no index", (f"--validate={samples}", f"--metric=nats:{folder}/high.npy"), "10 is no index into rows of 10"),
+                ("no tokens", (f"--validate={samples}", "--metric=nats"), "no input holds a token"),
+                ("command fails", (f"--validate={samples}", f"--metric=command:{command} fail"), "failed with exit 3"),
+                ("command says nothing", (f"--validate={samples}", "--metric=command:true"), "is no number: ''"),
                 ("no samples", (f"--validate={folder}/none",), "cannot read the folder")):
             why = effc.call("compile", model, "-o", folder / "bad", "--quantize=bf16", *options)
             good = message in why and "exit 1" in why and not (folder / "bad").exists()

@@ -9,32 +9,17 @@
 
 namespace effc::tool {
 
-static const char kTop1[] = "top1:";
-
 void ValidateOptions::addOptions(CLI::App &verb) {
   verb.add_option("--validate", samples,
                   "Samples to compare a lossy build on with one that is not; "
                   "the certificate gets the figures");
   verb.add_option("--metric", metric,
-                  "Of --validate: cosine, mse or top1:LABELS.npy")
+                  std::string("Of --validate: ") + kMetricForms)
       ->needs("--validate")
       ->check([](const std::string &text) {
-        bool known = text == "cosine" || text == "mse" ||
-                     (text.rfind(kTop1, 0) == 0 && text.size() > 5);
-        return known ? "" : "expected cosine, mse or top1:LABELS.npy";
+        return createMetric(text) ? std::string()
+                                  : std::string("expected ") + kMetricForms;
       });
-}
-
-bool Validator::readLabels() {
-  quality.metric = options.metric;
-  if (options.metric.rfind(kTop1, 0) != 0)
-    return true;
-  quality.metric = "top1";
-  std::string error;
-  labels = readNpy(options.metric.substr(sizeof(kTop1) - 1), error);
-  if (!labels)
-    console.fail(error, "", DiagnosticCode::BadSamples);
-  return labels.has_value();
 }
 
 std::unique_ptr<Library> Validator::compileModel(const CompileOptions &compile,
@@ -90,36 +75,6 @@ bool Validator::addOutput(size_t index, const NpyArray &before,
   return true;
 }
 
-/// The index of the largest element of a row, the first of equals.
-static size_t findLargest(const NpyArray &array, size_t row, size_t size) {
-  size_t best = 0;
-  for (size_t i = 1; i < size; ++i)
-    if (getElement(array, row * size + i) >
-        getElement(array, row * size + best))
-      best = i;
-  return best;
-}
-
-/// The first output has scores along its last axis; every row has a label.
-bool Validator::addPredictions(const NpyArray &before, const NpyArray &after,
-                               const Console &inside) {
-  size_t size = before.shape.empty() || before.shape.back() <= 0
-                    ? 1
-                    : static_cast<size_t>(before.shape.back());
-  size_t rows = getNumElements(before) / size, known = getNumElements(*labels);
-  if (known - numLabels < rows) {
-    inside.fail(format("there are only %zu labels", known), "",
-                DiagnosticCode::CannotValidate);
-    return false;
-  }
-  for (size_t row = 0; row < rows; ++row) {
-    double label = getElement(*labels, numLabels++);
-    hitsBefore += static_cast<double>(findLargest(before, row, size)) == label;
-    hitsAfter += static_cast<double>(findLargest(after, row, size)) == label;
-  }
-  return true;
-}
-
 bool Validator::addSample(const std::string &name) {
   std::vector<std::string> unused;
   std::string error;
@@ -139,8 +94,7 @@ bool Validator::addSample(const std::string &name) {
   for (size_t i = 0; i < want->size(); ++i)
     if (!addOutput(i, (*want)[i].second, (*got)[i].second, inside))
       return false;
-  return !labels ||
-         addPredictions(want->front().second, got->front().second, inside);
+  return metric->add({name, *arrays, *want, *got}, inside);
 }
 
 //===----------------------------------------------------------------------===//
@@ -157,26 +111,10 @@ bool Validator::finish() {
     output.meanSquare = sums[i].square / elements;
     output.cosine = sums[i].cosine / static_cast<double>(quality.numSamples);
   }
-  if (quality.metric == "cosine") {
-    quality.before = 1;
-    quality.after = quality.outputs.front().cosine;
-  } else if (quality.metric == "mse") {
-    quality.before = 0;
-    quality.after = quality.outputs.front().mse;
-  } else if (numLabels != getNumElements(*labels)) {
-    console.fail(format("there are %zu labels for %zu rows of the first output",
-                        getNumElements(*labels), numLabels),
-                 "", DiagnosticCode::CannotValidate);
-    return false;
-  } else {
-    double all = std::max<double>(1, static_cast<double>(numLabels));
-    quality.before = static_cast<double>(hitsBefore) / all;
-    quality.after = static_cast<double>(hitsAfter) / all;
-  }
   NpyArray text;
   text.data.assign(hashes.begin(), hashes.end());
   quality.samplesSha256 = hashArrays({{"samples", text}});
-  return true;
+  return metric->finish(quality, console);
 }
 
 std::optional<Quality> Validator::measure(const CompileOptions &compile,
@@ -187,7 +125,9 @@ std::optional<Quality> Validator::measure(const CompileOptions &compile,
     console.fail(error, "", DiagnosticCode::BadSamples);
     return std::nullopt;
   }
-  if (!readLabels())
+  metric = createMetric(options.metric);
+  quality.metric = metric->name;
+  if (!metric->open(console))
     return std::nullopt;
   CompileOptions lossy = makeMemoryOptions(compile);
   after = compileModel(lossy, note);

@@ -3,6 +3,7 @@
 #ifndef EFFC_TOOLS_EFFC_VALIDATOR_H
 #define EFFC_TOOLS_EFFC_VALIDATOR_H
 
+#include "Metric.h"
 #include "Supervise.h"
 #include "Tensors.h"
 #include "effc/Driver/MemoryCompiler.h"
@@ -12,7 +13,7 @@ namespace effc::tool {
 struct ValidateOptions {
   /// A folder of samples; empty: no validation.
   std::string samples;
-  /// "cosine", "mse" or "top1:LABELS.npy".
+  /// One of kMetricForms.
   std::string metric = "cosine";
   void addOptions(CLI::App &verb);
 };
@@ -29,15 +30,12 @@ public:
   int exitCode = ExitFault;
 
 private:
-  bool readLabels();
   std::unique_ptr<Library> compileModel(const CompileOptions &compile,
                                         StageNote &note);
   bool addSample(const std::string &name);
   /// Sums of one output of one sample.
   bool addOutput(size_t index, const NpyArray &before, const NpyArray &after,
                  const Console &inside);
-  bool addPredictions(const NpyArray &before, const NpyArray &after,
-                      const Console &inside);
   bool finish();
 
   /// Of one output, over all samples.
@@ -51,9 +49,7 @@ private:
   MemoryCompiler compiler;
   std::unique_ptr<Library> before, after;
   std::vector<Sums> sums;
-  std::optional<NpyArray> labels;
-  /// Labels used, and hits among them.
-  size_t numLabels = 0, hitsBefore = 0, hitsAfter = 0;
+  std::unique_ptr<Metric> metric;
   std::string hashes;
   Quality quality;
 };

@@ -55,7 +55,7 @@ struct Quality {
   std::string version;
   bool tuned = false;
   std::vector<OutputQuality> outputs;
-  /// "cosine", "mse" or "top1" of the first output.
+  /// "cosine", "mse", "kl", "nats" or "top1" of the first output, or "command".
   std::string metric;
   double before = 0, after = 0;
 };
