@@ -5,11 +5,13 @@
     ... measure_quantization.py time FOLDER --threads 1,2
     ... measure_quantization.py digits MNIST_FOLDER HELDOUT.npz SAMPLES [--seed 0]
     ... measure_quantization.py text TOKENIZER.json FILE.txt SAMPLES [--seed 0]
+    ... measure_quantization.py bytes MODEL.onnx FILE.txt SAMPLES [--seed 0]
 
 The interpreter has the packages of tools/dev/requirements-compare.txt. SAMPLES has the folders `calibrate` and `validate`, of NAME.npz
-whose keys are inputs; a key `label` that is no input is the class that the first output should give. Every tool calibrates with the same
-samples. Errors are against ONNX Runtime in f32: the mean square of the difference over that of the output, the cosine, and the share of
-right classes. Peers:
+whose keys are inputs; a key `label` that is no input is the class that rows of the first output should give. Every tool calibrates with the
+same samples. Errors are against ONNX Runtime in f32: the mean square of the difference over that of the output, and the cosine. With
+labels: how many rows are right, p of McNemar's test (exact: whether fewer or more are right than in f32), and nats a label. With
+--similarity: Spearman's rank correlation of the similarities of all pairs of samples, the cosine of the first output's mean over its axis 1. Peers:
 
 - `quantize_static` of ONNX Runtime with weights by output and activations of s8 (its default) and u8, and `quantize_dynamic`, after
   `quant_pre_process`; models of older operator sets become those of 13 before, as its documentation asks;
@@ -17,7 +19,8 @@ right classes. Peers:
 
 A model with tensors of f16 is measured as one of f32, by every tool: the peers quantise no f16. With --threads all of them take turns in
 `effc bench` (docs/benchmarks.md), on --inputs or on the first sample to validate with. --keep FOLDER keeps what was made, and `time` measures
-that again. `digits` and `text` write folders of samples from MNIST's files (without the held-out digits) and from lines of text.
+that again. `digits`, `text` and `bytes` write folders of samples from MNIST's files (without the held-out digits), from lines of text, and for a
+model of bytes with empty past (the last 5 % of the text to validate with).
 """
 import argparse
 import contextlib
@@ -219,8 +222,36 @@ def make_variants(args, model, calibrate, folder):
 #
 
 
-def describe_quality(results, exact, samples, names):
-    """Of each output the error and the cosine; of the first the right classes."""
+def get_mcnemar(wanted, got):
+    """Two-sided p, exact, from the rows that only one of both has right."""
+    lost, won = int((wanted & ~got).sum()), int((~wanted & got).sum())
+    tail = sum(math.comb(lost + won, i) for i in range(min(lost, won) + 1))
+    return min(1.0, 2 * tail / 2**(lost + won))
+
+
+def get_nats(scores, labels):
+    scores = np.asarray(scores, float).reshape(-1, np.shape(scores)[-1])
+    scores = scores - scores.max(-1, keepdims=True)
+    return np.log(np.exp(scores).sum(-1)) - scores[np.arange(len(scores)), np.ravel(labels)]
+
+
+def describe_labels(pick, exact, samples):
+    labels = [sample["label"] for sample in samples]
+    right, before = (np.concatenate([np.argmax(value, -1).ravel() == np.ravel(label) for value, label in zip(values, labels)])
+                     for values in (pick, exact))
+    nats = np.mean(np.concatenate([get_nats(value, label) for value, label in zip(pick, labels)]))
+    return f"{right.sum()} of {right.size}, p {get_mcnemar(before, right):.2f}, {nats:.4f} nats"
+
+
+def get_ranks(outputs):
+    """Of the similarities of all pairs."""
+    rows = np.stack([np.mean(value[0], 0) for value in outputs]).astype(float)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.argsort(np.argsort((rows @ rows.T)[np.triu_indices(len(rows), 1)])).astype(float)
+
+
+def describe_quality(results, exact, samples, names, similarity):
+    """Of each output the error and the cosine; of the first what labels or similarities say."""
     cells = []
     for index, name in enumerate(names):
         pick = [result[name] if isinstance(result, dict) else result[index] for result in results]
@@ -229,8 +260,9 @@ def describe_quality(results, exact, samples, names):
         error = np.mean((got - wanted)**2) / np.mean(wanted**2)
         cells.append(f"{error:.3e} / {got @ wanted / np.sqrt((got @ got) * (wanted @ wanted)):.5f}")
         if index == 0 and "label" in samples[0]:
-            right = sum(int((np.argmax(value, -1).ravel() == np.ravel(sample["label"])).sum()) for value, sample in zip(pick, samples))
-            cells.append(f"{right} of {sum(np.size(sample['label']) for sample in samples)}")
+            cells.append(describe_labels(pick, [result[0] for result in exact], samples))
+        if index == 0 and similarity:
+            cells.append(f"{np.corrcoef(get_ranks(pick), get_ranks([result[0] for result in exact]))[0, 1]:.5f}")
     return " | ".join(cells)
 
 
@@ -249,7 +281,7 @@ def compare(args):
             try:
                 if isinstance(path, str):
                     raise RuntimeError(path)
-                quality = describe_quality(RUN[engine](path, validate), exact, validate, names)
+                quality = describe_quality(RUN[engine](path, validate), exact, validate, names, args.similarity)
                 index.append({"label": label, "engine": engine, "path": str(path)})
             except Exception as problem:
                 quality = f"refused: {problem}"[:200]
@@ -325,6 +357,24 @@ def make_text(args):
     write(args, [sample(lines[i]) for i in order[:args.count]], [sample(lines[i]) for i in order[args.count:args.count + 500]])
 
 
+def make_bytes(args):
+    """Windows of bytes whose labels are the bytes one further."""
+    import onnx
+
+    text = np.frombuffer(args.text.read_bytes(), np.uint8).astype(np.int64)
+    split, size = len(text) * 95 // 100, args.length
+    inputs = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in onnx.load(args.model).graph.input}
+
+    def sample(start):
+        feeds = {"input_ids": text[None, start:start + size], "position_ids": np.arange(size)[None], "label": text[None, start + 1:start + size + 1]}
+        for name, (_, heads, _, width) in ((name, dims) for name, dims in inputs.items() if name not in feeds):
+            feeds[name] = np.zeros((1, heads, 0, width), np.float32)
+        return feeds
+
+    starts = np.random.default_rng(args.seed).integers(0, split - size - 1, args.count)
+    write(args, [sample(start) for start in starts], [sample(start) for start in range(split, len(text) - size, size)])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(required=True)
@@ -334,6 +384,7 @@ def main():
     verb.add_argument("samples", type=pathlib.Path)
     verb.add_argument("--scheme", action="append")
     verb.add_argument("--transformer", action="store_true", help="tell NNCF that the model is one")
+    verb.add_argument("--similarity", action="store_true", help="the first output holds vectors of tokens")
     verb.add_argument("--option", action="append", default=[], help="passed on to effc compile")
     verb.add_argument("--keep", type=pathlib.Path, help="keep models and libraries there")
     verb.add_argument("--inputs", type=pathlib.Path, help="to time with, an .npz (default: the first sample to validate with)")
@@ -346,12 +397,15 @@ def main():
     for verb in (verb, again):
         verb.add_argument("--seconds", type=float, default=1.5, help="of measuring each engine (default: 1.5)")
         verb.add_argument("--effc", default="build/release/bin/effc")
-    for name, do, files in (("digits", make_digits, ("mnist", "heldout")), ("text", make_text, ("tokenizer", "text"))):
+    for name, do, files in (("digits", make_digits, ("mnist", "heldout")), ("text", make_text, ("tokenizer", "text")),
+                              ("bytes", make_bytes, ("model", "text"))):
         verb = verbs.add_parser(name)
         for file in (*files, "samples"):
             verb.add_argument(file, type=pathlib.Path)
         verb.add_argument("--seed", type=int, default=0)
         verb.add_argument("--count", type=int, default=64, help="samples to calibrate with")
+        if name == "bytes":
+            verb.add_argument("--length", type=int, default=256, help="bytes a sample")
         verb.set_defaults(do=do)
     args = parser.parse_args()
     args.do(args)
