@@ -52,16 +52,17 @@ def quantize_weight(weight, squares, axis):
     return np.moveaxis(result, 0, axis)
 
 
-def quantize(x, scale, zero):
-    rounded = np.rint(x * (np.float32(1) / scale)) + np.float32(zero)
+def quantize(x, scale, zero, factors=np.float32(1)):
+    """Of x over the factors, as steps of f32 say."""
+    rounded = np.rint(x * (np.float32(1) / scale / factors)) + np.float32(zero)
     return (np.clip(np.nan_to_num(rounded, nan=0, posinf=255, neginf=0), 0, 255) - zero) * np.float64(scale)
 
 
 def balance(layer, weight, share):
-    """Powers of two that divide the channels of the input, the first axis of a matrix."""
+    """What divides the channels of the input, the first axis of a matrix."""
     largest = np.maximum(np.abs(layer["channel_mins"]), layer["channel_maxs"])
     logs = share * np.log2(largest) - (1 - share) * np.log2(np.abs(weight.astype(np.float64)).max(1))
-    return np.exp2(np.rint(logs - logs.mean()))
+    return np.exp2(logs - logs.mean()).astype(np.float32)
 
 
 def convolve(x, weight):
@@ -95,10 +96,10 @@ class Case:
             return convolve(quantize(self.given, np.float32(stated[2]), int(stated[3])), weight) + (self.bias + lost)[:, None, None]
         if self.balanced not in (None, bool(stated[4])):
             return None
-        factors = balance(layer, self.weight, float(stated[4])) if stated[4] else np.ones(len(squares))
-        x = quantize((self.given / factors).astype(np.float32), np.float32(stated[2]), int(stated[3]))
-        scaled = (self.weight * factors[:, None]).astype(np.float32)
-        weight = quantize_weight(scaled, squares / factors**2, 1).astype(np.float64)
+        factors = balance(layer, self.weight, float(stated[4])) if stated[4] else np.ones(len(squares), np.float32)
+        x = quantize(self.given, np.float32(stated[2]), int(stated[3]), factors)
+        scaled = self.weight * factors[:, None]
+        weight = quantize_weight(scaled, squares / factors.astype(np.float64)**2, 1).astype(np.float64)
         return x @ weight + self.bias + (scaled - weight).T @ (means / factors)
 
     def count_rows(self):
@@ -156,7 +157,9 @@ def cases():
     w[:, 5] = 0
     w[:, 6] *= 1e-38
     w[:, 7] *= 1e30
-    yield Case("gemm", "Gemm", [x, normal(256, 192)], w, x)
+    plain = Case("gemm", "Gemm", [x, normal(256, 192)], w, x)
+    plain.balanced = None
+    yield plain
     wild = x.copy()
     wild[0, :4] = [np.nan, np.inf, -np.inf, 1e30]
     yield Case("beyond the range", "Gemm", [x], w[:, :300], wild)

@@ -14,7 +14,6 @@ using llvm::ArrayRef;
 /// The error that remains has to be this much smaller.
 static constexpr double leastGain = 0.7;
 
-/// Powers of two, so that nothing but the sizes of steps changes.
 static std::vector<float> getFactors(ArrayRef<double> inputs,
                                      ArrayRef<double> weights, double share) {
   std::vector<double> logs(inputs.size());
@@ -33,7 +32,7 @@ static std::vector<float> getFactors(ArrayRef<double> inputs,
   for (size_t c = 0; c < logs.size(); ++c)
     if (inputs[c] != 0 && weights[c] != 0)
       factors[c] = static_cast<float>(
-          std::exp2(std::clamp(std::nearbyint(logs[c] - mean), -20.0, 20.0)));
+          std::exp2(std::clamp(logs[c] - mean, -20.0, 20.0)));
   return factors;
 }
 

@@ -7,8 +7,8 @@
 
 namespace effc {
 
-/// Each channel of an input is divided by its factor, a power of two, and the
-/// weights that read it are multiplied by that.
+/// Each channel of an input is divided by its factor, and the weights that
+/// read it are multiplied by that.
 struct Balance {
   std::vector<float> factors;
   /// Of the input divided.
