@@ -50,10 +50,7 @@ TEST_P(EmulationTest, TilesAreRight) {
   for (auto [rows, vectors] : {std::pair<int64_t, int64_t>{6, 4}, {1, 1}})
     for (auto [m, n, k] :
          {std::array<int64_t, 3>{13, 70, 33}, {1, 5, 64}, {8, 128, 7}}) {
-      GemmCase gemm;
-      gemm.m = m;
-      gemm.n = n;
-      gemm.k = k;
+      GemmCase gemm = GemmCase::matrix(m, n, k);
       gemm.tileRows = rows;
       gemm.tileWidth = vectors * 16;
       gemm.rowsPerBlock = 2 * rows;
@@ -113,10 +110,7 @@ TEST_P(MatrixTest, Matrices) {
                          {33, 100, 68},
                          {69, 64, 256},
                          {96, 32, 200}}) {
-    GemmCase gemm;
-    gemm.m = m;
-    gemm.n = n;
-    gemm.k = k;
+    GemmCase gemm = GemmCase::matrix(m, n, k);
     gemm.extreme = GetParam().types == GemmTypes::U8S8;
     check(gemm);
   }
@@ -137,10 +131,7 @@ TEST_P(MatrixTest, Convolutions) {
 }
 
 TEST_P(MatrixTest, Epilogues) {
-  GemmCase gemm;
-  gemm.m = 41;
-  gemm.n = 50;
-  gemm.k = 70;
+  GemmCase gemm = GemmCase::matrix(41, 50, 70);
   gemm.epilogue = TestEpilogue::None;
   check(gemm);
   if (GetParam().types == GemmTypes::U8S8)

@@ -18,14 +18,6 @@ struct Shape {
   GemmCase gemm;
 };
 
-GemmCase matrix(int64_t m, int64_t n, int64_t k) {
-  GemmCase gemm;
-  gemm.m = m;
-  gemm.n = n;
-  gemm.k = k;
-  return gemm;
-}
-
 double secondsOf(const JITKernels &kernels, GemmData &data) {
   using Clock = std::chrono::steady_clock;
   double best = 1e9;
@@ -58,18 +50,18 @@ int main(int argc, char **argv) {
     return 1;
   }
   std::vector<Shape> shapes = {
-      {"M128 N1536 K384", matrix(128, 1536, 384)},
-      {"M128 N384 K1536", matrix(128, 384, 1536)},
-      {"M196 N384 K1536", matrix(196, 384, 1536)},
-      {"M1008 N1024 K1024", matrix(1008, 1024, 1024)},
-      {"M1 N4096 K4096", matrix(1, 4096, 4096)},
+      {"M128 N1536 K384", GemmCase::matrix(128, 1536, 384)},
+      {"M128 N384 K1536", GemmCase::matrix(128, 384, 1536)},
+      {"M196 N384 K1536", GemmCase::matrix(196, 384, 1536)},
+      {"M1008 N1024 K1024", GemmCase::matrix(1008, 1024, 1024)},
+      {"M1 N4096 K4096", GemmCase::matrix(1, 4096, 4096)},
       {"3x3 64@56", GemmCase::conv(1, 56, 56, 64, 64, 3, 1, 1, 1)},
       {"3x3 256@14", GemmCase::conv(1, 14, 14, 256, 256, 3, 1, 1, 1)},
       {"3x3 512@7", GemmCase::conv(1, 7, 7, 512, 512, 3, 1, 1, 1)},
-      {"1x1 64-256@56", matrix(3136, 256, 64)},
-      {"1x1 256-64@56", matrix(3136, 64, 256)},
-      {"1x1 16-96@112", matrix(12544, 96, 16)},
-      {"M12544 N32 K27", matrix(12544, 32, 27)},
+      {"1x1 64-256@56", GemmCase::matrix(3136, 256, 64)},
+      {"1x1 256-64@56", GemmCase::matrix(3136, 64, 256)},
+      {"1x1 16-96@112", GemmCase::matrix(12544, 96, 16)},
+      {"M12544 N32 K27", GemmCase::matrix(12544, 32, 27)},
       {"7x7 s2 3-64@224", GemmCase::conv(1, 224, 224, 3, 64, 7, 2, 1, 3)},
       {"3x3 s2 3-32@224", GemmCase::conv(1, 224, 224, 3, 32, 3, 2, 1, 1)},
       {"3x3 16@56", GemmCase::conv(1, 56, 56, 16, 64, 3, 1, 1, 1)},

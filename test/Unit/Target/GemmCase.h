@@ -32,6 +32,13 @@ struct GemmCase {
   int64_t outSize(int64_t in) const {
     return (in + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1;
   }
+  static GemmCase matrix(int64_t m, int64_t n, int64_t k) {
+    GemmCase gemm;
+    gemm.m = m;
+    gemm.n = n;
+    gemm.k = k;
+    return gemm;
+  }
   static GemmCase conv(int64_t batch, int64_t height, int64_t width,
                        int64_t channels, int64_t n, int64_t kernel,
                        int64_t stride, int64_t dilation, int64_t pad);

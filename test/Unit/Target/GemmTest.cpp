@@ -42,10 +42,7 @@ void sweep(function_ref<void(const GemmCase &)> check, StringRef cpu,
                            {24, 128, 64},
                            {29, 65, 33}})
       for (bool dynamic : {false, true}) {
-        GemmCase gemm;
-        gemm.m = m;
-        gemm.n = n;
-        gemm.k = k;
+        GemmCase gemm = GemmCase::matrix(m, n, k);
         gemm.tileRows = rows;
         gemm.tileWidth = vectors * lanes;
         gemm.rowsPerBlock = 2 * rows;
@@ -70,10 +67,7 @@ TEST_F(GemmTest, Avx512) {
 TEST_F(GemmTest, RowMajorRightHandSide) {
   for (int64_t n : {1, 32, 77})
     for (bool dynamic : {false, true}) {
-      GemmCase gemm;
-      gemm.m = 17;
-      gemm.n = n;
-      gemm.k = 19;
+      GemmCase gemm = GemmCase::matrix(17, n, 19);
       gemm.tileRows = 4;
       gemm.tileWidth = 24;
       gemm.rowMajorB = true;
@@ -88,10 +82,7 @@ TEST_F(GemmTest, Epilogues) {
        {TestEpilogue::None, TestEpilogue::BiasResidualTanh,
         TestEpilogue::Position})
     for (int64_t n : {24, 31}) {
-      GemmCase gemm;
-      gemm.m = 11;
-      gemm.n = n;
-      gemm.k = 5;
+      GemmCase gemm = GemmCase::matrix(11, n, 5);
       gemm.tileRows = 4;
       gemm.tileWidth = 24;
       gemm.epilogue = epilogue;
@@ -127,11 +118,7 @@ void sweepTypes(function_ref<void(const GemmCase &)> check, GemmTypes types,
                          {3, 16, 4},
                          {5, 17, 2},
                          {29, 65, 33}}) {
-    GemmCase gemm;
-    gemm.m = m;
-    gemm.n = n;
-    gemm.k = k;
-    cases.push_back(gemm);
+    cases.push_back(GemmCase::matrix(m, n, k));
   }
   llvm::append_range(
       cases, ArrayRef<GemmCase>{GemmCase::conv(1, 7, 7, 8, 24, 3, 1, 1, 1),
