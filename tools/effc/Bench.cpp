@@ -7,29 +7,18 @@
 #include "Peer.h"
 #include "Profile.h"
 #include "Subject.h"
+#include "TemporaryFolder.h"
 #include "Timing.h"
 #include "effc/Driver/Driver.h"
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <unistd.h>
 
 namespace effc::tool {
 
 namespace {
-
-/// A folder that goes when it is left.
-struct Scratch {
-  std::string path =
-      (std::filesystem::temp_directory_path() / "effc-bench-XXXXXX").string();
-  bool create() { return mkdtemp(path.data()) != nullptr; }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-};
 
 /// ENGINE or ENGINE=FILE, which is the model for this engine; `effc` runs
 /// another library of effc.
@@ -110,7 +99,7 @@ private:
   void print(const Json &result) const;
 
   std::vector<int> cores;
-  Scratch scratch;
+  TemporaryFolder scratch{"bench"};
   Subject subject;
   Timing timing;
   std::vector<std::unique_ptr<Rival>> rivals;

@@ -1,12 +1,12 @@
 // The reference is a file, or a build of simple loops made on the spot.
 #include "Compare.h"
+#include "TemporaryFolder.h"
 #include "effc/Driver/Driver.h"
 #include "effc/Support/SmallFloats.h"
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 
 namespace effc::tool {
 
@@ -175,13 +175,12 @@ static int compareWithPlain(NpzArrays &inputs, const NpzArrays &outputs,
   if (options.model.empty())
     return console.fail("--compare=plain needs the model",
                         "pass --model=MODEL.onnx");
-  std::string pattern =
-      (std::filesystem::temp_directory_path() / "effc-plain-XXXXXX").string();
-  if (!mkdtemp(pattern.data()))
-    return console.fail("cannot write to '" + pattern + "'");
+  TemporaryFolder folder("plain");
+  if (!folder.create())
+    return console.fail("cannot write to '" + folder.path + "'");
   CompileOptions compileOptions;
   compileOptions.model = options.model;
-  compileOptions.outputDir = pattern;
+  compileOptions.outputDir = folder.path;
   compileOptions.name = "plain_build";
   compileOptions.plain = true;
   // The same sizes as in the run, in case the library was made for them.
@@ -194,16 +193,12 @@ static int compareWithPlain(NpzArrays &inputs, const NpzArrays &outputs,
     console.report(diagnostic);
   };
   CompileResult compiled = compile(compileOptions);
-  int code = compiled.exitCode;
-  if (code == 0) {
-    auto plain = Library::open(compiled.files.front(), 1, console);
-    auto expected = plain ? runOnce(*plain, inputs, console) : std::nullopt;
-    code = expected ? compareWith(outputs, *expected, options, console)
-                    : int(ExitFault);
-  }
-  std::error_code ignored;
-  std::filesystem::remove_all(pattern, ignored);
-  return code;
+  if (compiled.exitCode)
+    return compiled.exitCode;
+  auto plain = Library::open(compiled.files.front(), 1, console);
+  auto expected = plain ? runOnce(*plain, inputs, console) : std::nullopt;
+  return expected ? compareWith(outputs, *expected, options, console)
+                  : int(ExitFault);
 }
 
 int compareOutputs(NpzArrays &inputs, const NpzArrays &outputs,

@@ -1,6 +1,7 @@
 // Rows are what lies along the last axis of the first output: the scores of one
 // image, or of one position of a text. Sums are in double.
 #include "Metric.h"
+#include "TemporaryFolder.h"
 #include "Tensors.h"
 #include <algorithm>
 #include <cmath>
@@ -294,37 +295,24 @@ std::string quote(const std::string &text) {
 class CommandMetric : public Metric {
 public:
   explicit CommandMetric(std::string command) : command(std::move(command)) {}
-  ~CommandMetric() override {
-    std::error_code code;
-    if (!folder.empty())
-      std::filesystem::remove_all(folder, code);
-  }
-
   bool open(const Console &console) override {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "effc-metric-XXXXXX")
-            .string();
     std::error_code code;
-    if (mkdtemp(pattern.data()))
-      folder = pattern;
-    if (folder.empty() ||
-        !std::filesystem::create_directory(folder + "/before", code) ||
-        !std::filesystem::create_directory(folder + "/after", code)) {
-      console.fail("cannot create a folder in '" +
-                   std::filesystem::temp_directory_path().string() + "'");
-      return false;
-    }
-    return true;
+    if (folder.create() &&
+        std::filesystem::create_directory(folder.path + "/before", code) &&
+        std::filesystem::create_directory(folder.path + "/after", code))
+      return true;
+    console.fail("cannot write to '" + folder.path + "'");
+    return false;
   }
 
   bool add(const SampleOutputs &sample, const Console &console) override {
     std::string name = sample.name, error;
     if (std::filesystem::path(name).extension() != ".npz")
       name += ".npz";
-    if (std::filesystem::exists(folder + "/before/" + name))
+    if (std::filesystem::exists(folder.path + "/before/" + name))
       return refuse(console, "two samples have this name");
-    if (writeNpz(folder + "/before/" + name, sample.before, error) &&
-        writeNpz(folder + "/after/" + name, sample.after, error))
+    if (writeNpz(folder.path + "/before/" + name, sample.before, error) &&
+        writeNpz(folder.path + "/after/" + name, sample.after, error))
       return true;
     console.fail(error);
     return false;
@@ -343,7 +331,7 @@ public:
 private:
   std::optional<double> callWith(const std::string &part,
                                  const Console &console) const {
-    std::string line = command + " " + quote(folder + "/" + part), output;
+    std::string line = command + " " + quote(folder.path + "/" + part), output;
     std::FILE *pipe = popen(line.c_str(), "re");
     if (!pipe) {
       refuse(console, "cannot start '" + command + "'");
@@ -378,7 +366,8 @@ private:
     return std::nullopt;
   }
 
-  std::string command, folder;
+  std::string command;
+  TemporaryFolder folder{"metric"};
 };
 
 /// What stands after "PREFIX:", if `text` begins so.
