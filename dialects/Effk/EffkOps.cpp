@@ -111,6 +111,13 @@ static LogicalResult verifyPanels(GemmOp gemm) {
     return gemm.emitOpError(
         "panel_width must be a multiple of the tile's, and 0 with b_stride "
         "or blocks");
+  // gemm_c11: a tile has one or two registers of rows.
+  if (int64_t rows = gemm.getRegisterRows();
+      rows != 0 &&
+      (rows < 1 || rows > 16 ||
+       (gemm.getTile()[0] != rows && gemm.getTile()[0] != 2 * rows)))
+    return gemm.emitOpError("register_rows must be 1 to 16, and those or half "
+                            "of those of the tile");
   return success();
 }
 
@@ -186,6 +193,7 @@ GemmOp effk::createGemm(OpBuilder &builder, Location loc,
       ArrayRef<int64_t>{gemm.tileRows, gemm.tileWidth}, gemm.rowsPerBlock,
       gemm.rowsOuter, gemm.interleave, gemm.padValue, gemm.block, gemm.bits,
       gemm.panelWidth == gemm.tileWidth ? 0 : gemm.panelWidth,
+      gemm.registerRows,
       gemm.codebook.empty() ? DenseF32ArrayAttr()
                             : builder.getDenseF32ArrayAttr(gemm.codebook));
   OpBuilder::InsertionGuard guard(builder);

@@ -71,6 +71,8 @@ struct GemmDescription {
   llvm::ArrayRef<float> codebook;
   /// 0: that of the tile.
   int64_t panelWidth = 0;
+  /// 0: 16 with AMX, else none.
+  int64_t registerRows = 0;
 };
 
 /// Gives the element to store, from the sum, its position and the epilogue's

@@ -126,6 +126,8 @@ def Effk_GemmOp : Effk_Op<"gemm", [AttrSizedOperandSegments, MemoryEffects<[MemR
     counts as many times `a_scales[m * blocks + g]` in block g, and `a_sums` there is the sum of its bytes.
     **Panel width** is that of the tile, or with `panel_width` a multiple of it: tiles then take turns within a panel. So
     machines with narrow vectors read panels that were made for wide ones.
+    **Register rows.** The rows of a register of AMX where it has fewer than 16, so that no register wraps to the next index of an outer row dim;
+    a tile has one or two of them, one below the other. 0: 16, or tiles of vectors.
     **C.** Element (m, n) is at `c_base + m * c_stride + n`; `n` columns are written.
     **Iterations** [lo, hi) run over the row-major space (panels, ceil(M / rows_per_block)), or (row blocks, panels) when
     `rows_outer`.
@@ -149,7 +151,8 @@ def Effk_GemmOp : Effk_Op<"gemm", [AttrSizedOperandSegments, MemoryEffects<[MemR
                        I64Attr:$rows_per_block, UnitAttr:$rows_outer,
                        DefaultValuedAttr<I64Attr, "1">:$interleave, DefaultValuedAttr<I64Attr, "0">:$pad_value,
                        DefaultValuedAttr<I64Attr, "0">:$block, DefaultValuedAttr<I64Attr, "8">:$bits,
-                       DefaultValuedAttr<I64Attr, "0">:$panel_width, OptionalAttr<DenseF32ArrayAttr>:$codebook);
+                       DefaultValuedAttr<I64Attr, "0">:$panel_width, DefaultValuedAttr<I64Attr, "0">:$register_rows,
+                       OptionalAttr<DenseF32ArrayAttr>:$codebook);
   let regions = (region SizedRegion<1>:$epilogue);
   let extraClassDeclaration = [{
     /// The type of the sums that the epilogue takes.

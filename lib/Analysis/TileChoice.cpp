@@ -52,7 +52,8 @@ struct Step {
   int64_t interleave, elementBytes;
   /// What AMX needs for the same panels.
   StringRef matrixFeature = "";
-  /// In FMAs.
+  /// In FMAs, loads included; pairs of bf16 have a cost of their own
+  /// (Microarchitecture.h).
   double cost = 1;
   /// Whether rows are factors by lanes of registers, which they fill.
   bool byLanes = false;
@@ -89,9 +90,32 @@ int64_t effc::getInterleave(eff::TargetAttr target, GemmTypes types) {
   return getStep(target, types).interleave;
 }
 
-static double stepCycles(const Microarchitecture &core, int64_t rows,
-                         int64_t vectors) {
-  return std::max({rows * vectors / core.fmasPerCycle,
+static bool hasMatrixStep(eff::TargetAttr target, const Step &step) {
+  return !step.matrixFeature.empty() &&
+         target.getFeatures().contains(step.matrixFeature);
+}
+
+/// Of a vector's multiplication, in FMAs.
+static double getDotCost(eff::TargetAttr target, const Step &step) {
+  return step.types == GemmTypes::BF16 && step.interleave > 1
+             ? getMicroarchitecture(target).bf16Dot
+             : 1;
+}
+
+bool effc::hasMatrixTiles(eff::TargetAttr target, GemmTypes types) {
+  return hasMatrixStep(target, getStep(target, types));
+}
+
+bool effc::isFasterThanF32(eff::TargetAttr target, GemmTypes types) {
+  const Step &step = getStep(target, types);
+  return hasMatrixStep(target, step) ||
+         static_cast<double>(step.interleave) >
+             step.cost * getDotCost(target, step);
+}
+
+static double stepCycles(const Microarchitecture &core, double dotCost,
+                         int64_t rows, int64_t vectors) {
+  return std::max({dotCost * rows * vectors / core.fmasPerCycle,
                    (rows + vectors) / core.loadsPerCycle, core.fmaLatency});
 }
 
@@ -110,19 +134,13 @@ struct ProductSizes {
                      std::max<int64_t>(1, n),
                      llvm::divideCeil(std::max<int64_t>(1, k), step.interleave),
                      step.elementBytes * step.interleave, rowBytes) {
-    hasMatrix = !step.matrixFeature.empty() &&
-                target.getFeatures().contains(step.matrixFeature);
+    hasMatrix = hasMatrixStep(target, step);
     byLanes = step.byLanes;
+    dotCost = getDotCost(target, step);
     run = depth;
   }
 
-  /// Runs of `length` neighbours of k, whose rows are not evenly spaced.
-  void setRuns(int64_t length, int64_t interleave) {
-    if (length <= 0)
-      return;
-    run = llvm::divideCeil(length, interleave);
-    gathers = true;
-  }
+  void setRuns(const RowRuns &runs, int64_t interleave);
   llvm::SmallVector<Tile> getTiles() const;
   double estimateCycles(Tile tile) const;
   bool staysInL2(int64_t panelBytes) const;
@@ -137,9 +155,33 @@ struct ProductSizes {
   int64_t stepBytes; ///< of a column of B
   int64_t rowBytes;  ///< what a row adds to the memory of A
   bool hasMatrix = false, byLanes = false;
-  int64_t run = 0; ///< steps that lie side by side
-  bool gathers = false;
+  double dotCost = 1;       ///< of vector tiles, in FMAs
+  int64_t run = 0;          ///< steps that lie side by side
+  double gatheredShare = 0; ///< of registers, whose rows lie apart
 };
+
+/// The most rows of a register of AMX that divide a run, or 0: not many fewer
+/// than it has.
+int64_t getRegisterRows(int64_t run) {
+  constexpr int64_t leastRows = 7;
+  for (int64_t rows = MatrixCosts::rows; rows >= leastRows; --rows)
+    if (run % rows == 0)
+      return rows;
+  return 0;
+}
+
+void ProductSizes::setRuns(const RowRuns &runs, int64_t interleave) {
+  if (runs.depth <= 0)
+    return;
+  run = llvm::divideCeil(runs.depth, interleave);
+  // Registers that wrap to the next run.
+  gatheredShare = 1;
+  if (runs.length > 0)
+    gatheredShare = getRegisterRows(runs.length)
+                        ? 0
+                        : std::min(1.0, static_cast<double>(MatrixCosts::rows) /
+                                            static_cast<double>(runs.length));
+}
 
 /// Whether a panel stays for all tiles of rows, beside the rows where they stay
 /// as well and a part of them where they stream by.
@@ -153,7 +195,8 @@ double ProductSizes::estimateColumn(int64_t tileRows, int64_t vectors,
                                     double panelCycles) const {
   const Microarchitecture &core = getMicroarchitecture(target);
   auto tileCycles = [&](int64_t count) {
-    return depth * std::max(panelCycles, stepCycles(core, count, vectors)) +
+    return depth * std::max(panelCycles,
+                            stepCycles(core, dotCost, count, vectors)) +
            tileOverhead * count * vectors;
   };
   int64_t tail = rows % tileRows;
@@ -173,8 +216,8 @@ double ProductSizes::estimateMatrixColumn(int64_t tileRows, int64_t vectors,
             sums = registers * vectors;
     double part = std::max({Costs::product * sums, Costs::latency, panelPart,
                             Costs::load * (registers + vectors)});
-    if (gathers || count % Costs::rows != 0)
-      part += Costs::copy * count;
+    bool isPart = count % Costs::rows != 0;
+    part += (isPart ? 1 : gatheredShare) * Costs::copy * count;
     return parts * part + Costs::store * sums +
            (tileOverhead + Costs::sum) * count * vectors;
   };
@@ -197,11 +240,11 @@ double ProductSizes::estimateCycles(Tile tile) const {
                          : estimateColumn(tile.rows, vectors, panelCycles);
   };
   double cycles = static_cast<double>(columns / width) * estimate(tile.vectors);
-  if (tile.isMatrix)
-    cycles += MatrixCosts::configuration;
   // The last panel leaves out vectors without a column.
   int64_t left = llvm::divideCeil(columns % width, lanes);
-  return left == 0 ? cycles : cycles + narrowPanelCost * estimate(left);
+  if (left != 0)
+    cycles += narrowPanelCost * estimate(left);
+  return tile.isMatrix ? cycles + MatrixCosts::configuration : cycles;
 }
 
 llvm::SmallVector<Tile> ProductSizes::getTiles() const {
@@ -278,7 +321,7 @@ TileChoice effc::chooseConvTile(eff::TargetAttr target,
                                 const RowRuns &runs) {
   const Step &step = getStep(target, types);
   ProductSizes product(target, m, n, k, step, rowBytes);
-  product.setRuns(runs.depth, step.interleave);
+  product.setRuns(runs, step.interleave);
   TileChoice plain =
       planLoops(target, product.chooseTile(), m, n, k, rowBytes, step);
   int64_t lanes = target.getVectorBits() / 32;
@@ -307,12 +350,25 @@ TileChoice effc::chooseConvTile(eff::TargetAttr target,
   return best ? planLoops(target, *best, m, n, k, rowBytes, step) : plain;
 }
 
+static TileChoice alignRegisters(TileChoice tile, int64_t run) {
+  int64_t rows = getRegisterRows(run);
+  if (rows == 0 || rows == MatrixCosts::rows)
+    return tile;
+  tile.registerRows = rows;
+  tile.rows = tile.rows / MatrixCosts::rows * rows;
+  tile.rowsPerBlock =
+      static_cast<int64_t>(llvm::alignTo(tile.rowsPerBlock, tile.rows));
+  return tile;
+}
+
 TileChoice effc::alignToRuns(eff::TargetAttr target, TileChoice tile,
                              int64_t run) {
+  if (tile.isMatrix)
+    return alignRegisters(tile, run);
   // Enough to hide the latency of FMAs, and no more than may be in flight.
   constexpr int64_t leastRows = 8, mostRows = 16;
   int64_t lanes = target.getVectorBits() / 32;
-  if (tile.isMatrix || tile.width != lanes || tile.rows < leastRows ||
+  if (tile.width != lanes || tile.rows < leastRows ||
       target.getVectorRegisters() < 32 || run % tile.rows == 0)
     return tile;
   for (int64_t rows = mostRows; rows >= leastRows; --rows)
@@ -357,7 +413,7 @@ effc::chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
   constexpr double mostLoss = 1.1;
   const Step &step = getStep(target, types);
   ProductSizes product(target, m, n, k, step, rowBytes);
-  product.setRuns(runs.depth, step.interleave);
+  product.setRuns(runs, step.interleave);
   if (panels.interleave != step.interleave)
     return std::nullopt;
   // A part of each row of a panel uses a part of the sets of L1: a panel that
@@ -441,11 +497,14 @@ double effc::estimateReading(eff::TargetAttr target, int64_t bytes) {
 
 double effc::estimateProductCycles(eff::TargetAttr target,
                                    std::optional<int64_t> m, int64_t n,
-                                   int64_t k, GemmTypes types, int64_t run) {
+                                   int64_t k, GemmTypes types,
+                                   const RowRuns &runs) {
   const Step &step = getStep(target, types);
   ProductSizes product(target, m, n, k, step);
-  product.setRuns(run, step.interleave);
-  double cycles = step.cost * product.estimateCycles(product.chooseTile());
+  product.setRuns(runs, step.interleave);
+  Tile tile = product.chooseTile();
+  double cycles =
+      (tile.isMatrix ? 1 : step.cost) * product.estimateCycles(tile);
   return cycles + estimateReading(target, step.elementBytes *
                                               std::max<int64_t>(1, n) * k);
 }

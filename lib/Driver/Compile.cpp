@@ -578,7 +578,7 @@ void Compilation::run() {
 /// What is lossy is decided for the library, not for a version.
 bool Compilation::checkBf16() {
   for (eff::TargetAttr target : targets) {
-    if (getInterleave(target, GemmTypes::BF16) > 1)
+    if (isFasterThanF32(target, GemmTypes::BF16))
       continue;
     if (targets.size() > 1) {
       InFlightDiagnostic message = error(DiagnosticCode::BadOption);

@@ -171,6 +171,8 @@ static void buildLayout(OpPassManager &pm, const PipelineOptions &options) {
   for (const auto &[nodes, scheme] : options.layerSchemes)
     report.patterns.push_back(nodes);
   pm.addNestedPass<func::FuncOp>(createReportLayers(report));
+  // Once it is settled what has which type.
+  pm.addNestedPass<func::FuncOp>(createPadMaps());
   // Constants beside permuted values got transposes, and weights conversions.
   pm.addNestedPass<func::FuncOp>(createFoldConstants());
   pm.addNestedPass<func::FuncOp>(createCSEPass());

@@ -28,10 +28,17 @@ struct TileChoice {
   int64_t interleave = 1;   ///< neighbours of k that a step multiplies
   int64_t panelWidth = 0;   ///< of packed weights: width, or a multiple of it
   bool isMatrix = false;    ///< of registers of AMX, which have all their rows
+  int64_t registerRows = 0; ///< where these are fewer than 16 (alignToRuns)
 };
 
 /// How many neighbours of k the target's tiles multiply in a step.
 int64_t getInterleave(eff::TargetAttr target, GemmTypes types);
+
+/// Whether registers of AMX multiply them.
+bool hasMatrixTiles(eff::TargetAttr target, GemmTypes types);
+
+/// Whether a product of many terms takes less time than in f32.
+bool isFasterThanF32(eff::TargetAttr target, GemmTypes types);
 
 /// The tile for a product of m x k by k x n; m is nothing when symbolic.
 /// `rowBytes` is what a row adds to the memory of A: less than 4 k for a
@@ -44,12 +51,6 @@ TileChoice chooseGemmTile(eff::TargetAttr target, std::optional<int64_t> m,
 /// them.
 double estimateReading(eff::TargetAttr target, int64_t bytes);
 
-/// Cycles of one core that such a product takes, with reading its weights; of
-/// a convolution `run` neighbours of k lie side by side.
-double estimateProductCycles(eff::TargetAttr target, std::optional<int64_t> m,
-                             int64_t n, int64_t k, GemmTypes types,
-                             int64_t run = 0);
-
 /// Rows of a convolution's product lie in runs, the rows of its result.
 struct RowRuns {
   int64_t length = 0; ///< 0: unknown
@@ -60,14 +61,20 @@ struct RowRuns {
   int64_t depth = 0;
 };
 
+/// Cycles of one core that such a product takes, with reading its weights; of
+/// a convolution rows lie in runs.
+double estimateProductCycles(eff::TargetAttr target, std::optional<int64_t> m,
+                             int64_t n, int64_t k, GemmTypes types,
+                             const RowRuns &runs = {});
+
 /// The tile for a convolution, which may end with the runs where that is worth
 /// it.
 TileChoice chooseConvTile(eff::TargetAttr target, std::optional<int64_t> m,
                           int64_t n, int64_t k, int64_t rowBytes,
                           GemmTypes types, const RowRuns &runs);
 
-/// A tile of one vector for rows that lie in runs of `run`: with as many as
-/// divide a run, so that no tile wraps to the next one.
+/// A tile of one vector, or of AMX, for rows that lie in runs of `run`: with as
+/// many as divide a run, so that no tile, or register, wraps to the next one.
 TileChoice alignToRuns(eff::TargetAttr target, TileChoice tile, int64_t run);
 
 /// How many neighbouring pixels of a convolution with few outputs to compute as

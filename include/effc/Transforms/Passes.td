@@ -52,6 +52,25 @@ def CanonicalizeModel : Pass<"eff-canonicalize-model", "::mlir::func::FuncOp"> {
   ];
 }
 
+def PadMaps : Pass<"eff-pad-maps", "::mlir::func::FuncOp"> {
+  let summary = "Pad maps that registers of AMX would gather";
+  let description = [{
+    A convolution of bf16 or bytes that AMX multiplies reads a padded copy of its map where that takes less time than gathering the
+    rows beside the border, and where a tap has few channels that are no whole steps: these are filled up, with weights of zero.
+    Exact: taps outside count as what is padded with.
+
+    ```mlir
+    %y = eff.conv %x, %w {pads = array<i64: 1, 1, 1, 1>, ...} : (tensor<1x14x14x3xbf16>, tensor<64x3x3x3xbf16>) -> tensor<1x14x14x64xf32>
+    // becomes
+    %p = eff.pad constant %x [0, 1, 1, 0] : (tensor<1x14x14x3xbf16>) -> tensor<1x16x16x4xbf16>
+    %v = eff.pad constant %w [0, 0, 0, 0] : (tensor<64x3x3x3xbf16>) -> tensor<64x4x3x3xbf16>
+    %y = eff.conv %p, %v {pads = array<i64: 0, 0, 0, 0>, ...} : (tensor<1x16x16x4xbf16>, tensor<64x4x3x3xbf16>) -> tensor<1x14x14x64xf32>
+    ```
+  }];
+  let dependentDialects = ["::effc::eff::EffDialect"];
+  let statistics = [Statistic<"numPadded", "num-padded", "Maps that are copied">];
+}
+
 def PropagateLayout : Pass<"eff-propagate-layout", "::mlir::func::FuncOp"> {
   let summary = "Run convolutions with channels last";
   let description = [{

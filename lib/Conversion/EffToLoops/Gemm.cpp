@@ -166,6 +166,7 @@ void setTile(effk::GemmDescription &gemm, const TileChoice &tile) {
   gemm.tileRows = tile.rows;
   gemm.tileWidth = tile.width;
   gemm.panelWidth = tile.panelWidth;
+  gemm.registerRows = tile.registerRows;
   gemm.rowsPerBlock = tile.rowsPerBlock;
   gemm.rowsOuter = tile.rowsOuter;
   gemm.interleave = tile.interleave;
@@ -229,6 +230,11 @@ struct ConvShape {
     shape.padded =
         llvm::any_of(op.getPads(), [](int64_t pad) { return pad != 0; });
     return shape;
+  }
+  /// All pixels of the operand are rows, one behind the other.
+  bool isPointwise() const {
+    return taps() == 1 && !padded &&
+           llvm::all_of(strides, [](int64_t stride) { return stride == 1; });
   }
   int64_t taps() const {
     int64_t count = 1;
@@ -322,8 +328,8 @@ TileChoice chooseConvTile(KernelEmitter &e, ConvOp op, const ConvShape &shape,
   TileChoice tile = e.options.choices->gemm(getConstant(rows), shape.outputs,
                                             shape.taps() * shape.channels,
                                             rowBytes, types, runs);
-  return runs.length > 0 ? alignToRuns(e.options.target, tile, runs.length)
-                         : tile;
+  bool inRuns = tile.isMatrix ? !shape.isPointwise() : shape.taps() > 1;
+  return run && inRuns ? alignToRuns(e.options.target, tile, *run) : tile;
 }
 
 /// Elements between neighbours along spatial dim i of an NHWC tensor.
@@ -337,12 +343,9 @@ AffineExpr pixelStride(ArrayRef<AffineExpr> dims, size_t i,
 void describeRows(KernelEmitter &e, ConvOp op, const ConvShape &shape,
                   effk::GemmDescription &gemm) {
   MLIRContext *context = e.b.getContext();
-  bool pointwise =
-      shape.taps() == 1 && !shape.padded &&
-      llvm::all_of(shape.strides, [](int64_t stride) { return stride == 1; });
   AffineExpr channelsIn = shape.x.back();
   gemm.run = e.index(shape.channels);
-  if (pointwise) {
+  if (shape.isPointwise()) {
     gemm.rowSizes = {e.size(product(context, ArrayRef(shape.y).drop_back()))};
     gemm.rowStrides = {e.size(channelsIn)};
     return;

@@ -8,6 +8,7 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
+#include "llvm/TargetParser/X86TargetParser.h"
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -112,6 +113,36 @@ int64_t cacheSize(int name, int64_t fallback) {
   return size > 0 ? size : fallback;
 }
 
+/// LLVM's name of this core. A virtual machine may show the number of another
+/// one than it has, which gives itself away by instructions that the other one
+/// lacks: then it is the newest of Intel's with nothing that is not there.
+std::string getHostCore() {
+  constexpr StringRef servers[] = {"graniterapids", "sapphirerapids",
+                                   "cooperlake",    "icelake-server",
+                                   "cascadelake",   "skylake-avx512"};
+  constexpr StringRef telling[] = {"amx-fp16",   "amx-tile",   "avx512fp16",
+                                   "avx512bf16", "avx512vnni", "avx512f"};
+  StringRef name = llvm::sys::getHostCPUName();
+  llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
+  auto has = [](StringRef core, StringRef feature) {
+    SmallVector<StringRef> features;
+    llvm::X86::getFeaturesForCPU(core, features);
+    return llvm::is_contained(features, feature);
+  };
+  if (!isHostTriple(x86) || name.starts_with("znver") ||
+      llvm::X86::parseArchX86(name) == llvm::X86::CK_None ||
+      llvm::all_of(telling, [&](StringRef feature) {
+        return !host.lookup(feature) || has(name, feature);
+      }))
+    return name.str();
+  const StringRef *found = llvm::find_if(servers, [&](StringRef core) {
+    return llvm::all_of(telling, [&](StringRef feature) {
+      return host.lookup(feature) || !has(core, feature);
+    });
+  });
+  return (found == std::end(servers) ? name : *found).str();
+}
+
 FailureOr<eff::TargetAttr> resolveNative(Location loc) {
   const CPULevel *found = findNativeLevel();
   if (!found)
@@ -122,8 +153,7 @@ FailureOr<eff::TargetAttr> resolveNative(Location loc) {
   CPULevel level = *found;
   level.l1Bytes = cacheSize(_SC_LEVEL1_DCACHE_SIZE, level.l1Bytes);
   level.l2Bytes = cacheSize(_SC_LEVEL2_CACHE_SIZE, level.l2Bytes);
-  return makeTarget(loc.getContext(), "native", level,
-                    llvm::sys::getHostCPUName());
+  return makeTarget(loc.getContext(), "native", level, getHostCore());
 }
 
 class CPUTarget final : public Target {

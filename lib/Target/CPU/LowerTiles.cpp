@@ -69,8 +69,10 @@ const Dot *effc::findTile(StringRef family, effk::GemmOp gemm,
   uint64_t features = getRequiredFeatures(target);
   for (const Microkernel &kernel : microkernels) {
     const Dot &dot = getDot(kernel.dot);
-    bool rowsFit = dot.tiles.empty() ? gemm.getTile()[0] <= kernel.rows
-                                     : gemm.getTile()[0] == kernel.rows;
+    bool rowsFit = gemm.getTile()[0] <= kernel.rows && !gemm.getRegisterRows();
+    if (!dot.tiles.empty())
+      rowsFit = gemm.getTile()[0] * kMatrixRows ==
+                kernel.rows * getRegisterRows(gemm);
     if (kernel.family == family && rowsFit &&
         kernel.bits == target.getVectorBits() &&
         columnBits == kernel.vectors * kernel.bits &&

@@ -29,6 +29,13 @@ bool feedsOnlyProducts(TransposeOp op) {
          });
 }
 
+/// Padded weights are little larger, and must be constant to lie in panels.
+bool feedsOnlyConvolutions(Operation *op) {
+  return isa<PadOp>(op) && llvm::all_of(op->getUses(), [](OpOperand &use) {
+           return isa<ConvOp>(use.getOwner()) && use.getOperandNumber() == 1;
+         });
+}
+
 struct FoldConstants : impl::FoldConstantsBase<FoldConstants> {
   using FoldConstantsBase::FoldConstantsBase;
 
@@ -90,7 +97,7 @@ struct FoldConstants : impl::FoldConstantsBase<FoldConstants> {
     int64_t count = type.getNumElements(), largest = 0;
     for (const ConstantReader &operand : operands)
       largest = std::max(largest, operand.size());
-    if (isa<ConcatOp>(op))
+    if (isa<ConcatOp>(op) || feedsOnlyConvolutions(op))
       largest = count;
     if (count > largest && count > maxGrownElements)
       return false;

@@ -1,8 +1,8 @@
 // See LayerCost.h. Products cost what the model behind the choice of tiles says
 // (TileChoice.cpp); a 3x3 convolution of f32 may have Winograd's algorithm
-// instead.
+// instead, which is compared with bytes only: direct sums in bf16 take as long
+// where they were measured, and less memory.
 #include "LayerCost.h"
-#include "effc/Analysis/TileChoice.h"
 
 using namespace mlir;
 using namespace effc;
@@ -23,6 +23,18 @@ double effc::estimateConversion(Value value) {
          launchCycles;
 }
 
+bool effc::sumsReadNarrow(Value value, ArrayRef<OpOperand *> otherUses,
+                          double products) {
+  constexpr double mostConversion = 0.15;
+  return value.getDefiningOp() && !otherUses.empty() &&
+         llvm::all_of(otherUses,
+                      [](OpOperand *use) {
+                        auto add = dyn_cast<BinaryOp>(use->getOwner());
+                        return add && add.getKind() == BinaryKind::Add;
+                      }) &&
+         estimateConversion(value) > mostConversion * products;
+}
+
 /// How many times faster than the direct sum a convolution of f32 is.
 static double getWinogradGain(ConvOp conv, TargetAttr target) {
   Dims w = getDims(conv.getWeight().getType()), y = getDims(conv.getType());
@@ -41,7 +53,8 @@ static double getWinogradGain(ConvOp conv, TargetAttr target) {
   return choice.isFaster ? choice.gain : 1;
 }
 
-static LayerCost estimateOn(const QuantizableLayer &layer, TargetAttr target) {
+static LayerCost estimateOn(const QuantizableLayer &layer, TargetAttr target,
+                            GemmTypes types) {
   LayerCost cost;
   Dims w = getDims(layer.product.weight.getType()),
        y = getDims(layer.op()->getResult(0).getType());
@@ -49,7 +62,7 @@ static LayerCost estimateOn(const QuantizableLayer &layer, TargetAttr target) {
           terms = layer.product.countTerms(), groups = 1, bytes = terms;
   double rows = estimateSize(product(w[0].getContext(), y)) / double(outputs);
   double winograd = 1;
-  int64_t run = 0;
+  RowRuns runs;
   if (auto conv = dyn_cast<ConvOp>(layer.op())) {
     groups = static_cast<int64_t>(conv.getGroups());
     int64_t channels = *getConstant(w[1]);
@@ -59,21 +72,30 @@ static LayerCost estimateOn(const QuantizableLayer &layer, TargetAttr target) {
                                     : "its groups have few channels";
       return cost;
     }
-    winograd = getWinogradGain(conv, target);
-    // The channels of a tap are filled up to a step.
-    int64_t step = getInterleave(target, GemmTypes::U8S8);
-    bytes = terms / channels * llvm::divideCeil(channels, step) * step;
-    run = terms == channels ? 0 : channels;
+    if (types == GemmTypes::U8S8)
+      winograd = getWinogradGain(conv, target);
+    // What lies side by side is filled up to a step: a row of the kernel where
+    // maps are padded for registers of AMX, else a tap.
+    int64_t step = getInterleave(target, types), row = channels;
+    if (hasMatrixTiles(target, types))
+      row *= *getConstant(w.back());
+    runs.depth = llvm::alignTo(row, step);
+    bytes = terms / row * runs.depth;
+    if (terms == channels)
+      runs.depth = 0;
+    size_t last = y.size() - (conv.getChannelsLast() ? 2 : 1);
+    runs.length = getConstant(y[last]).value_or(0);
   }
-  auto estimate = [&](int64_t depth, GemmTypes types) {
+  auto estimate = [&](int64_t depth, GemmTypes factors) {
     return static_cast<double>(groups) *
            estimateProductCycles(target, static_cast<int64_t>(rows),
-                                 outputs / groups, depth, types, run);
+                                 outputs / groups, depth, factors, runs);
   };
   cost.wide = estimate(terms, GemmTypes::F32) / winograd;
-  cost.narrow = estimate(bytes, GemmTypes::U8S8) +
-                epilogueCycles * rows *
-                    llvm::divideCeil(outputs, target.getVectorBits() / 32);
+  cost.narrow = estimate(bytes, types);
+  if (types == GemmTypes::U8S8)
+    cost.narrow += epilogueCycles * rows *
+                   llvm::divideCeil(outputs, target.getVectorBits() / 32);
   if (cost.narrow >= cost.wide)
     cost.obstacle = "the target multiplies f32 as fast";
   return cost;
@@ -95,9 +117,10 @@ getWorst(ArrayRef<TargetAttr> targets,
 }
 
 LayerCost effc::estimateCost(const QuantizableLayer &layer,
-                             ArrayRef<TargetAttr> targets) {
-  return getWorst(targets,
-                  [&](TargetAttr target) { return estimateOn(layer, target); });
+                             ArrayRef<TargetAttr> targets, GemmTypes types) {
+  return getWorst(targets, [&](TargetAttr target) {
+    return estimateOn(layer, target, types);
+  });
 }
 
 LayerCost effc::estimateWeightOnlyCost(const QuantizableLayer &layer,

@@ -148,3 +148,23 @@ func.func @one_row(%x: tensor<1x256xbf16>) -> tensor<1x96xf32> {
 // CHECK: effk.gemm
 // CHECK-SAME: tile = array<i64: 1, 48>
 }
+
+// -----
+
+// Registers of AMX end with the lines of a map.
+module attributes {eff.target = #eff.target<"amx", cpu = "x86-64-v4",
+    features = "+avx512vnni,+avx512bf16,+amx-tile,+amx-int8,+amx-bf16", vector 32 x 512, l1 49152, l2 2097152>} {
+func.func @lines(%x: tensor<1x16x16x64xbf16>) -> tensor<1x14x14x64xf32> {
+  %w = eff.constant dense_resource<v> : tensor<64x64x3x3xbf16>
+  %0 = effk.kernel "conv"(%x, %w) : (tensor<1x16x16x64xbf16>, tensor<64x64x3x3xbf16>) -> tensor<1x14x14x64xf32> {
+  ^bb0(%a: tensor<1x16x16x64xbf16>, %b: tensor<64x64x3x3xbf16>):
+    %1 = eff.conv %a, %b {channels_last = true, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>} : (tensor<1x16x16x64xbf16>, tensor<64x64x3x3xbf16>) -> tensor<1x14x14x64xf32>
+    effk.yield %1 : tensor<1x14x14x64xf32>
+  }
+  return %0 : tensor<1x14x14x64xf32>
+}
+// CHECK: func.func @k{{[0-9]+}}_conv
+// CHECK: effk.gemm
+// CHECK-SAME: register_rows = 14
+// CHECK-SAME: tile = array<i64: 28, 32>
+}

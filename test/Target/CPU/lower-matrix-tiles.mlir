@@ -6,7 +6,7 @@
 
 // A row has 64 bytes, A 16 rows, B as many as groups: 16 here.
 module attributes {eff.target = #target} {
-// CHECK: llvm.mlir.global internal constant @tiles.16(dense<[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 16, 16, 16, 16, 16, 16, 16, 0, 0, 0, 0, 0, 0, 0, 0]>
+// CHECK: llvm.mlir.global internal constant @tiles.16.16(dense<[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 16, 16, 16, 16, 16, 16, 16, 0, 0, 0, 0, 0, 0, 0, 0]>
 
 // Two registers of rows times two of columns: A is read where it lies, rows 192 bytes apart, B with the step of a panel.
 // CHECK-LABEL: func.func @matrix
@@ -53,7 +53,7 @@ func.func @matrix(%a: memref<?xbf16>, %b: memref<?xbf16>, %bias: memref<?xf32>, 
 
 // 72 bytes of a tap are two instructions of 9 groups, so that none are left over.
 module attributes {eff.target = #target} {
-// CHECK-DAG: @tiles.9(dense<[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 64, 0, 64, 0, 64, 0, 36, 0, 36, 0, 64, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 16, 16, 16, 16, 16, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0]>
+// CHECK-DAG: @tiles.16.9(dense<[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 64, 0, 64, 0, 64, 0, 36, 0, 36, 0, 64, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 16, 16, 16, 16, 16, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0]>
 // CHECK-DAG: llvm.mlir.global internal constant @padding.i8.131.72
 
 // Rows that wrap, or of which a tap is outside of the image, are gathered; the zero point stands for what is outside.

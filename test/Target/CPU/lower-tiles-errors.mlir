@@ -146,6 +146,24 @@ func.func @panel_of_parts(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32
 
 // -----
 
+// A tile has one register of rows or two.
+module attributes {eff.target = #eff.target<"amx", cpu = "x86-64-v4",
+    features = "+avx512vnni,+avx512bf16,+amx-tile,+amx-int8,+amx-bf16", vector 32 x 512, l1 49152, l2 2097152>} {
+func.func @three_registers(%a: memref<?xi8>, %b: memref<?xi8>, %c: memref<?xi32>, %i: index) {
+  // expected-error @below {{register_rows must be 1 to 16, and those or half of those of the tile}}
+  "effk.gemm"(%a, %i, %i, %i, %i, %b, %i, %c, %i, %i, %i, %i, %i) <{
+      maps = array<i64>, tile = array<i64: 21, 32>, rows_per_block = 42 : i64, interleave = 4 : i64, register_rows = 7 : i64,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0>}> ({
+  ^bb0(%sum: i32, %row: index, %column: index):
+    effk.yield %sum : i32
+  }) : (memref<?xi8>, index, index, index, index, memref<?xi8>, index, memref<?xi32>, index, index, index, index,
+        index) -> ()
+  return
+}
+}
+
+// -----
+
 // Tiles of AMX have all their rows.
 module attributes {eff.target = #eff.target<"amx", cpu = "x86-64-v4",
     features = "+avx512vnni,+avx512bf16,+amx-tile,+amx-int8,+amx-bf16", vector 32 x 512, l1 49152, l2 2097152>} {

@@ -11,8 +11,9 @@ class ChoicesTest : public testing::Test {
 protected:
   ChoicesTest() { context.loadDialect<eff::EffDialect>(); }
 
-  eff::TargetAttr makeTarget(int64_t bits, llvm::StringRef tune = "") {
-    return eff::TargetAttr::get(&context, "test", "", "", bits,
+  eff::TargetAttr makeTarget(int64_t bits, llvm::StringRef tune = "",
+                             llvm::StringRef features = "") {
+    return eff::TargetAttr::get(&context, "test", "", features, bits,
                                 bits == 256 ? 16 : 32, 32 << 10, 1 << 20, tune);
   }
   mlir::DictionaryAttr lock(const ChoiceKey &key, llvm::StringRef choice) {
@@ -107,6 +108,27 @@ TEST_F(ChoicesTest, TheTableKnowsMicroarchitectures) {
   EXPECT_EQ(getMicroarchitecture(makeTarget(512, "unheard-of")).fmaLatency, 4);
   EXPECT_NE(describeTarget(makeTarget(512, "znver4")),
             describeTarget(makeTarget(512, "znver5")));
+}
+
+TEST_F(ChoicesTest, PairsOfBF16AreFasterWhereTheCoreMultipliesThemSo) {
+  llvm::StringRef pairs = "+avx512vnni,+avx512bf16";
+  std::string tiles = (pairs + ",+amx-tile,+amx-int8,+amx-bf16").str();
+  auto isFaster = [&](llvm::StringRef core, llvm::StringRef features) {
+    return isFasterThanF32(makeTarget(512, core, features), GemmTypes::BF16);
+  };
+  EXPECT_TRUE(isFaster("znver5", pairs));
+  EXPECT_FALSE(isFaster("sapphirerapids", pairs));
+  EXPECT_TRUE(isFaster("sapphirerapids", tiles));
+  EXPECT_FALSE(isFaster("znver5", ""));
+  // Products that fill no tile go to the vectors only where these are fast.
+  auto cyclesOf = [&](llvm::StringRef core, GemmTypes types) {
+    return estimateProductCycles(makeTarget(512, core, pairs), 128, 256, 256,
+                                 types);
+  };
+  EXPECT_GT(cyclesOf("sapphirerapids", GemmTypes::BF16),
+            cyclesOf("sapphirerapids", GemmTypes::F32));
+  EXPECT_LT(cyclesOf("znver5", GemmTypes::BF16),
+            cyclesOf("znver5", GemmTypes::F32));
 }
 
 } // namespace

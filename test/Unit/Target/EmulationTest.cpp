@@ -79,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, EmulationTest,
 /// outside of the image.
 class MatrixTest : public EmulationTest {
 protected:
-  void check(GemmCase gemm) {
+  void check(GemmCase gemm, int64_t registerRows = 16) {
     Kind kind = GetParam();
     gemm.types = kind.types;
     gemm.interleave = kind.interleave;
@@ -87,14 +87,15 @@ protected:
     for (auto [rows, vectors] :
          {std::pair<int64_t, int64_t>{32, 2}, {16, 4}, {32, 1}})
       for (bool dynamic : {false, true}) {
-        gemm.tileRows = rows;
+        gemm.registerRows = registerRows == 16 ? 0 : registerRows;
+        gemm.tileRows = rows / 16 * registerRows;
         gemm.tileWidth = vectors * 16;
-        gemm.rowsPerBlock = 64;
+        gemm.rowsPerBlock = 4 * registerRows;
         gemm.dynamic = dynamic;
         gemm.rowsOuter = dynamic;
         SCOPED_TRACE(llvm::formatv("{0}x{1}x{2} tile {3}x{4} dynamic {5}",
-                                   gemm.m, gemm.n, gemm.k, rows, gemm.tileWidth,
-                                   dynamic)
+                                   gemm.m, gemm.n, gemm.k, gemm.tileRows,
+                                   gemm.tileWidth, dynamic)
                          .str());
         auto emulated = compute(gemm, makeEmulationOptions(target()));
         if (canRun(target(kind.cpu)))
@@ -128,6 +129,14 @@ TEST_P(MatrixTest, Convolutions) {
     gemm.padValue = 131;
     check(gemm);
   }
+}
+
+/// Registers that end with the lines of the image, with a border and without.
+TEST_P(MatrixTest, Lines) {
+  check(GemmCase::conv(1, 16, 16, 64, 40, 3, 1, 1, 0), 14);
+  check(GemmCase::conv(2, 7, 7, 40, 24, 3, 1, 1, 1), 7);
+  check(GemmCase::conv(1, 19, 21, 32, 33, 3, 2, 1, 0), 10);
+  check(GemmCase::conv(1, 6, 26, 12, 16, 1, 2, 1, 0), 13);
 }
 
 TEST_P(MatrixTest, Epilogues) {

@@ -120,6 +120,7 @@ static SmallVector<int64_t> buildGemm(OpBuilder &b, const GemmCase &test,
   gemm.tileWidth = test.tileWidth;
   gemm.rowsPerBlock = test.rowsPerBlock;
   gemm.rowsOuter = test.rowsOuter;
+  gemm.registerRows = test.registerRows;
   gemm.interleave = test.interleave;
   gemm.padValue = test.padValue;
   if (test.epilogue != TestEpilogue::None)

@@ -13,6 +13,8 @@ struct GemmCase {
   int64_t m = 1, n = 1, k = 1;
   int64_t tileRows = 6, tileWidth = 64, rowsPerBlock = 24;
   bool rowsOuter = false;
+  /// Of AMX, where fewer than 16.
+  int64_t registerRows = 0;
   /// Sizes are arguments of the kernel, not constants.
   bool dynamic = false;
   bool rowMajorB = false;

@@ -10,6 +10,7 @@
 #include "CPU/Microkernels/LoopBuilder.h"
 #include "CPU/Microkernels/MatrixTiles.h"
 #include "CPU/Microkernels/Microkernels.h"
+#include "effc/Analysis/Microarchitecture.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -24,6 +25,10 @@ using namespace effc;
 // An epilogue longer than this is emitted once for a row instead of unrolled
 // over the rows of the tile.
 static constexpr size_t unrolledEpilogueOps = 16;
+// Tiles of at most this many rows have one of each smaller number of rows.
+static constexpr int64_t mostExactTails = 8;
+// How far a panel is fetched ahead that only one tile reads.
+static constexpr int64_t readAheadBytes = 8192, lineBytes = 64;
 
 namespace {
 
@@ -57,7 +62,8 @@ private:
   void emitFullOrNarrow(Value panel, int64_t columns, Value begin, Value end);
   void beginPanel(Value panel);
   void emitRows(Value begin, Value end);
-  void shareNextPanel(int64_t rows, Value m, Value begin, Value count);
+  void fetchPanels(int64_t rows, Value m, Value begin, Value count,
+                   bool isOnly = false);
   void emitTile(int64_t rows, Value m);
   void emitRegisters(Value begin, Value end);
   void emitRegisters(int64_t registers, Value m, Value count);
@@ -80,6 +86,8 @@ private:
   void emitEpilogue(int64_t rows, Value m, ValueRange sums);
   void emitStoredSums(Value stack, Value rows, Value m);
   SmallVector<int64_t> tailRows(std::optional<int64_t> &exact);
+  std::optional<int64_t> countRows();
+  int64_t countFetched(int64_t rows);
   Value paddingRow();
   Value stackSums(int64_t rows);
 
@@ -101,6 +109,7 @@ private:
   Value panelBytes;
   // What the current tile fetches of the next panel: start and step for each k.
   Value fetchStart, fetchStep;
+  int64_t fetchedLines = 1;
 };
 
 } // namespace
@@ -272,13 +281,22 @@ void GemmLowering::beginPanel(Value panel) {
 }
 
 /// While a panel is used for one tile of rows after the other, the next one
-/// comes from memory: each tile fetches the part that its rows are of all. One
-/// or two rows are bound by their own panel.
-void GemmLowering::shareNextPanel(int64_t rows, Value m, Value begin,
-                                  Value count) {
+/// comes from memory: each tile fetches the part that its rows are of all. A
+/// tile that is likely the only one is bound by its own panel, of which some
+/// cores fetch too little by themselves beside several rows.
+void GemmLowering::fetchPanels(int64_t rows, Value m, Value begin, Value count,
+                               bool isOnly) {
   fetchStart = fetchStep = Value();
+  fetchedLines = 1;
   if (!panelBytes || rows <= 2)
     return;
+  if (isOnly && getMicroarchitecture(target).needsReadAhead) {
+    fetchStart = pointer(b.getI8Type(), panelPointer, constant(readAheadBytes));
+    int64_t stepBytes = width * bType.getIntOrFloatBitWidth() / 8;
+    fetchStep = constant(stepBytes);
+    fetchedLines = llvm::divideCeil(stepBytes * interleave, lineBytes);
+    return;
+  }
   Value before = mul(arith::SubIOp::create(b, m, begin), panelBytes);
   Value offset = add(panelBytes, arith::DivUIOp::create(b, before, count));
   fetchStart = pointer(b.getI8Type(), panelPointer, offset);
@@ -286,26 +304,44 @@ void GemmLowering::shareNextPanel(int64_t rows, Value m, Value begin,
   fetchStep = arith::CeilDivUIOp::create(b, constant(rows * rowBytes), count);
 }
 
+/// As fetchStep, when a block has all its rows.
+int64_t GemmLowering::countFetched(int64_t rows) {
+  int64_t blockRows = gemm.getRowsPerBlock();
+  if (std::optional<int64_t> all = countRows())
+    blockRows = std::clamp<int64_t>(*all, rows, blockRows);
+  int64_t rowBytes = width * bType.getIntOrFloatBitWidth() / 8;
+  return llvm::divideCeil(rows * rowBytes, blockRows);
+}
+
+std::optional<int64_t> GemmLowering::countRows() {
+  int64_t rows = 1;
+  for (Value size : gemm.getRowSizes()) {
+    std::optional<int64_t> known = getConstantIntValue(size);
+    if (!known)
+      return std::nullopt;
+    rows *= *known;
+  }
+  return rows;
+}
+
 /// The row counts of the smaller tiles for what is left of a block. When it is
 /// known, `exact` is the only one.
 SmallVector<int64_t> GemmLowering::tailRows(std::optional<int64_t> &exact) {
   int64_t perBlock = gemm.getRowsPerBlock();
-  std::optional<int64_t> rows = 1;
-  for (Value size : gemm.getRowSizes()) {
-    std::optional<int64_t> known = getConstantIntValue(size);
-    rows =
-        rows && known ? std::optional<int64_t>(*rows * *known) : std::nullopt;
-  }
+  std::optional<int64_t> rows = countRows();
   if (rows && *rows <= perBlock)
     exact = *rows % tileRowCount;
   else if (rows && perBlock % tileRowCount == 0)
     exact = *rows % perBlock % tileRowCount;
   if (exact)
     return *exact ? SmallVector<int64_t>{*exact} : SmallVector<int64_t>{};
+  // One tile for all rows that are left reads a panel once; of large tiles that
+  // would be much code.
   SmallVector<int64_t> tails;
-  for (int64_t tail = llvm::bit_floor(
-           static_cast<uint64_t>(std::max<int64_t>(tileRowCount - 1, 0)));
-       tail > 0; tail /= 2)
+  int64_t tail = tileRowCount - 1;
+  if (tileRowCount > mostExactTails)
+    tail = llvm::bit_floor(static_cast<uint64_t>(tail));
+  for (; tail > 0; tail = tileRowCount > mostExactTails ? tail / 2 : tail - 1)
     tails.push_back(tail);
   return tails;
 }
@@ -319,7 +355,7 @@ void GemmLowering::emitRows(Value begin, Value end) {
   Value left = arith::RemUIOp::create(b, count, tile);
   Value fullEnd = arith::SubIOp::create(b, end, left);
   forLoop(begin, fullEnd, tileRowCount, {}, [&](Value m, ValueRange) {
-    shareNextPanel(tileRowCount, m, begin, count);
+    fetchPanels(tileRowCount, m, begin, count);
     emitTile(tileRowCount, m);
     return SmallVector<Value>();
   });
@@ -329,7 +365,7 @@ void GemmLowering::emitRows(Value begin, Value end) {
     Value fits = compare(arith::CmpIPredicate::uge, left, constant(tail));
     ifThen(fits, [&] {
       Value first = opaque(m);
-      shareNextPanel(tail, first, begin, count);
+      fetchPanels(tail, first, begin, count, /*isOnly=*/!exact);
       emitTile(tail, first);
     });
     Value done = arith::SelectOp::create(b, fits, constant(tail), constant(0));
@@ -342,42 +378,49 @@ void GemmLowering::emitRows(Value begin, Value end) {
 /// is a tile of fewer rows.
 void GemmLowering::emitRegisters(Value begin, Value end) {
   std::optional<int64_t> exact;
-  if (tileRowCount > kMatrixRows) {
-    Value count = arith::SubIOp::create(b, end, begin);
+  int64_t registerRows = getRegisterRows(gemm);
+  Value count = arith::SubIOp::create(b, end, begin), first = begin;
+  if (tileRowCount > registerRows) {
     Value left = arith::RemUIOp::create(b, count, constant(tileRowCount));
     Value fullEnd = arith::SubIOp::create(b, end, left);
     forLoop(begin, fullEnd, tileRowCount, {}, [&](Value m, ValueRange) {
-      emitRegisters(tileRowCount / kMatrixRows, m, constant(tileRowCount));
+      fetchPanels(tileRowCount, m, begin, count);
+      emitRegisters(tileRowCount / registerRows, m, constant(tileRowCount));
       return SmallVector<Value>();
     });
     if (tailRows(exact).empty())
       return;
-    begin = fullEnd;
+    first = fullEnd;
   }
-  bool isFull = exact && *exact % kMatrixRows == 0;
-  forLoop(begin, end, kMatrixRows, {}, [&](Value m, ValueRange) {
-    Value rows = constant(kMatrixRows);
+  bool isFull = exact && *exact % registerRows == 0;
+  forLoop(first, end, registerRows, {}, [&](Value m, ValueRange) {
+    Value rows = constant(registerRows);
     if (!isFull)
       rows = arith::MinUIOp::create(b, rows, arith::SubIOp::create(b, end, m));
+    fetchPanels(registerRows, m, begin, count);
     emitRegisters(1, m, rows);
     return SmallVector<Value>();
   });
 }
 
 void GemmLowering::emitRegisters(int64_t registers, Value m, Value count) {
+  int64_t rows = registers * getRegisterRows(gemm);
   emitMatrixTile(b, {gemm, *dot, memory, vectors, registers, aPointer,
                      panelPointer, padding, m, count,
-                     staysInRun(registers * kMatrixRows)});
+                     staysInRun(getRegisterRows(gemm)), fetchStart, fetchStep,
+                     countFetched(rows)});
   epilogue.beginTile(b, column, masks);
   emitStoredSums(memory.sums, count, m);
 }
 
-/// Tiles never wrap to the next index of an outer dim: full ones begin at
-/// multiples of their rows.
+/// Rows never wrap to the next index of an outer dim: they begin at multiples
+/// of their number, where tiles or registers have as many.
 bool GemmLowering::staysInRun(int64_t rows) {
   OperandRange sizes = gemm.getRowSizes();
   std::optional<int64_t> run = getConstantIntValue(sizes.back());
-  return rows == tileRowCount && sizes.size() > 1 && run && *run % rows == 0 &&
+  bool isUnit =
+      rows == (dot->tiles.empty() ? tileRowCount : getRegisterRows(gemm));
+  return isUnit && sizes.size() > 1 && run && *run % rows == 0 &&
          static_cast<int64_t>(gemm.getRowsPerBlock()) % rows == 0;
 }
 
@@ -571,8 +614,12 @@ SmallVector<Value> GemmLowering::emitSteps(const Depth &depth, int64_t steps,
     Value at = step == 0 ? k : add(k, constant(step * interleave));
     if (fetchStart && !mask) {
       Value fetched = mul(add(depth.first, at), fetchStep);
-      LLVM::Prefetch::create(b, pointer(b.getI8Type(), fetchStart, fetched),
-                             /*rw=*/0, /*hint=*/3, /*cache=*/1);
+      for (int64_t line = 0; line < fetchedLines; ++line)
+        LLVM::Prefetch::create(
+            b,
+            pointer(b.getI8Type(), fetchStart,
+                    add(fetched, constant(lineBytes * line))),
+            /*rw=*/0, /*hint=*/3, /*cache=*/1);
     }
     SmallVector<Value> columns = loadColumns(depth.b, at);
     for (auto [row, start] : llvm::enumerate(depth.rows)) {

@@ -27,6 +27,11 @@ static constexpr int64_t firstOfA = kMostSums, firstOfB = firstOfA + 2,
 static constexpr llvm::StringLiteral configure = "llvm.x86.ldtilecfg",
                                      release = "llvm.x86.tilerelease";
 
+int64_t effc::getRegisterRows(effk::GemmOp gemm) {
+  int64_t rows = gemm.getRegisterRows();
+  return rows ? rows : kMatrixRows;
+}
+
 /// Groups of neighbours of k that an instruction multiplies: all 16, or such
 /// that none are left over where that takes one instruction more at most.
 static int64_t getGroups(effk::GemmOp gemm) {
@@ -79,6 +84,7 @@ private:
   Value pointUnless(Value direct, int64_t number, Value offset,
                     ArrayRef<Value> shifts);
   void emitDepth(Value offset, Value tap, ArrayRef<Value> direct);
+  void fetchNextPanel(Value position);
   void emitChunk(Value offset, Value bStart, Value k, Value left,
                  ArrayRef<Value> direct);
   void loadRows(int64_t number, Value offset, Value k, Value left,
@@ -89,10 +95,12 @@ private:
   const MatrixTile &tile;
   effk::GemmOp gemm;
   Type aType, bType, i64, bytes;
-  int64_t interleave, groups, chunk, width, rank;
+  int64_t interleave, groups, chunk, width, rank, registerRows;
   /// Whether the last chunk of a run may be shorter than the others.
   bool hasTail;
   SmallVector<Rows> rows;
+  /// The first neighbour of k of the current tap.
+  Value first;
 };
 
 } // namespace
@@ -111,7 +119,7 @@ MatrixEmitter::MatrixEmitter(const ImplicitLocOpBuilder &builder,
       interleave(gemm.getInterleave()), groups(getGroups(gemm)),
       chunk(groups * interleave),
       width(gemm.getPanelWidth() ? gemm.getPanelWidth() : gemm.getTile()[1]),
-      rank(gemm.getRowSizes().size()) {
+      rank(gemm.getRowSizes().size()), registerRows(getRegisterRows(gemm)) {
   std::optional<int64_t> run = getConstantIntValue(gemm.getRun());
   hasTail = !run || *run % chunk != 0;
 }
@@ -158,11 +166,12 @@ Value MatrixEmitter::both(Value x, Value y) {
 
 MatrixEmitter::Rows MatrixEmitter::locateRegister(int64_t number) {
   Rows result;
-  bool isFull = getConstantIntValue(tile.count) == tile.registers * kMatrixRows;
-  result.count = tile.registers > 1 ? constant(kMatrixRows) : tile.count;
+  bool isFull =
+      getConstantIntValue(tile.count) == tile.registers * registerRows;
+  result.count = tile.registers > 1 ? constant(registerRows) : tile.count;
   OperandRange sizes = gemm.getRowSizes(), strides = gemm.getRowStrides();
   result.indices.resize(rank);
-  Value rest = add(tile.m, constant(number * kMatrixRows));
+  Value rest = add(tile.m, constant(number * registerRows));
   for (int64_t d = rank - 1; d > 0; --d) {
     result.indices[d] = arith::RemUIOp::create(b, rest, sizes[d]);
     rest = arith::DivUIOp::create(b, rest, sizes[d]);
@@ -178,12 +187,13 @@ MatrixEmitter::Rows MatrixEmitter::locateRegister(int64_t number) {
         gemm.getWindowPads()[d]));
   // A register is read whole.
   if (!isFull)
-    result.isEven = compare(Predicate::eq, result.count, constant(kMatrixRows));
+    result.isEven =
+        compare(Predicate::eq, result.count, constant(registerRows));
   if (rank > 1 && !tile.isEven)
     result.isEven =
         both(result.isEven,
              compare(Predicate::ule,
-                     add(result.indices.back(), constant(kMatrixRows)),
+                     add(result.indices.back(), constant(registerRows)),
                      sizes.back()));
   return result;
 }
@@ -204,8 +214,8 @@ Value MatrixEmitter::isInside(const Rows &rows, ArrayRef<Value> shifts,
     else
       first = last = add(first, shifts[d]);
     if (d + 1 == window)
-      last =
-          add(last, mul(constant(kMatrixRows - 1), gemm.getWindowStrides()[d]));
+      last = add(last,
+                 mul(constant(registerRows - 1), gemm.getWindowStrides()[d]));
     for (Value end : {first, last})
       inside =
           both(inside, compare(Predicate::ult, end, gemm.getWindowSizes()[d]));
@@ -218,11 +228,11 @@ void MatrixEmitter::storeRows(int64_t number) {
   const Rows &own = rows[number];
   OperandRange sizes = gemm.getRowSizes(), strides = gemm.getRowStrides();
   int64_t window = gemm.getWindowSizes().size();
-  int64_t all = tile.registers * kMatrixRows;
+  int64_t all = tile.registers * registerRows;
   forLoop(
       constant(0), own.count, 1, own.indices,
       [&](Value row, ValueRange indices) {
-        Value position = add(row, constant(number * kMatrixRows));
+        Value position = add(row, constant(number * registerRows));
         Value offset = mul(indices[0], strides[0]);
         for (int64_t d = 1; d < rank; ++d)
           offset = add(offset, mul(indices[d], strides[d]));
@@ -266,12 +276,12 @@ void MatrixEmitter::locateRows() {
 /// Where the rows' elements of a tap are; whether any row has it.
 Value MatrixEmitter::storePointers(int64_t number, Value offset,
                                    ArrayRef<Value> shifts) {
-  int64_t all = tile.registers * kMatrixRows;
+  int64_t all = tile.registers * registerRows;
   Value no = arith::ConstantIntOp::create(b, 0, 1);
   return forLoop(
       constant(0), rows[number].count, 1, no,
       [&](Value row, ValueRange carried) -> SmallVector<Value> {
-        Value position = add(row, constant(number * kMatrixRows));
+        Value position = add(row, constant(number * registerRows));
         Value start =
             pointer(aType, tile.a,
                     add(loadIndex(tile.memory.offsets, position), offset));
@@ -306,9 +316,9 @@ void MatrixEmitter::emit() {
   Value stride = constant(tile.vectors * rowBytes);
   for (int64_t sum = 0; sum < sums; ++sum)
     call("llvm.x86.tilestored64", sum,
-         byteAddress(tile.memory.sums,
-                     sum / tile.vectors * tile.vectors * registerBytes +
-                         sum % tile.vectors * rowBytes),
+         byteAddress(tile.memory.sums, sum / tile.vectors * tile.vectors *
+                                               registerRows * rowBytes +
+                                           sum % tile.vectors * rowBytes),
          stride);
 }
 
@@ -364,12 +374,24 @@ void MatrixEmitter::emitTap(Value offset, Value tap, ArrayRef<Value> shifts) {
   ifThen(any, [&] { emitDepth(offset, tap, direct); });
 }
 
+/// A chunk's part of what the tile fetches, into L2: L1 has no room for it.
+void MatrixEmitter::fetchNextPanel(Value position) {
+  if (!tile.fetchStart)
+    return;
+  Value start =
+      pointer(b.getI8Type(), tile.fetchStart, mul(position, tile.fetchStep));
+  int64_t lines = llvm::divideCeil(chunk * tile.mostFetched, rowBytes);
+  for (int64_t line = 0; line < lines; ++line)
+    LLVM::Prefetch::create(b, byteAddress(start, line * rowBytes), /*rw=*/0,
+                           /*hint=*/2, /*cache=*/1);
+}
+
 void MatrixEmitter::emitDepth(Value offset, Value tap, ArrayRef<Value> direct) {
   Value filled =
       mul(arith::CeilDivUIOp::create(b, gemm.getRun(), constant(interleave)),
           constant(interleave));
-  Value bStart =
-      pointer(bType, tile.panel, mul(mul(tap, filled), constant(width)));
+  first = mul(tap, filled);
+  Value bStart = pointer(bType, tile.panel, mul(first, constant(width)));
   Value left = arith::RemUIOp::create(b, gemm.getRun(), constant(chunk));
   Value whole = arith::SubIOp::create(b, gemm.getRun(), left);
   forLoop(constant(0), whole, chunk, {}, [&](Value k, ValueRange) {
@@ -387,6 +409,7 @@ void MatrixEmitter::emitDepth(Value offset, Value tap, ArrayRef<Value> direct) {
 void MatrixEmitter::emitChunk(Value offset, Value bStart, Value k, Value left,
                               ArrayRef<Value> direct) {
   Value bRow = pointer(bType, bStart, mul(k, constant(width)));
+  fetchNextPanel(add(first, k));
   for (int64_t number = 0; number < tile.registers; ++number) {
     loadRows(number, offset, k, left, direct[number]);
     for (int64_t v = 0; v < tile.vectors; ++v) {
@@ -402,7 +425,8 @@ void MatrixEmitter::emitChunk(Value offset, Value bStart, Value k, Value left,
 
 void MatrixEmitter::loadRows(int64_t number, Value offset, Value k, Value left,
                              Value direct) {
-  Value gathered = byteAddress(tile.memory.rows, number * registerBytes);
+  Value gathered =
+      byteAddress(tile.memory.rows, number * registerRows * rowBytes);
   Value start = gathered, stride = constant(rowBytes);
   if (left) {
     gatherRows(number, k, left);
@@ -431,7 +455,7 @@ void MatrixEmitter::gatherRows(int64_t number, Value k, Value left) {
     valid =
         vector::CreateMaskOp::create(b, lanes, constant(groups * groupBytes));
   forLoop(constant(0), rows[number].count, 1, {}, [&](Value row, ValueRange) {
-    Value position = add(row, constant(number * kMatrixRows));
+    Value position = add(row, constant(number * registerRows));
     Type type = tile.memory.pointers.getType();
     Value start = LLVM::LoadOp::create(
         b, type, pointer(type, tile.memory.pointers, position), 8);
@@ -506,9 +530,10 @@ MatrixMemory effc::allocateTiles(ImplicitLocOpBuilder &b, effk::GemmOp gemm) {
 //===----------------------------------------------------------------------===//
 
 void effc::configureTiles(ImplicitLocOpBuilder &b, effk::GemmOp gemm) {
-  int64_t groups = getGroups(gemm);
+  int64_t groups = getGroups(gemm), rows = getRegisterRows(gemm);
   auto module = gemm->getParentOfType<ModuleOp>();
-  std::string name = "tiles." + std::to_string(groups);
+  std::string name =
+      "tiles." + std::to_string(rows) + "." + std::to_string(groups);
   auto global = module.lookupSymbol<LLVM::GlobalOp>(name);
   if (!global) {
     // Palette 1, bytes of a row from byte 16 on, rows from 48 on.
@@ -519,7 +544,7 @@ void effc::configureTiles(ImplicitLocOpBuilder &b, effk::GemmOp gemm) {
       shapes[16 + 2 * number] =
           static_cast<int8_t>(isA ? groups * groupBytes : rowBytes);
       shapes[48 + number] =
-          static_cast<int8_t>(number < firstOfB ? kMatrixRows : groups);
+          static_cast<int8_t>(number < firstOfB ? rows : groups);
     }
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(module.getBody());

@@ -8,8 +8,11 @@
 
 namespace effc {
 
-/// Rows of a register of sums, and how many of them a tile may have.
+/// Most rows of a register, and how many registers of sums a tile may have.
 constexpr int64_t kMatrixRows = 16, kMostSums = 4;
+
+/// The rows of the op's registers of sums and of A.
+int64_t getRegisterRows(effk::GemmOp gemm);
 
 /// Stack space for the tiles of an effk.gemm, taken once a call.
 struct MatrixMemory {
@@ -33,8 +36,12 @@ struct MatrixTile {
   mlir::Value a, panel, padding;
   /// The first row, and how many there are: all, unless there is one register.
   mlir::Value m, count;
-  /// No row wraps to the next index of an outer dim.
+  /// No register wraps to the next index of an outer dim.
   bool isEven;
+  /// Of the next panel, what this tile fetches: the first byte, and how many
+  /// for each neighbour of k (null: none), at most so many.
+  mlir::Value fetchStart, fetchStep;
+  int64_t mostFetched;
 };
 
 MatrixMemory allocateTiles(mlir::ImplicitLocOpBuilder &builder,
