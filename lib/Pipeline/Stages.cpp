@@ -154,7 +154,8 @@ static void buildQuantize(OpPassManager &pm, const PipelineOptions &options) {
   if (auto skipped = getSkipped(options, "bf16")) {
     QuantizeBf16Options quantize;
     quantize.skip = std::move(*skipped);
-    pm.addNestedPass<func::FuncOp>(createQuantizeBf16(quantize));
+    pm.addNestedPass<func::FuncOp>(
+        createQuantizeBf16(quantize, options.targets));
   }
 }
 

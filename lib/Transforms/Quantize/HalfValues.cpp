@@ -31,6 +31,15 @@ bool HalfValues::isOnlyWanted(Value value) const {
   });
 }
 
+SmallVector<OpOperand *> HalfValues::getOtherUses(Value value) const {
+  SmallVector<OpOperand *> others;
+  for (OpOperand &use : value.getUses())
+    if (!wanted.contains(&use) && !(isMovement(use.getOwner()) &&
+                                    isOnlyWanted(use.getOwner()->getResult(0))))
+      others.push_back(&use);
+  return others;
+}
+
 /// A reshape is a view. Others must not be made twice, and parts must not
 /// convert a whole that is read otherwise.
 bool HalfValues::isMovedBetter(Value value) const {

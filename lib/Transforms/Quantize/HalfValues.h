@@ -24,9 +24,8 @@ public:
       : narrow(narrow), convert(std::move(convert)) {}
 
   void want(mlir::OpOperand &operand) { wanted.insert(&operand); }
-  bool isWanted(mlir::OpOperand &operand) const {
-    return wanted.contains(&operand);
-  }
+  /// The uses that would need the value wide beside the narrow one.
+  llvm::SmallVector<mlir::OpOperand *> getOtherUses(mlir::Value value) const;
   /// Ops whose result has narrow elements when its operands have.
   bool isMovement(mlir::Operation *op) const;
   /// Every reader of the value wants it narrow, if need be behind movements.

@@ -2,10 +2,10 @@
 // Deep Learning Training", arXiv 1905.12322): operands are rounded once, to
 // nearest even, and nothing else changes; of attention also the weights of the
 // values. A layer is taken when the time that its products or its weights save
-// is more than converting its input costs.
+// is more than converting its input costs. Residual sums read a value in bf16
+// too where that saves a conversion which is long beside the products.
 #include "HalfValues.h"
 #include "LayerCost.h"
-#include "effc/Analysis/TileChoice.h"
 #include "effc/Support/Diagnostics.h"
 #include "effc/Transforms/Quantize/Passes.h"
 
@@ -20,13 +20,9 @@ using namespace effc::eff;
 
 namespace {
 
-/// What the model of time below counts with, in ns of one core.
-constexpr double flopsPerNs = 250;       ///< of f32; bf16 has twice as many
-constexpr double weightBytesPerNs = 20;  ///< read once, from far
-constexpr double convertBytesPerNs = 24; ///< 4 read and 2 written an element
-constexpr double launchNs = 300;
-/// How much faster a product in bf16 is.
-constexpr double bf16Gain = 2.0;
+/// Of products of computed factors and attention: f32 on one core, and how much
+/// faster bf16 is at least.
+constexpr double flopsPerCycle = 64, computedGain = 2.0;
 
 bool isFloat(Value value) {
   return cast<RankedTensorType>(value.getType()).getElementType().isF32();
@@ -51,21 +47,15 @@ bool isMadeNarrow(Value value) {
   return isa_and_present<LinearOp, RopeOp, ElementwiseOpInterface>(op);
 }
 
-/// ns that are gained by less arithmetic or fewer bytes of weights, less those
-/// that conversions cost.
+/// Cycles that are gained where both factors are computed, less those that
+/// conversions cost.
 double estimateGain(Operation *op) {
   double flops = estimateSize(cast<CostOpInterface>(op).getFlops());
-  double weights = 0, converted = 0;
-  for (OpOperand *factor : getFactors(op)) {
-    if (isa<AttentionOp>(op) && isMadeNarrow(factor->get()))
-      continue;
-    double count = estimateSize(getNumElements(factor->get().getType()));
-    (factor->get().getDefiningOp<ConstantOp>() ? weights : converted) += count;
-  }
-  double arithmetic = flops / flopsPerNs * (1 - 1 / bf16Gain);
-  double memory = 2 * weights / weightBytesPerNs;
-  return std::max(arithmetic, memory) - 6 * converted / convertBytesPerNs -
-         launchNs;
+  double gain = flops / flopsPerCycle * (1 - 1 / computedGain);
+  for (OpOperand *factor : getFactors(op))
+    if (!isa<AttentionOp>(op) || !isMadeNarrow(factor->get()))
+      gain -= estimateConversion(factor->get());
+  return gain;
 }
 
 bool isDepthwise(ConvOp conv) {
@@ -109,6 +99,8 @@ std::string findObstacle(AttentionOp op) {
 
 struct QuantizeBf16 : effc::impl::QuantizeBf16Base<QuantizeBf16> {
   using Base::Base;
+  QuantizeBf16(const QuantizeBf16Options &options, ArrayRef<TargetAttr> targets)
+      : Base(options), targets(targets) {}
 
   LogicalResult initialize(MLIRContext *context) override {
     filter = LayerFilter::get(context, "eff-quantize-bf16", skip);
@@ -116,10 +108,12 @@ struct QuantizeBf16 : effc::impl::QuantizeBf16Base<QuantizeBf16> {
   }
 
   /// Why a layer stays in f32, or "".
-  std::string findReason(Operation *op, TargetAttr target) {
+  std::string findReason(Operation *op, const QuantizableLayer *layer) {
     if (always)
       return "";
-    if (!target || getInterleave(target, GemmTypes::BF16) == 1)
+    if (!llvm::all_of(targets, [](TargetAttr target) {
+          return isFasterThanF32(target, GemmTypes::BF16);
+        }))
       return "the target does not multiply bf16 faster";
     if (auto attention = dyn_cast<AttentionOp>(op))
       if (std::string obstacle = findObstacle(attention); !obstacle.empty())
@@ -132,17 +126,27 @@ struct QuantizeBf16 : effc::impl::QuantizeBf16Base<QuantizeBf16> {
       if (std::string obstacle = findObstacle(conv); !obstacle.empty())
         return obstacle;
     }
-    return estimateGain(op) > 0 ? "" : "it multiplies too little to gain";
+    double gain = 0;
+    if (layer && layer->getConstantWeight()) {
+      LayerCost cost = estimateCost(*layer, targets, GemmTypes::BF16);
+      if (!cost.obstacle.empty())
+        return cost.obstacle;
+      gain = cost.wide - cost.narrow - estimateConversion(layer->product.x);
+    } else {
+      gain = estimateGain(op);
+    }
+    return gain > 0 ? "" : "it multiplies too little to gain";
   }
 
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    auto target =
-        function->getParentOfType<ModuleOp>()->getAttrOfType<TargetAttr>(
-            "eff.target");
+    if (failed(settleTargets(function, "eff-quantize-bf16", targets)))
+      return signalPassFailure();
     SmallVector<Operation *> taken;
     LayerJournal journal("bf16");
-    (void)getQuantizableLayers(function); // names them
+    layers.clear();
+    for (const QuantizableLayer &layer : getQuantizableLayers(function))
+      layers.try_emplace(layer.op(), layer);
     function.walk([&](Operation *op) {
       SmallVector<OpOperand *> factors = getFactors(op);
       if (factors.empty() || !llvm::all_of(factors, [](OpOperand *factor) {
@@ -151,7 +155,9 @@ struct QuantizeBf16 : effc::impl::QuantizeBf16Base<QuantizeBf16> {
         return;
       if (filter->isLeftOut(op))
         return journal.leaveOut(op);
-      std::string reason = findReason(op, target);
+      auto layer = layers.find(op);
+      std::string reason =
+          findReason(op, layer == layers.end() ? nullptr : &layer->second);
       if (!reason.empty())
         return journal.decline(op, reason);
       taken.push_back(op);
@@ -169,12 +175,37 @@ struct QuantizeBf16 : effc::impl::QuantizeBf16Base<QuantizeBf16> {
     for (Operation *op : taken)
       for (OpOperand *factor : getFactors(op))
         halves.want(*factor);
+    for (OpOperand *sum : findSums(taken, halves)) {
+      halves.want(*sum);
+      OpBuilder b(sum->getOwner());
+      Value wide = sum->get();
+      sum->set(ConvertOp::create(b, sum->getOwner()->getLoc(), halves.get(wide),
+                                 b.getF32Type()));
+    }
     for (Operation *op : taken) {
       for (OpOperand *factor : getFactors(op))
         factor->set(halves.get(factor->get()));
       if (auto attention = dyn_cast<AttentionOp>(op))
         storeNarrow(attention, halves);
     }
+  }
+
+  /// Sums that should read what layers read.
+  SmallVector<OpOperand *> findSums(ArrayRef<Operation *> taken,
+                                    const HalfValues &halves) {
+    llvm::MapVector<Value, double> products;
+    for (Operation *op : taken) {
+      auto layer = layers.find(op);
+      if (layer != layers.end() && layer->second.getConstantWeight())
+        products[op->getOperand(0)] +=
+            estimateCost(layer->second, targets, GemmTypes::BF16).narrow;
+    }
+    SmallVector<OpOperand *> sums;
+    for (auto [value, cycles] : products)
+      if (SmallVector<OpOperand *> others = halves.getOtherUses(value);
+          sumsReadNarrow(value, others, cycles))
+        llvm::append_range(sums, others);
+    return sums;
   }
 
   /// No conversion becomes part of an attention: one that only narrow readers
@@ -191,6 +222,14 @@ struct QuantizeBf16 : effc::impl::QuantizeBf16Base<QuantizeBf16> {
   }
 
   std::optional<LayerFilter> filter;
+  SmallVector<TargetAttr> targets;
+  llvm::DenseMap<Operation *, QuantizableLayer> layers;
 };
 
 } // namespace
+
+std::unique_ptr<Pass>
+effc::createQuantizeBf16(const QuantizeBf16Options &options,
+                         ArrayRef<TargetAttr> targets) {
+  return std::make_unique<QuantizeBf16>(options, targets);
+}

@@ -25,10 +25,6 @@ using namespace effc::eff;
 
 namespace {
 
-/// Where a conversion of its own would take longer than this share of the
-/// products it is for, residual sums read the bytes too.
-constexpr double mostConversion = 0.15;
-
 struct Candidate {
   QuantizableLayer layer;
   LayerWeights weights;
@@ -196,16 +192,9 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
   /// Readers that would need the tensor in f32 beside the bytes.
   SmallVector<OpOperand *> getOtherUses(const Group &group) {
     ByteValues values(&getContext(), {}, {});
-    HalfValues &narrow = values.narrow;
     for (Candidate *reader : group.readers)
-      narrow.want(reader->layer.getActivation());
-    SmallVector<OpOperand *> others;
-    for (OpOperand &use : group.value.getUses())
-      if (!narrow.isWanted(use) &&
-          !(narrow.isMovement(use.getOwner()) &&
-            narrow.isOnlyWanted(use.getOwner()->getResult(0))))
-        others.push_back(&use);
-    return others;
+      values.narrow.want(reader->layer.getActivation());
+    return values.narrow.getOtherUses(group.value);
   }
 
   void quantize(Group &group) {
@@ -223,12 +212,7 @@ struct QuantizeInt8 : effc::impl::QuantizeInt8Base<QuantizeInt8> {
       products += reader->cost.narrow;
     }
     double conversion = estimateConversion(group.value);
-    bool isSum = group.value.getDefiningOp() && !others.empty() &&
-                 llvm::all_of(others, [](OpOperand *use) {
-                   auto add = dyn_cast<BinaryOp>(use->getOwner());
-                   return add && add.getKind() == BinaryKind::Add;
-                 });
-    bool shares = isSum && conversion > mostConversion * products;
+    bool shares = sumsReadNarrow(group.value, others, products);
     bool isStoredNarrow =
         shares || (others.empty() && group.value.getDefiningOp());
     if (!always && !isStoredNarrow && gain <= conversion)

@@ -22,6 +22,9 @@ createQuantizeInt8(const QuantizeInt8Options &options,
                    llvm::ArrayRef<eff::TargetAttr> targets);
 
 std::unique_ptr<mlir::Pass>
+createQuantizeBf16(const QuantizeBf16Options &options,
+                   llvm::ArrayRef<eff::TargetAttr> targets);
+std::unique_ptr<mlir::Pass>
 createQuantizeDynamic(const QuantizeDynamicOptions &options,
                       llvm::ArrayRef<eff::TargetAttr> targets);
 std::unique_ptr<mlir::Pass>
