@@ -125,8 +125,118 @@ bool isConstant(Value value) {
          llvm::all_of(op->getOperands(), isConstant);
 }
 
+/// Constants of the same elements, if need be after folding.
+bool areEqual(Value x, Value y) {
+  if (x == y)
+    return true;
+  if (!x || !y || x.getType() != y.getType() || !isConstant(x) ||
+      !isConstant(y))
+    return false;
+  Operation *p = x.getDefiningOp(), *q = y.getDefiningOp();
+  return p->getName() == q->getName() &&
+         p->getPropertiesAsAttribute() == q->getPropertiesAsAttribute() &&
+         llvm::all_of(llvm::zip_equal(p->getOperands(), q->getOperands()),
+                      [](auto pair) {
+                        return areEqual(std::get<0>(pair), std::get<1>(pair));
+                      });
+}
+
+/// Bytes of one scale and one zero point (null: none), written out as floats.
+struct DequantizedBytes {
+  Value bytes, zero, scale;
+
+  static std::optional<DequantizedBytes> get(Value value);
+  Value materialize(OpBuilder &b, Value bytes) const;
+  bool hasSameNumbers(const DequantizedBytes &other) const {
+    return areEqual(scale, other.scale) && areEqual(zero, other.zero) &&
+           getElementType(bytes) == getElementType(other.bytes);
+  }
+  /// Larger bytes stand for larger numbers.
+  bool keepsOrder() const {
+    auto constant = scale.getDefiningOp<ConstantOp>();
+    std::optional<ConstantReader> reader =
+        constant ? ConstantReader::get(constant.getValue()) : std::nullopt;
+    return reader && reader->getFloat(0) > 0;
+  }
+};
+
+std::optional<DequantizedBytes> DequantizedBytes::get(Value value) {
+  std::optional<Dequantized> whole = Dequantized::get(value);
+  auto isOne = [](Value number) {
+    RankedTensorType type = raise::getType(number);
+    return type.hasStaticShape() && type.getNumElements() == 1 &&
+           isConstant(number);
+  };
+  if (!whole || !whole->movements.empty() || !isOne(whole->scale))
+    return std::nullopt;
+  DequantizedBytes result{{}, {}, whole->scale};
+  Value wide = whole->integers;
+  if (auto sub = wide.getDefiningOp<BinaryOp>()) {
+    result.zero = sub.getB();
+    wide = sub.getA();
+    if (!isOne(result.zero))
+      return std::nullopt;
+  }
+  result.bytes = wide.getDefiningOp<ConvertOp>().getX();
+  return result;
+}
+
+Value DequantizedBytes::materialize(OpBuilder &b, Value bytes) const {
+  Location loc = bytes.getLoc();
+  Value wide = ConvertOp::create(b, loc, bytes, b.getI32Type());
+  if (zero)
+    wide = BinaryOp::create(b, loc, BinaryKind::Sub, wide, zero);
+  return BinaryOp::create(b, loc, BinaryKind::Mul,
+                          ConvertOp::create(b, loc, wide, b.getF32Type()),
+                          scale);
+}
+
+/// Every window has an element: the largest of none would be -inf.
+bool hasFullWindows(PoolOp pool) {
+  ArrayRef<int64_t> kernel = pool.getKernel();
+  for (auto [i, pad] : llvm::enumerate(pool.getPads()))
+    if (pad >= kernel[i % kernel.size()])
+      return false;
+  return true;
+}
+
 struct RaiseDequantized : effc::impl::RaiseDequantizedBase<RaiseDequantized> {
+  /// Quantisers leave the operands of a maximum or of a concatenation as they
+  /// are and dequantise before it, where products behind do not see it: both
+  /// work on the bytes as well.
+  void sink(Operation *op) {
+    std::optional<DequantizedBytes> first =
+        DequantizedBytes::get(op->getOperand(0));
+    auto pool = dyn_cast<PoolOp>(op);
+    if (!first || (pool && (pool.getKind() != PoolKind::Max ||
+                            !first->keepsOrder() || !hasFullWindows(pool))))
+      return;
+    SmallVector<Value> bytes;
+    for (Value operand : op->getOperands()) {
+      std::optional<DequantizedBytes> other = DequantizedBytes::get(operand);
+      if (!other || !first->hasSameNumbers(*other))
+        return;
+      bytes.push_back(other->bytes);
+    }
+    OpBuilder b(op);
+    Operation *clone = b.clone(*op);
+    clone->setOperands(bytes);
+    Value result = clone->getResult(0);
+    result.setType(withElementType(cast<RankedTensorType>(result.getType()),
+                                   getElementType(first->bytes)));
+    op->getResult(0).replaceAllUsesWith(first->materialize(b, result));
+    op->erase();
+    ++numSunk;
+  }
+
   void runOnOperation() override {
+    SmallVector<Operation *> orderly;
+    getOperation().walk([&](Operation *op) {
+      if (isa<PoolOp, ConcatOp>(op))
+        orderly.push_back(op);
+    });
+    for (Operation *op : orderly)
+      sink(op);
     SmallVector<Operation *> products;
     getOperation().walk([&](Operation *op) {
       if (std::optional<Product> product = Product::get(op);

@@ -110,3 +110,50 @@ func.func @several_scales(%x: tensor<5x2xui8>, %s: tensor<5x1xf32>) -> tensor<5x
   %6 = eff.matmul %2, %5 : (tensor<5x2xf32>, tensor<2x2xf32>) -> tensor<5x2xf32>
   return %6 : tensor<5x2xf32>
 }
+
+// The largest of bytes is that of their numbers; both parts have one scale and one zero point.
+// CHECK-LABEL: func.func @behind_pool_and_concat
+// CHECK: %[[C:.+]] = eff.concat %arg0, %arg1 axis 1 : (tensor<1x8x9x9xui8>, tensor<1x8x9x9xui8>) -> tensor<1x16x9x9xui8>
+// CHECK: %[[P:.+]] = eff.pool max %[[C]] {{.*}} -> tensor<1x16x4x4xui8>
+// CHECK: %[[I:.+]] = eff.convert %[[P]] : (tensor<1x16x4x4xui8>) -> tensor<1x16x4x4xi32>
+// CHECK: %[[Z:.+]] = eff.binary sub %[[I]], %{{.+}}
+// CHECK: eff.conv %[[Z]], %{{.+}} -> tensor<1x4x4x4xi32>
+func.func @behind_pool_and_concat(%a: tensor<1x8x9x9xui8>, %b: tensor<1x8x9x9xui8>) -> tensor<1x4x4x4xf32> {
+  %s = eff.constant dense<0.5> : tensor<f32>
+  %t = eff.constant dense<5.000000e-01> : tensor<f32>
+  %z = eff.constant dense<3> : tensor<i32>
+  %0 = eff.convert %a : (tensor<1x8x9x9xui8>) -> tensor<1x8x9x9xi32>
+  %1 = eff.binary sub %0, %z : (tensor<1x8x9x9xi32>, tensor<i32>) -> tensor<1x8x9x9xi32>
+  %2 = eff.convert %1 : (tensor<1x8x9x9xi32>) -> tensor<1x8x9x9xf32>
+  %3 = eff.binary mul %2, %s : (tensor<1x8x9x9xf32>, tensor<f32>) -> tensor<1x8x9x9xf32>
+  %4 = eff.convert %b : (tensor<1x8x9x9xui8>) -> tensor<1x8x9x9xi32>
+  %5 = eff.binary sub %4, %z : (tensor<1x8x9x9xi32>, tensor<i32>) -> tensor<1x8x9x9xi32>
+  %6 = eff.convert %5 : (tensor<1x8x9x9xi32>) -> tensor<1x8x9x9xf32>
+  %7 = eff.binary mul %6, %t : (tensor<1x8x9x9xf32>, tensor<f32>) -> tensor<1x8x9x9xf32>
+  %8 = eff.concat %3, %7 axis 1 : (tensor<1x8x9x9xf32>, tensor<1x8x9x9xf32>) -> tensor<1x16x9x9xf32>
+  %9 = eff.pool max %8 {dilations = array<i64: 1, 1>, kernel = array<i64: 3, 3>, pads = array<i64: 0, 0, 0, 0>, strides = array<i64: 2, 2>} : (tensor<1x16x9x9xf32>) -> tensor<1x16x4x4xf32>
+  %w = eff.constant dense<1> : tensor<4x16x1x1xi8>
+  %10 = eff.convert %w : (tensor<4x16x1x1xi8>) -> tensor<4x16x1x1xi32>
+  %11 = eff.convert %10 : (tensor<4x16x1x1xi32>) -> tensor<4x16x1x1xf32>
+  %12 = eff.binary mul %11, %s : (tensor<4x16x1x1xf32>, tensor<f32>) -> tensor<4x16x1x1xf32>
+  %13 = eff.conv %9, %12 {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>} : (tensor<1x16x4x4xf32>, tensor<4x16x1x1xf32>) -> tensor<1x4x4x4xf32>
+  return %13 : tensor<1x4x4x4xf32>
+}
+
+// Of two scales a concatenation stays one of numbers, and so does a mean, or a maximum where a scale is negative.
+// CHECK-LABEL: func.func @others_stay
+// CHECK: eff.concat {{.*}} -> tensor<1x16x9x9xf32>
+// CHECK: eff.pool average {{.*}} -> tensor<1x8x4x4xf32>
+// CHECK: eff.pool max {{.*}} -> tensor<1x8x4x4xf32>
+func.func @others_stay(%a: tensor<1x8x9x9xui8>) -> (tensor<1x16x9x9xf32>, tensor<1x8x4x4xf32>, tensor<1x8x4x4xf32>) {
+  %s = eff.constant dense<0.5> : tensor<f32>
+  %t = eff.constant dense<-0.25> : tensor<f32>
+  %0 = eff.convert %a : (tensor<1x8x9x9xui8>) -> tensor<1x8x9x9xi32>
+  %1 = eff.convert %0 : (tensor<1x8x9x9xi32>) -> tensor<1x8x9x9xf32>
+  %2 = eff.binary mul %1, %s : (tensor<1x8x9x9xf32>, tensor<f32>) -> tensor<1x8x9x9xf32>
+  %3 = eff.binary mul %1, %t : (tensor<1x8x9x9xf32>, tensor<f32>) -> tensor<1x8x9x9xf32>
+  %4 = eff.concat %2, %3 axis 1 : (tensor<1x8x9x9xf32>, tensor<1x8x9x9xf32>) -> tensor<1x16x9x9xf32>
+  %5 = eff.pool average %2 {dilations = array<i64: 1, 1>, kernel = array<i64: 3, 3>, pads = array<i64: 0, 0, 0, 0>, strides = array<i64: 2, 2>} : (tensor<1x8x9x9xf32>) -> tensor<1x8x4x4xf32>
+  %6 = eff.pool max %3 {dilations = array<i64: 1, 1>, kernel = array<i64: 3, 3>, pads = array<i64: 0, 0, 0, 0>, strides = array<i64: 2, 2>} : (tensor<1x8x9x9xf32>) -> tensor<1x8x4x4xf32>
+  return %4, %5, %6 : tensor<1x16x9x9xf32>, tensor<1x8x4x4xf32>, tensor<1x8x4x4xf32>
+}

@@ -33,7 +33,8 @@ def RaiseDequantized : Pass<"eff-raise-dequantized", "::mlir::func::FuncOp"> {
   let description = [{
     A product or convolution of floats whose operands are dequantised integers of at most 8 bits, the weights constant, becomes
     the product of the integers, scaled behind the sum: the form of QDQ models. The input has one scale, the weights have one for all or
-    one for each output, and sums fit into 32 bits. Differs from the model by less than the rounding of its float sums. Run before
+    one for each output, and sums fit into 32 bits. Differs from the model by less than the rounding of its float sums. Maxima of windows and
+    concatenations of bytes with one scale and zero point move before the dequantisation, which is exact, so that products behind them see it. Run before
     eff-fold-constants, which would make floats of the weights; eff-raise-integer-products finds the bytes.
 
     ```mlir
@@ -51,6 +52,7 @@ def RaiseDequantized : Pass<"eff-raise-dequantized", "::mlir::func::FuncOp"> {
   }];
   let dependentDialects = ["::effc::eff::EffDialect"];
   let statistics = [
+    Statistic<"numSunk", "num-sunk", "Maxima and concatenations that are of bytes now">,
     Statistic<"numRaised", "num-raised", "Products that are of integers now">,
     Statistic<"numDeclined", "num-declined", "Products of dequantised tensors that stay in f32">
   ];
