@@ -144,54 +144,142 @@ bool emitConcatRoot(KernelEmitter &e) {
   return true;
 }
 
-/// Constant padding that leaves the last dim alone (NHWC images): a row is
-/// either copied or filled.
-bool emitPadRoot(KernelEmitter &e) {
-  effk::KernelOp kernel = e.getKernel();
-  auto pad = e.getYielded(0).getDefiningOp<PadOp>();
-  if (!pad || kernel.getNumResults() != 1 || pad.getMode() != PadMode::Constant)
-    return false;
-  Dims from = getDims(pad.getX().getType()), to = getDims(pad.getType());
-  if (to.size() < 2 || from.back() != to.back())
-    return false;
-  Dims outer(to.begin(), to.end() - 1);
-  e.setExtent(product(e.b.getContext(), outer));
-  Type type =
-      getScalarType(cast<RankedTensorType>(pad.getType()).getElementType());
-  e.parallelLoop([&](Value item) {
-    Indices at = e.delinearize(item, outer), source;
+/// Constant padding at the root: nothing is decided for each element.
+class PadEmitter {
+public:
+  PadEmitter(KernelEmitter &e, PadOp pad)
+      : e(e), pad(pad), from(getDims(pad.getX().getType())),
+        to(getDims(pad.getType())) {}
+
+  bool emit() {
+    if (to.size() < 2)
+      return false;
+    if (from.back() == to.back())
+      emitRows();
+    else if (hasFewChannels())
+      emitLines();
+    else
+      return false;
+    return true;
+  }
+
+private:
+  /// Channels beside each other that are known by number.
+  bool hasFewChannels() {
+    constexpr int64_t mostChannels = 16;
+    return getConstant(from.back()) && getConstant(getLow().back()) &&
+           getConstant(to.back()).value_or(mostChannels + 1) <= mostChannels;
+  }
+  ArrayRef<AffineExpr> getLow() { return pad.getLow().getExprs(); }
+
+  /// The operand's indices for those of the result, and whether they exist.
+  std::pair<Indices, Value> locate(const Indices &at) {
     Value inside = arith::ConstantOp::create(e.b, e.loc, e.b.getBoolAttr(true));
+    Indices source;
     for (size_t i = 0; i < at.size(); ++i) {
-      Value shifted = e.sub(at[i], e.size(pad.getLow().getExprs()[i]));
+      Value shifted = e.sub(at[i], e.size(getLow()[i]));
       Value fits =
           e.compare(arith::CmpIPredicate::ult, shifted, e.size(from[i]));
       inside = e.b.createOrFold<arith::AndIOp>(e.loc, inside, fits);
       source.push_back(shifted);
     }
+    return {source, inside};
+  }
+
+  void choose(Value inside, llvm::function_ref<void()> copy,
+              llvm::function_ref<void()> fill) {
     auto ifOp = scf::IfOp::create(e.b, e.loc, inside, /*withElseRegion=*/true);
-    auto row = [&](Block *block, llvm::function_ref<Value(Value)> value) {
-      OpBuilder::InsertionGuard guard(e.b);
-      e.b.setInsertionPointToStart(block);
-      e.loop(e.size(to.back()), [&](Value i) {
-        Indices target(at);
-        target.push_back(i);
-        e.store(value(i), 0, target);
-      });
-    };
-    row(ifOp.thenBlock(), [&](Value i) {
-      Indices operand(source);
-      operand.push_back(i);
-      return e.element(pad.getX(), operand);
+    OpBuilder::InsertionGuard guard(e.b);
+    e.b.setInsertionPointToStart(ifOp.thenBlock());
+    copy();
+    e.b.setInsertionPointToStart(ifOp.elseBlock());
+    fill();
+  }
+
+  Value getFiller() {
+    if (!pad.getValue())
+      return e.constant(
+          getScalarType(cast<RankedTensorType>(pad.getType()).getElementType()),
+          0);
+    return e.element(
+        pad.getValue(),
+        Indices(getDims(pad.getValue().getType()).size(), e.index(0)));
+  }
+
+  void store(const Indices &prefix, ValueRange rest, Value value) {
+    Indices target(prefix);
+    llvm::append_range(target, rest);
+    e.store(value, 0, target);
+  }
+  Value load(const Indices &prefix, ValueRange rest) {
+    Indices source(prefix);
+    llvm::append_range(source, rest);
+    return e.element(pad.getX(), source);
+  }
+
+  /// The last dim is left alone (NHWC images): a row is copied or filled.
+  void emitRows() {
+    Dims outer(to.begin(), to.end() - 1);
+    e.setExtent(product(e.b.getContext(), outer));
+    e.parallelLoop([&](Value item) {
+      Indices at = e.delinearize(item, outer);
+      auto [source, inside] = locate(at);
+      auto row = [&, &source = source](bool exists) {
+        e.loop(e.size(to.back()), [&](Value i) {
+          store(at, i, exists ? load(source, i) : getFiller());
+        });
+      };
+      choose(inside, [&] { row(true); }, [&] { row(false); });
     });
-    row(ifOp.elseBlock(), [&](Value) {
-      if (!pad.getValue())
-        return e.constant(type, 0);
-      return e.element(
-          pad.getValue(),
-          Indices(getDims(pad.getValue().getType()).size(), e.index(0)));
+  }
+
+  /// Few channels, some of which are filled: pixels of a line are copied side
+  /// by side, between those that are filled.
+  void emitLines() {
+    Dims outer(to.begin(), to.end() - 2);
+    size_t line = outer.size();
+    e.setExtent(product(e.b.getContext(), outer));
+    e.parallelLoop([&](Value item) {
+      Indices at = e.delinearize(item, outer);
+      auto [source, inside] = locate(at);
+      Value first = e.size(getLow()[line]), end = e.size(to[line]);
+      auto fill = [&](Value begin, Value end) {
+        emitPixels(at, begin, end, [&](Value, int64_t) { return getFiller(); });
+      };
+      auto copy = [&, &source = source] {
+        Value last = e.add(first, e.size(from[line]));
+        int64_t low = *getConstant(getLow().back()),
+                channels = *getConstant(from.back());
+        fill(e.index(0), first);
+        emitPixels(at, first, last, [&](Value x, int64_t channel) {
+          if (channel < low || channel >= low + channels)
+            return getFiller();
+          return load(source, {e.sub(x, first), e.index(channel - low)});
+        });
+        fill(last, end);
+      };
+      choose(inside, copy, [&] { fill(e.index(0), end); });
     });
-  });
-  return true;
+  }
+
+  void emitPixels(const Indices &at, Value begin, Value end,
+                  llvm::function_ref<Value(Value, int64_t)> element) {
+    e.loop(begin, end, 1, [&](Value x) {
+      for (int64_t c = 0; c < *getConstant(to.back()); ++c)
+        store(at, {x, e.index(c)}, element(x, c));
+    });
+  }
+
+  KernelEmitter &e;
+  PadOp pad;
+  Dims from, to;
+};
+
+bool emitPadRoot(KernelEmitter &e) {
+  effk::KernelOp kernel = e.getKernel();
+  auto pad = e.getYielded(0).getDefiningOp<PadOp>();
+  return pad && kernel.getNumResults() == 1 &&
+         pad.getMode() == PadMode::Constant && PadEmitter(e, pad).emit();
 }
 
 } // namespace

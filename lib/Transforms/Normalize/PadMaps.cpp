@@ -21,6 +21,8 @@ namespace {
 /// a register that is gathered, for each part of a tap and for the tap.
 constexpr double copyCycles = 0.15, launchCycles = 1500, gatherCycles = 1.5,
                  pointCycles = 3;
+/// Taps of more are not filled up: their weights grow as well.
+constexpr int64_t mostFilled = 64;
 /// Bytes of a register's row, columns of a tile, rows of a register.
 constexpr int64_t rowBytes = 64, tileColumns = 32, registerRows = 16;
 
@@ -79,8 +81,9 @@ std::optional<ConvMap> ConvMap::get(ConvOp conv, TargetAttr target) {
 /// The channels with which a row of the kernel is whole steps.
 int64_t ConvMap::getFilled(TargetAttr target) const {
   int64_t step = getInterleave(target, types);
-  return channels * kernelWidth % step == 0 ? channels
-                                            : llvm::alignTo(channels, step);
+  bool isWhole = channels * kernelWidth % step == 0;
+  return isWhole || channels > mostFilled ? channels
+                                          : llvm::alignTo(channels, step);
 }
 
 /// Whether a padded map is multiplied by registers of AMX.
@@ -161,14 +164,15 @@ struct PadMaps : effc::impl::PadMapsBase<PadMaps> {
         return;
       bool isPadded =
           llvm::any_of(conv.getPads(), [](int64_t pad) { return pad != 0; });
-      int64_t filled = map->getFilled(target);
+      int64_t filled = map->getFilled(target),
+              step = getInterleave(target, map->types);
       if ((!isPadded && filled == map->channels) ||
+          filled * map->kernelWidth % step != 0 ||
           !map->fitsTiles(target, filled))
         return;
       // Where taps are no whole steps all rows are gathered.
-      bool hasWholeTaps =
-          map->channels % getInterleave(target, map->types) == 0;
-      if (hasWholeTaps && map->estimateSaving() <= map->estimateCopy())
+      if (map->channels % step == 0 &&
+          map->estimateSaving() <= map->estimateCopy())
         return;
       map->pad(filled);
       ++numPadded;
