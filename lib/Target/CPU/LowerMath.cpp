@@ -26,16 +26,25 @@ static Type withElement(Type type, Type element) {
   return vector ? Type(vector.clone(element)) : element;
 }
 
+/// The number that all elements are.
+static std::optional<double> getNumber(Value value) {
+  if (auto broadcast = value.getDefiningOp<vector::BroadcastOp>())
+    value = broadcast.getSource();
+  FloatAttr number;
+  if (DenseElementsAttr dense; matchPattern(value, m_Constant(&dense)))
+    number = dense.isSplat() ? dense.getSplatValue<FloatAttr>() : FloatAttr();
+  else
+    matchPattern(value, m_Constant(&number));
+  return number ? std::optional<double>(number.getValueAsDouble())
+                : std::nullopt;
+}
+
 /// x^y for the constant exponents that models use, or null.
 static Value expandConstantPower(ImplicitLocOpBuilder &b, Value x, Value y) {
-  FloatAttr exponent;
-  if (DenseElementsAttr dense; matchPattern(y, m_Constant(&dense)))
-    exponent = dense.isSplat() ? dense.getSplatValue<FloatAttr>() : FloatAttr();
-  else
-    matchPattern(y, m_Constant(&exponent));
+  std::optional<double> exponent = getNumber(y);
   if (!exponent)
     return {};
-  double value = exponent.getValueAsDouble();
+  double value = *exponent;
   auto square = [&] { return arith::MulFOp::create(b, x, x); };
   if (value == 1.0)
     return x;
@@ -48,6 +57,34 @@ static Value expandConstantPower(ImplicitLocOpBuilder &b, Value x, Value y) {
   if (value == -0.5)
     return math::RsqrtOp::create(b, x);
   return {};
+}
+
+/// x / c for a constant c, of which QDQ models have several an element: the
+/// product with the reciprocal and one correction with the exact remainder (P.
+/// Markstein, "Computation of elementary functions on the IBM RISC System/6000
+/// processor", 1990). The quotient is the rounded one unless it is subnormal or
+/// overflows, where it may be the neighbour. Null for c near the ends of the
+/// range.
+static Value expandConstantQuotient(ImplicitLocOpBuilder &b, Value x, Value c) {
+  constexpr double mostSize = 0x1p60;
+  Type type = x.getType();
+  std::optional<double> divisor = getNumber(c);
+  if (!getElementTypeOrSelf(type).isF32() || !divisor ||
+      !(std::abs(*divisor) < mostSize && std::abs(*divisor) > 1 / mostSize))
+    return {};
+  TypedAttr inverse = b.getF32FloatAttr(1.0F / static_cast<float>(*divisor));
+  if (auto vector = dyn_cast<VectorType>(type))
+    inverse = DenseElementsAttr::get(vector, Attribute(inverse));
+  Value reciprocal = arith::ConstantOp::create(b, inverse);
+  Value quotient = arith::MulFOp::create(b, x, reciprocal);
+  Value remainder =
+      math::FmaOp::create(b, arith::NegFOp::create(b, quotient), c, x);
+  Value corrected = math::FmaOp::create(b, remainder, reciprocal, quotient);
+  // That of infinity is NaN, and adding one of 0 would take the sign off -0.
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
+  Value remains =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::ONE, remainder, zero);
+  return arith::SelectOp::create(b, remains, corrected, quotient);
 }
 
 /// The op on f32 operands as arithmetic, or null if there is no such form.
@@ -65,6 +102,8 @@ static Value expandFunction(ImplicitLocOpBuilder &b, Operation *op,
       .Case<math::Log1pOp>([&](auto) { return f.log1p(x); })
       .Case<math::TanhOp>([&](auto) { return f.tanh(x); })
       .Case<math::ErfOp>([&](auto) { return f.erf(x); })
+      .Case<arith::DivFOp>(
+          [&](auto) { return expandConstantQuotient(b, x, operands[1]); })
       .Case<math::SinOp>([&](auto) { return f.sin(x); })
       .Case<math::CosOp>([&](auto) { return f.cos(x); })
       .Case<math::PowFOp>([&](auto) {
@@ -122,7 +161,9 @@ struct LowerMath : effc::impl::LowerMathBase<LowerMath> {
   void runOnOperation() override {
     SmallVector<Operation *> functions, conversions;
     getOperation().walk([&](Operation *op) {
-      if (isa<math::MathDialect>(op->getDialect()))
+      bool isQuotient = isa<arith::DivFOp>(op) &&
+                        getElementTypeOrSelf(op->getResult(0)).isF32();
+      if (isa<math::MathDialect>(op->getDialect()) || isQuotient)
         functions.push_back(op);
       else if (isa<arith::TruncFOp, arith::ExtFOp>(op))
         conversions.push_back(op);

@@ -69,3 +69,25 @@ func.func @narrow(%x: f64) -> bf16 {
   %0 = arith.truncf %x : f64 to bf16
   return %0 : bf16
 }
+
+// A constant divides by its reciprocal, with one correction; a small one, and what is none, divides.
+// CHECK-LABEL: func.func @quotients
+// CHECK: %[[R:.+]] = arith.constant dense<0.333333343> : vector<16xf32>
+// CHECK: %[[Q:.+]] = arith.mulf %arg0, %[[R]]
+// CHECK: %[[N:.+]] = arith.negf %[[Q]]
+// CHECK: %[[E:.+]] = math.fma %[[N]], %{{.+}}, %arg0
+// CHECK: %[[C:.+]] = math.fma %[[E]], %[[R]], %[[Q]]
+// CHECK: %[[S:.+]] = arith.cmpf one, %[[E]]
+// CHECK: arith.select %[[S]], %[[C]], %[[Q]]
+// CHECK-COUNT-2: arith.divf
+// CHECK: return
+// PLAIN-LABEL: func.func @quotients
+// PLAIN-COUNT-3: arith.divf
+func.func @quotients(%x: vector<16xf32>, %y: f32) -> (vector<16xf32>, f32, f32) {
+  %c = arith.constant dense<3.0> : vector<16xf32>
+  %small = arith.constant 1.0e-30 : f32
+  %0 = arith.divf %x, %c : vector<16xf32>
+  %1 = arith.divf %y, %small : f32
+  %2 = arith.divf %small, %y : f32
+  return %0, %1, %2 : vector<16xf32>, f32, f32
+}

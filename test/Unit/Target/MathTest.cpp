@@ -187,4 +187,43 @@ func.func @f(%x: memref<?xf32>, %y: memref<?xf64>, %z: memref<?xf64>, %lo: index
   EXPECT_EQ(z, std::log1p(y) + static_cast<double>(std::erf(x)));
 }
 
+/// Quotients by a constant have the bits of a division, half way between
+/// integers as well, where rounding would show it.
+TEST_F(MathTest, ConstantQuotients) {
+  const char *text = R"mlir(
+func.func @f(%x: memref<?xf32>, %z: memref<?xf32>, %lo: index, %hi: index,
+             %scratch: memref<?xi8>) attributes {{effk.kernel, effk.results = 1 : i64} {{
+  %c1 = arith.constant 1 : index
+  %c = arith.constant {0} : f32
+  scf.for %i = %lo to %hi step %c1 {{
+    %a = memref.load %x[%i] : memref<?xf32>
+    %r = arith.divf %a, %c : f32
+    memref.store %r, %z[%i] : memref<?xf32>
+  }
+  return
+})mlir";
+  for (float c : {0.0123456789F, -3.0F, 1.1754945e-10F, 0.99999994F, 7.5e8F}) {
+    std::vector<float> x = {0.0F, -0.0F, inf, -inf, nan, 1e-20F, -1e20F, c};
+    for (int k = -300; k < 300; ++k) {
+      float half = (static_cast<float>(k) + 0.5F) * c;
+      x.insert(x.end(),
+               {half, std::nextafter(half, inf), std::nextafter(half, -inf)});
+    }
+    char number[32];
+    std::snprintf(number, sizeof number, "%.9e", c);
+    auto kernels = compile(llvm::formatv(text, number).str(), "v3");
+    ASSERT_TRUE(kernels);
+    std::vector<float> z(x.size());
+    kernels->run("f", {x.data(), z.data()}, {}, 0, x.size());
+    for (size_t i = 0; i < x.size(); ++i) {
+      float want = x[i] / c;
+      if (std::isnan(want))
+        EXPECT_TRUE(std::isnan(z[i])) << x[i] << " / " << c;
+      else
+        EXPECT_TRUE(z[i] == want && std::signbit(z[i]) == std::signbit(want))
+            << x[i] << " / " << c << " is " << z[i];
+    }
+  }
+}
+
 } // namespace

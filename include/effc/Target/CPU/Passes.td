@@ -47,7 +47,8 @@ def LowerMath : Pass<"effk-lower-math", "::mlir::ModuleOp"> {
   let description = [{
     exp, log, tanh, erf, sin, cos, pow and their relatives on f32 (half types by way of f32), scalars or vectors, become
     polynomials without branches, within 4e-7 of the exact result and right at infinities and NaN; powers with a
-    constant exponent that a product or root gives become that. With `plain`, and for f64, they become calls of libm.
+    constant exponent that a product or root gives become that, and quotients by a constant three multiplications, which gives the same bits
+    unless the quotient is subnormal or overflows. With `plain`, and for f64, they become calls of libm.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::math::MathDialect",
                            "::mlir::LLVM::LLVMDialect", "::mlir::vector::VectorDialect"];
